@@ -1,0 +1,17 @@
+"""The families of failure. A broken rule, a local fault and a bug are three different things.
+
+`PychainError` and its children are answers to bad input: they carry one clear line for a person.
+Local faults (a full disk, a refused port) stay `OSError`; bugs stay `AssertionError` and friends.
+"""
+
+
+class PychainError(Exception):
+    """Something outside the program was wrong; `str(error)` is one line that says what."""
+
+
+class DecodeError(PychainError):
+    """Bytes or text do not have the documented form."""
+
+
+class ConfigError(PychainError):
+    """A setting, a chain spec or a command line value is missing, unknown or out of range."""

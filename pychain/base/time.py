@@ -1,0 +1,29 @@
+"""Time as an argument: the core never reads a clock."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+NS = 1_000_000_000
+"""Nanoseconds in a second: deadlines are integers, so that two runs can never differ by a rounding."""
+
+
+class Now(NamedTuple):
+    """The moment an input is handled.
+
+    mono_ns: monotonic nanoseconds, the base of every deadline and timeout.
+    wall_s: Unix seconds as the node's (possibly mocked) clock shows them, the base of consensus time.
+    """
+
+    mono_ns: int
+    wall_s: int
+
+
+def seconds(value: float) -> int:
+    """A span in seconds as nanoseconds."""
+    return int(value * NS)
+
+
+def earliest(*deadlines: int | None) -> int | None:
+    """The first of several deadlines (monotonic ns), None when there is none."""
+    return min((deadline for deadline in deadlines if deadline is not None), default=None)
