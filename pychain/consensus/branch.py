@@ -1,0 +1,30 @@
+"""A branch: one chain of headers as the contextual rules see it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pychain.chain.header import Header
+
+MEDIAN_TIME_SPAN = 11
+"""Headers whose median time a new header must pass (Bitcoin's rule: a lone miner cannot turn the clock back)."""
+
+
+class Branch(Protocol):
+    """One chain of headers, genesis to `height`."""
+
+    @property
+    def height(self) -> int:
+        """Height of the last header."""
+        ...
+
+    def header(self, height: int) -> Header:
+        """The header at a height from 0 to `self.height`."""
+        ...
+
+
+def median_time_past(branch: Branch) -> int:
+    """Median time of the branch's last 11 headers, of those that exist: element n // 2 of the sorted times."""
+    first = max(0, branch.height - MEDIAN_TIME_SPAN + 1)
+    times = sorted(branch.header(height).time for height in range(first, branch.height + 1))
+    return times[len(times) // 2]

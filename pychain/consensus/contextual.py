@@ -1,0 +1,38 @@
+"""Level 3, contextual: what a header or block must be on top of its parent. Height, time, bits, coinbase, balances.
+
+Headers are judged here; the rules that need balances and sequences are judged where they are applied, in `state`.
+"""
+
+from __future__ import annotations
+
+from pychain.chain.header import Header
+from pychain.consensus.branch import Branch, median_time_past
+from pychain.consensus.rulebook import Rulebook
+from pychain.consensus.rules import Rule, RuleError
+
+def check_header_in_context(rulebook: Rulebook, header: Header, branch: Branch) -> None:
+    """`header` may follow `branch`, its clock apart: see `check_not_too_new`."""
+    spec = rulebook.spec
+    demanded = rulebook.next_bits(branch)
+    if header.bits != demanded:
+        raise RuleError(Rule.BITS_MISMATCH, f"0x{header.bits:08x} where 0x{demanded:08x} is due")
+    median = median_time_past(branch)
+    if header.time <= median:
+        raise RuleError(Rule.TIME_TOO_OLD, f"{header.time} is not after the median {median}")
+    if branch.height == 0 and header.time < spec.start_time:
+        raise RuleError(Rule.TIME_BEFORE_START, f"{header.time} is before {spec.start_time}")
+
+
+def check_not_too_new(rulebook: Rulebook, header: Header, wall_s: int) -> None:
+    """The header's time is within max_future_s of the node's clock (Unix seconds). Temporary: try again later."""
+    limit = wall_s + rulebook.spec.max_future_s
+    if header.time > limit:
+        raise RuleError(Rule.TIME_TOO_NEW, f"{header.time - limit} s too early")
+
+
+def template_time(rulebook: Rulebook, branch: Branch, wall_s: int) -> int:
+    """The time of a block mined now on `branch`: the clock, or the least that the rules allow where the clock is behind."""
+    least = median_time_past(branch) + 1
+    if branch.height == 0:
+        least = max(least, rulebook.spec.start_time)
+    return max(wall_s, least)

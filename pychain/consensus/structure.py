@@ -1,0 +1,55 @@
+"""Level 1, structure: the bytes decode and sizes hold. Needs nothing but the spec's limits."""
+
+from __future__ import annotations
+
+from pychain.base.errors import DecodeError
+from pychain.chain.block import Block, decode_block
+from pychain.chain.spec import ChainSpec
+from pychain.chain.transaction import (
+    MAX_EXTRA_BYTES,
+    MAX_MEMO_BYTES,
+    MIN_EXTRA_BYTES,
+    Coinbase,
+    Transaction,
+    Transfer,
+    decode_transaction,
+)
+from pychain.consensus.rules import Rule, RuleError
+
+
+def parse_block(spec: ChainSpec, raw: bytes) -> Block:
+    """The block in `raw`; its length is judged before anything is decoded, its parts' sizes by `check_sizes`."""
+    if len(raw) > spec.max_block_bytes:
+        raise RuleError(Rule.BLOCK_LENGTH, f"{len(raw)} bytes, at most {spec.max_block_bytes}")
+    try:
+        return decode_block(raw)
+    except DecodeError as error:
+        raise RuleError(Rule.BLOCK_ENCODING, str(error)) from None
+
+
+def parse_transaction(raw: bytes) -> Transaction:
+    """The transaction that is exactly `raw`, its sizes checked."""
+    try:
+        transaction = decode_transaction(raw)
+    except DecodeError as error:
+        raise RuleError(Rule.TX_ENCODING, str(error)) from None
+    check_sizes(transaction)
+    return transaction
+
+
+def parse_transfer(raw: bytes) -> Transfer:
+    """As `parse_transaction`, for a transaction that stands alone: there a coinbase has no business."""
+    transaction = parse_transaction(raw)
+    if isinstance(transaction, Coinbase):
+        raise RuleError(Rule.COINBASE_MULTIPLE, "a coinbase exists only inside its block")
+    return transaction
+
+
+def check_sizes(transaction: Transaction) -> None:
+    """The variable parts stay in their bounds. In a block this is judged after the merkle root: a body with the right
+    root makes the block invalid, any other body says nothing about it."""
+    if isinstance(transaction, Coinbase):
+        if not MIN_EXTRA_BYTES <= len(transaction.extra) <= MAX_EXTRA_BYTES:
+            raise RuleError(Rule.COINBASE_EXTRA_LENGTH, f"{len(transaction.extra)} bytes of extra")
+    elif len(transaction.memo) > MAX_MEMO_BYTES:
+        raise RuleError(Rule.TX_MEMO_LENGTH, f"{len(transaction.memo)} bytes of memo")

@@ -1,0 +1,36 @@
+"""Subsidy: what a block may create, and how much there is at any height. Amounts in base units."""
+
+from __future__ import annotations
+
+from pychain.chain.spec import ChainSpec
+
+MAX_HALVINGS = 64
+MAX_SUPPLY = 2**63 - 1
+"""Allocations and all subsidies together: so no balance can overflow and any amount fits a signed 64-bit integer."""
+
+
+def subsidy(spec: ChainSpec, height: int) -> int:
+    """What block `height` (1 and up) creates: the initial subsidy halved each halving_interval blocks."""
+    if spec.halving_interval == 0:
+        return 0
+    halvings = height // spec.halving_interval
+    return spec.initial_subsidy >> halvings if halvings < MAX_HALVINGS else 0
+
+
+def issued(spec: ChainSpec, height: int) -> int:
+    """All that exists once block `height` has been mined, immature rewards included."""
+    total = sum(amount for _, amount in spec.allocations)
+    if spec.halving_interval == 0:
+        return total
+    for halvings in range(MAX_HALVINGS):
+        first = max(1, halvings * spec.halving_interval)
+        last = min(height, (halvings + 1) * spec.halving_interval - 1)
+        if first > last:
+            break
+        total += (last - first + 1) * (spec.initial_subsidy >> halvings)
+    return total
+
+
+def total_supply(spec: ChainSpec) -> int:
+    """All that will ever exist."""
+    return issued(spec, MAX_HALVINGS * spec.halving_interval)

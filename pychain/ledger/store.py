@@ -1,0 +1,108 @@
+"""What the ledger needs of a disk: synchronous reads, and one atomic batch after another.
+
+The daemon implements it over LMDB and block files, the simulator in memory. Reads show the state as of the last batch whose
+`commit done` the node has handled; the world calls `advance` just before it hands that input over, so both worlds see the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import NamedTuple, Protocol
+
+from pychain.chain.header import Header
+from pychain.consensus.state import Account, Reward
+
+
+class Status(IntFlag):
+    """What a node knows of a block, as kept on disk (one byte)."""
+
+    HEADER = 0
+    """The header is valid in its place; nothing is known of the body."""
+    BODY = 1
+    """The body is stored and is the one that the header commits to."""
+    VERIFIED = 2
+    """Levels 1 and 2 hold, signatures included."""
+    CONNECTED = 4
+    """Level 3 held once: it was part of the active chain."""
+    INVALID = 8
+    """Judged invalid by itself, by a rule or by the operator's `invalidateblock`; descendants are invalid by inheritance."""
+
+
+class IndexRecord(NamedTuple):
+    """One known header and where it stands."""
+
+    header: Header
+    height: int
+    status: Status
+
+
+class TransactionPlace(NamedTuple):
+    """Where a transaction of the active chain is."""
+
+    block_hash: bytes
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All that one commit changes, atomically. Bodies reach the disk before the index that names them.
+
+    bodies: block hash -> raw block, new ones only.
+    index: headers that are new or whose status changed.
+    accounts: key -> account after the batch; `ABSENT` removes the key.
+    undo, rewards: block hash -> undo record, and the coinbase to credit at maturity, of blocks that connect.
+    connected: txid -> place, of transactions that join the active chain.
+    disconnected: txids that leave it and are not in `connected`.
+    tip: hash of the active tip after the batch, None where it stays.
+    tables: name -> bytes of the node's small tables (addresses, bans, mempool), replaced whole.
+    """
+
+    bodies: Mapping[bytes, bytes] = field(default_factory=dict)
+    index: tuple[IndexRecord, ...] = ()
+    accounts: Mapping[bytes, Account] = field(default_factory=dict)
+    undo: Mapping[bytes, bytes] = field(default_factory=dict)
+    rewards: Mapping[bytes, Reward] = field(default_factory=dict)
+    connected: Mapping[bytes, TransactionPlace] = field(default_factory=dict)
+    disconnected: tuple[bytes, ...] = ()
+    tip: bytes | None = None
+    tables: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Synchronous reads of the last state advanced to. A missing thing is None; a damaged disk is an OSError."""
+
+    def tip(self) -> bytes | None:
+        """Hash of the active tip, None in a store that was never written."""
+        ...
+
+    def index(self) -> Iterable[IndexRecord]:
+        """All known headers, parents before children."""
+        ...
+
+    def account(self, key: bytes) -> Account: ...
+
+    def undo(self, block_hash: bytes) -> bytes | None: ...
+
+    def reward(self, block_hash: bytes) -> Reward | None: ...
+
+    def transaction(self, txid: bytes) -> TransactionPlace | None: ...
+
+    def table(self, name: str) -> bytes | None: ...
+
+
+class WritableStore(Store, Protocol):
+    """The worlds' side of a store."""
+
+    def commit(self, batch: Batch) -> None:
+        """Make the batch durable; OSError (a full disk) leaves the store as it was. Any thread, one call at a time."""
+        ...
+
+    def advance(self) -> None:
+        """Let reads see everything committed so far."""
+        ...
+
+    def body(self, block_hash: bytes) -> bytes | None:
+        """The raw block, None where its body is not stored. Any thread; sees committed batches at once."""
+        ...
