@@ -1,0 +1,1 @@
+"""How nodes talk, without I/O: framing, messages, peer states, and one small manager for each sub-protocol."""

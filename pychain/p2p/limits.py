@@ -1,0 +1,285 @@
+"""Every bound of the peer protocol, each a named constant with its reason.
+
+Spans end in `_NS` and are nanoseconds. They are chosen to fit networks from one block a second to one a minute;
+the few that must follow the network's own pace are functions of its chain spec.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from pychain.base.time import seconds
+
+
+class Rate(NamedTuple):
+    """How much a peer may send of one thing: `tokens` every `period_ns`, and up to `burst` at once."""
+
+    tokens: int
+    period_ns: int
+    burst: int
+
+
+KIB: Final = 1024
+
+# --- protocol versions
+
+PROTOCOL_VERSION: Final = 1
+"""The version we speak; it grows when a message changes its meaning, not when one is added."""
+
+MIN_PROTOCOL_VERSION: Final = 1
+"""The oldest version we still serve."""
+
+# --- frames
+
+LENGTH_BYTES: Final = 4
+"""Width of a frame's big-endian length."""
+
+FRAME_LIMIT_BEFORE_HELLO: Final = 4 * KIB
+"""A hello takes under 1 KiB, so a stranger who has not said it gets no more of our memory than this."""
+
+FRAME_FLOOR: Final = 256 * KIB
+"""Room for the largest message that is not a block (2,000 headers, 160 KiB), however small the network's blocks are."""
+
+FRAME_SLACK: Final = 64 * KIB
+"""Type byte, MessagePack heads and fields beside the largest payload."""
+
+
+def frame_limit(max_block_bytes: int) -> int:
+    """The largest frame payload after hello, in bytes, on a network with blocks of at most `max_block_bytes`."""
+    return max(max_block_bytes, FRAME_FLOOR) + FRAME_SLACK
+
+
+def send_queue_limit(max_block_bytes: int) -> int:
+    """Unsent bytes at which a peer is dropped: four full frames; one who reads at all never falls so far behind,
+    because nothing more is served to him while half of it waits (`send_queue_pause`)."""
+    return 4 * frame_limit(max_block_bytes)
+
+
+def send_queue_pause(max_block_bytes: int) -> int:
+    """Unsent bytes above which no further block or transaction is served, so that his own wants cannot get a peer
+    dropped."""
+    return send_queue_limit(max_block_bytes) // 2
+
+
+# --- counts and sizes inside messages
+
+HASH_BYTES: Final = 32
+HEADER_BYTES: Final = 80
+
+MAX_HEADERS: Final = 2000
+"""Headers in one message (Bitcoin's number): 160 KB, milliseconds of hashing; a shorter answer means "no more"."""
+
+MAX_LOCATOR: Final = 101
+"""Hashes in a locator: ten close ones, then doubled steps, reach back over 2^32 blocks in 42 (Core allows 101)."""
+
+MAX_INV: Final = 1000
+"""Hashes in one inv, want or missing: 34 KB; what is served for one `want` stays a bounded piece of work."""
+
+MAX_TXS: Final = 1000
+"""Raw transactions in one message: as many as one `want` can name."""
+
+MAX_TX_BYTES: Final = 4 * KIB
+"""One raw transaction on the wire. The rules of consensus are narrower; this only bounds what reaches them."""
+
+TXS_BATCH_BYTES: Final = 128 * KIB
+"""Raw transactions are sent in messages of about this size, so that a small ping never waits behind a long frame."""
+
+MAX_ADDRS: Final = 1000
+"""Addresses in one message (Bitcoin's number)."""
+
+MAX_AGENT: Final = 256
+"""Characters of the agent string (Bitcoin's number): it is stored for each peer and printed in logs."""
+
+MAX_ADDRESS_TEXT: Final = 128
+"""Characters of a multiaddr on the wire: an IPv6 one with a peer id takes 112."""
+
+MAX_GOODBYE_CODE: Final = 32
+"""Characters of a goodbye's code, with room for codes we do not know yet."""
+
+MAX_GOODBYE_TEXT: Final = 256
+"""Characters of a goodbye's text; naming two genesis hashes takes 200."""
+
+MAX_DNS_NAME: Final = 253
+"""Characters of a host name (RFC 1035, 255 octets on the wire)."""
+
+# --- connection life
+
+DIAL_TIMEOUT_NS: Final = seconds(5)
+"""A TCP connect that has not completed: three SYN retransmissions."""
+
+HELLO_TIMEOUT_NS: Final = seconds(10)
+"""From the open stream to the peer's hello; a slot must not be held by silence."""
+
+PING_INTERVAL_NS: Final = seconds(15)
+"""Mean time between pings; each is drawn from half to one and a half of it, so that pings of many peers spread."""
+
+PING_TIMEOUT_NS: Final = seconds(45)
+"""No pong for so long means a dead connection. Longer than a short partition or a busy machine; what a silent peer
+owes us is asked of others within the request timeouts, far earlier."""
+
+# --- connection slots
+
+MAX_OUTBOUND: Final = 8
+"""Full outbound connections that we choose ourselves (Core's number): hard to surround, cheap to keep."""
+
+MAX_INBOUND: Final = 117
+"""Inbound connections (Core's 125 less the outbound ones)."""
+
+MAX_PERSISTENT: Final = 64
+"""Addresses an operator may ask us to hold connections to; beyond the other slots."""
+
+MAX_OWN_ADDRESSES: Final = 16
+"""Addresses remembered as our own after dialling ourselves."""
+
+DIAL_SPACING_NS: Final = seconds(0.1)
+"""Between two dials of our choosing: eight slots fill within a second, a dead table is not hammered."""
+
+DIAL_IDLE_NS: Final = seconds(10)
+"""Wait before looking again for someone to dial when the table had nobody."""
+
+REDIAL_BASE_NS: Final = seconds(1)
+"""First wait before a persistent address is dialled again; it doubles with each failure."""
+
+REDIAL_MAX_NS: Final = seconds(60)
+"""Longest wait for a persistent address: the operator asked for it, so it is tried at least once a minute."""
+
+REDIAL_RESET_NS: Final = seconds(30)
+"""A connection that stood for so long starts the backoff of its address anew; a shorter one counts as a failure."""
+
+EVICTION_PROTECTED: Final = 4
+"""Inbound peers protected from eviction by each merit: ping, latest block, latest transaction (Core: 8, 4, 4)."""
+
+# --- relay and requests
+
+KNOWN_TXS: Final = 10_000
+"""Transactions remembered as known to one peer. Forgetting one costs a repeated 32-byte announcement, nothing else."""
+
+KNOWN_BLOCKS: Final = 512
+"""Blocks remembered as known to one peer: eight minutes on the fastest network."""
+
+MAX_ANNOUNCE_QUEUE: Final = 10_000
+"""Transactions waiting to be announced to one peer; what does not fit is not announced to him (others will)."""
+
+MAX_ANNOUNCED_HEADERS: Final = 8
+"""New tips announced by their headers; a longer reorganisation is announced by the tip's hash and fetched by
+get_headers (Core's MAX_BLOCKS_TO_ANNOUNCE)."""
+
+TRICKLE_OUTBOUND_NS: Final = seconds(0.2)
+"""Mean delay of transaction announcements to peers we chose: hides who was first, and batches."""
+
+TRICKLE_INBOUND_NS: Final = seconds(0.5)
+"""The same for peers who chose us, longer, since a spy would be among these (Core: 2 s and 5 s, at 600 s a block)."""
+
+FEE_FILTER_INTERVAL_NS: Final = seconds(10)
+"""Least time between two fee filters sent to one peer."""
+
+TX_TIMEOUT_NS: Final = seconds(5)
+"""A transaction asked for and not delivered is then asked of the next announcer."""
+
+BLOCK_TIMEOUT_MIN_NS: Final = seconds(2)
+BLOCK_TIMEOUT_MAX_NS: Final = seconds(20)
+"""A block asked for and not delivered is asked of the next announcer after two block spacings within these bounds."""
+
+
+def block_timeout_ns(spacing_s: int) -> int:
+    """How long one announcer may take to deliver a block on a network with `spacing_s` seconds between blocks."""
+    return min(max(seconds(2 * spacing_s), BLOCK_TIMEOUT_MIN_NS), BLOCK_TIMEOUT_MAX_NS)
+
+
+MAX_REQUESTS_IN_FLIGHT: Final = 256
+"""Objects asked of one peer and not answered yet; further ones wait for these."""
+
+MAX_ANNOUNCED_BY_PEER: Final = 5000
+"""Objects one peer may have announced that we neither got nor gave up (Core's number): 125 peers stay under 100 MB."""
+
+MAX_OBJECTS_TRACKED: Final = 100_000
+"""The same over all peers together."""
+
+# --- addresses
+
+MAX_ADDRESS_TABLE: Final = 4096
+"""Addresses remembered: enough to find a live one, 1 MB."""
+
+MAX_ADDRESSES_BY_SOURCE: Final = 512
+"""Addresses remembered on the word of one network group, so that one liar cannot own the table."""
+
+ADDRS_ANSWER_SHARE_PERCENT: Final = 23
+ADDRS_ANSWER_FLOOR: Final = 64
+"""An answer names at most 23 % of the table (Core's number), so that mapping the network takes many different nodes; a
+table up to the floor is told whole, since a small network has nothing to hide and must find itself."""
+
+ADDRS_RATE: Final = Rate(tokens=1, period_ns=seconds(10), burst=MAX_ADDRS)
+"""Addresses accepted from one peer unasked (Core: 0.1 a second); asking him with get_addrs adds one full answer."""
+
+ADDRESS_HORIZON_S: Final = 30 * 86_400
+"""An address nobody has seen for 30 days is dropped first (Core's number)."""
+
+ADDRESS_FUTURE_S: Final = 600
+"""A "last seen" further ahead than this is a wrong clock or a lie, and is taken as `ADDRESS_DOUBT_S` ago."""
+
+ADDRESS_DOUBT_S: Final = 5 * 86_400
+
+ADDRESS_HEARSAY_S: Final = 2 * 3600
+"""Hearsay is aged by two hours, so that an address told in a circle does not stay young for ever (Core's penalty)."""
+
+ADDRESS_REFRESH_S: Final = 20 * 60
+"""A younger report of an address we know is taken over only if it is newer by this much."""
+
+ADDRESS_RETRY_BASE_S: Final = 10
+ADDRESS_RETRY_MAX_S: Final = 3600
+"""Wait after a failed dial, doubled with each failure up to an hour."""
+
+ADDRESS_MAX_FAILURES: Final = 10
+"""Failed dials in a row after which an address is forgotten."""
+
+ADDRESS_DRAWS: Final = 64
+"""Table entries looked at for one dial."""
+
+# --- misbehaviour
+
+MISBEHAVIOUR_THRESHOLD: Final = 100
+"""Points at which a peer is disconnected and his host discouraged."""
+
+MISBEHAVIOUR_DECAY_NS: Final = seconds(10)
+"""One point is forgiven in this time, so that small faults of a long connection never add up."""
+
+DISCOURAGEMENT_NS: Final = seconds(3600)
+"""A discouraged host is avoided for an hour: long against a nuisance, short for whoever gets the address next."""
+
+MAX_DISCOURAGED: Final = 4096
+"""Hosts remembered as discouraged; the oldest are forgotten first."""
+
+MAX_BANS: Final = 1024
+"""Manual bans, each of which is compared with every new connection."""
+
+DEFAULT_BAN_S: Final = 86_400
+"""A ban without a stated time (Core's default)."""
+
+# --- inbound message rates: what an honest peer never reaches, even when a pause made his messages pile up
+
+PING_RATE: Final = Rate(tokens=2, period_ns=seconds(1), burst=60)
+"""Each costs a pong; an honest peer sends one in 15 s."""
+
+GET_ADDRS_RATE: Final = Rate(tokens=1, period_ns=seconds(60), burst=3)
+"""Answered once a connection."""
+
+ADDRS_MESSAGE_RATE: Final = Rate(tokens=1, period_ns=seconds(1), burst=30)
+"""Messages; their entries are limited by `ADDRS_RATE`."""
+
+INV_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=100_000)
+"""Hashes; twice what the network's largest blocks can confirm."""
+
+WANT_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=100_000)
+"""Hashes; the bytes served for them are bounded by the send queue."""
+
+TXS_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=50_000)
+"""Transactions, which cost a signature check each."""
+
+GET_HEADERS_RATE: Final = Rate(tokens=50, period_ns=seconds(1), burst=500)
+"""Each costs up to 2,000 header reads; a joining peer sends one for each answer."""
+
+HEADERS_RATE: Final = Rate(tokens=100, period_ns=seconds(1), burst=5000)
+"""Messages; the burst lets a developer's network make thousands of blocks in a row."""
+
+FEE_FILTER_RATE: Final = Rate(tokens=1, period_ns=seconds(1), burst=30)
+"""An honest peer sends one in 10 s."""

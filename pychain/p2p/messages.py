@@ -1,0 +1,271 @@
+"""The messages: one type byte, then a MessagePack array of the fields in the order they are declared here.
+
+Rules for editing this file
+- A type number is never used twice, not even after its message is gone. 13 to 15 are kept for compact blocks.
+- A field is only ever added at the end, with a default: old nodes ignore fields they do not know.
+- Every field that has a length or a count says its bound in its type, so that decoding refuses it unallocated.
+- docs/wire.md describes each message, with an example that a test recomputes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum, StrEnum
+from typing import Annotated, Final, TypeAlias
+
+from msgspec import Meta, MsgspecError, Struct, msgpack
+
+from pychain.base.errors import DecodeError
+from pychain.p2p import limits
+
+U16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
+U32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+U64: TypeAlias = Annotated[int, Meta(ge=0)]
+"""MessagePack has no integer above 2^64 - 1, so the lower bound is all there is to say."""
+Hash: TypeAlias = Annotated[bytes, Meta(min_length=limits.HASH_BYTES, max_length=limits.HASH_BYTES)]
+"""32 bytes in internal order."""
+Work: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+"""Accumulated work, 32 bytes big-endian."""
+RawHeader: TypeAlias = Annotated[bytes, Meta(min_length=limits.HEADER_BYTES, max_length=limits.HEADER_BYTES)]
+RawTransaction: TypeAlias = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_TX_BYTES)]
+Hashes: TypeAlias = Annotated[tuple[Hash, ...], Meta(max_length=limits.MAX_INV)]
+
+
+class MessageError(DecodeError):
+    """A message is malformed, or came where it may not: a protocol error of the peer."""
+
+
+class MessageType(IntEnum):
+    """The type byte of every message we decode."""
+
+    HELLO = 1
+    PING = 2
+    PONG = 3
+    GET_ADDRS = 4
+    ADDRS = 5
+    INV = 6
+    WANT = 7
+    MISSING = 8
+    TXS = 9
+    BLOCK = 10
+    GET_HEADERS = 11
+    HEADERS = 12
+    FEE_FILTER = 16
+    GOODBYE = 17
+
+
+class Kind(IntEnum):
+    """What a hash in inv, want and missing names."""
+
+    TRANSACTION = 1
+    BLOCK = 2
+
+
+class GoodbyeCode(StrEnum):
+    """Why a connection ends. A peer may send codes that are not in this list."""
+
+    WRONG_NETWORK = "wrong_network"
+    OLD_PROTOCOL = "old_protocol"
+    SELF_CONNECTION = "self_connection"
+    DUPLICATE = "duplicate"
+    TOO_MANY_PEERS = "too_many_peers"
+    EVICTED = "evicted"
+    BANNED = "banned"
+    PROTOCOL_ERROR = "protocol_error"
+    MISBEHAVIOUR = "misbehaviour"
+    TIMEOUT = "timeout"
+    TOO_SLOW = "too_slow"
+    REQUESTED = "requested"
+    SHUTTING_DOWN = "shutting_down"
+
+
+class _Fields(Struct, array_like=True, frozen=True):
+    """Base of all messages: fields travel in order, without names."""
+
+
+class Hello(_Fields, frozen=True):
+    """First on both sides, once."""
+
+    protocol: U32
+    agent: Annotated[str, Meta(max_length=limits.MAX_AGENT)]
+    genesis: Hash
+    time: U64
+    """Unix seconds of the sender's clock."""
+    tip_height: U64
+    tip_work: Work
+    listen_port: U16
+    """Where the sender accepts connections, 0 when nowhere."""
+    services: U64
+    """Bits for abilities; none is defined yet."""
+    nonce: U64
+    """Drawn once when a node starts: meeting one's own is a connection to oneself."""
+
+
+class Ping(_Fields, frozen=True):
+    nonce: U64
+
+
+class Pong(_Fields, frozen=True):
+    nonce: U64
+
+
+class GetAddrs(_Fields, frozen=True):
+    pass
+
+
+class AddressEntry(_Fields, frozen=True):
+    """One address in `Addrs`."""
+
+    multiaddr: Annotated[str, Meta(max_length=limits.MAX_ADDRESS_TEXT)]
+    last_seen: U64
+    """Unix seconds."""
+    services: U64
+
+
+class Addrs(_Fields, frozen=True):
+    entries: Annotated[tuple[AddressEntry, ...], Meta(max_length=limits.MAX_ADDRS)]
+
+
+class Inv(_Fields, frozen=True):
+    """I have these."""
+
+    kind: Kind
+    hashes: Hashes
+
+
+class Want(_Fields, frozen=True):
+    """Send me these."""
+
+    kind: Kind
+    hashes: Hashes
+
+
+class Missing(_Fields, frozen=True):
+    """I have not these, which you asked for."""
+
+    kind: Kind
+    hashes: Hashes
+
+
+class Txs(_Fields, frozen=True):
+    transactions: Annotated[tuple[RawTransaction, ...], Meta(max_length=limits.MAX_TXS)]
+
+
+class Block(_Fields, frozen=True):
+    raw: bytes
+    """The canonical bytes; their size is bounded by the frame."""
+
+
+class GetHeaders(_Fields, frozen=True):
+    """Send me the headers of your chain after the first hash of the locator that is on it, up to `stop`."""
+
+    locator: Annotated[tuple[Hash, ...], Meta(max_length=limits.MAX_LOCATOR)]
+    """Block hashes, newest first."""
+    stop: Hash
+    """32 zero bytes: as many as fit."""
+
+
+class Headers(_Fields, frozen=True):
+    """An answer to get_headers, or unasked the announcement of a new tip. Oldest first, each the parent of the next."""
+
+    headers: Annotated[tuple[RawHeader, ...], Meta(max_length=limits.MAX_HEADERS)]
+
+
+class FeeFilter(_Fields, frozen=True):
+    """Announce no transaction to me that pays less."""
+
+    fee_per_kb: U64
+    """Base units per 1,000 bytes."""
+
+
+class Goodbye(_Fields, frozen=True):
+    """The last message of a connection."""
+
+    code: Annotated[str, Meta(max_length=limits.MAX_GOODBYE_CODE)]
+    text: Annotated[str, Meta(max_length=limits.MAX_GOODBYE_TEXT)]
+    """One line for a person; print it through `printable`."""
+
+
+Message: TypeAlias = (
+    Hello
+    | Ping
+    | Pong
+    | GetAddrs
+    | Addrs
+    | Inv
+    | Want
+    | Missing
+    | Txs
+    | Block
+    | GetHeaders
+    | Headers
+    | FeeFilter
+    | Goodbye
+)
+
+_CLASSES: Final[dict[MessageType, type[Message]]] = {
+    MessageType.HELLO: Hello,
+    MessageType.PING: Ping,
+    MessageType.PONG: Pong,
+    MessageType.GET_ADDRS: GetAddrs,
+    MessageType.ADDRS: Addrs,
+    MessageType.INV: Inv,
+    MessageType.WANT: Want,
+    MessageType.MISSING: Missing,
+    MessageType.TXS: Txs,
+    MessageType.BLOCK: Block,
+    MessageType.GET_HEADERS: GetHeaders,
+    MessageType.HEADERS: Headers,
+    MessageType.FEE_FILTER: FeeFilter,
+    MessageType.GOODBYE: Goodbye,
+}
+_TYPES: Final = {cls: number for number, cls in _CLASSES.items()}
+_DECODERS: Final = {int(number): msgpack.Decoder(cls) for number, cls in _CLASSES.items()}
+_ENCODER: Final = msgpack.Encoder()
+
+
+def type_of(message: Message) -> MessageType:
+    """The type number of a message."""
+    return _TYPES[type(message)]
+
+
+def encode(message: Message) -> bytes:
+    """The payload of a frame: type byte and body. The fields must be within their bounds (they are ours)."""
+    return bytes((_TYPES[type(message)],)) + _ENCODER.encode(message)
+
+
+def decode(payload: bytes) -> Message | None:
+    """The message in a frame's payload, None when its type is unknown to us.
+
+    Raises `MessageError`, and nothing else, for anything that is not a well-formed message of a known type.
+    """
+    if not payload:
+        raise MessageError("a message without a type byte")
+    decoder = _DECODERS.get(payload[0])
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(memoryview(payload)[1:])
+    except (MsgspecError, UnicodeError, RecursionError) as error:
+        name = MessageType(payload[0]).name.lower()
+        raise MessageError(f"malformed {name}: {printable(str(error))}") from None
+
+
+def batched_transactions(raw: Iterable[bytes]) -> Iterator[Txs]:
+    """Raw transactions in messages of at most `TXS_BATCH_BYTES` and `MAX_TXS`."""
+    batch: list[bytes] = []
+    size = 0
+    for transaction in raw:
+        if batch and (size + len(transaction) > limits.TXS_BATCH_BYTES or len(batch) == limits.MAX_TXS):
+            yield Txs(tuple(batch))
+            batch, size = [], 0
+        batch.append(transaction)
+        size += len(transaction)
+    if batch:
+        yield Txs(tuple(batch))
+
+
+def printable(text: str, limit: int = 256) -> str:
+    """Text from a stranger made safe for a log or a terminal: one line, no control or direction characters, cut."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:limit])
+    return f"{shown}..." if len(text) > limit else shown

@@ -1,0 +1,196 @@
+"""Network addresses of nodes: host and TCP port, read from `host:port` or a multiaddr, printed as a multiaddr."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+from pychain.base.errors import ConfigError, DecodeError
+from pychain.p2p.limits import MAX_DNS_NAME
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+IPNetwork: TypeAlias = IPv4Network | IPv6Network
+
+_MAX_TEXT: Final = 512
+_PORT_MAX: Final = 65535
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_PEER_ID: Final = re.compile(r"[A-Za-z0-9]{1,128}", re.ASCII)
+
+# Named here and not taken from `ipaddress.is_private`, whose answer differs between Python releases.
+_LOOPBACK: Final[tuple[IPNetwork, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+_PRIVATE: Final[tuple[IPNetwork, ...]] = (
+    IPv4Network("10.0.0.0/8"),  # RFC 1918
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.168.0.0/16"),
+    IPv4Network("100.64.0.0/10"),  # RFC 6598, carriers' NAT
+    IPv4Network("169.254.0.0/16"),  # RFC 3927, link-local
+    IPv6Network("fc00::/7"),  # RFC 4193
+    IPv6Network("fe80::/10"),  # RFC 4291, link-local
+)
+_UNUSABLE: Final[tuple[IPNetwork, ...]] = (
+    IPv4Network("0.0.0.0/8"),  # RFC 1122, "this network"
+    IPv4Network("224.0.0.0/3"),  # multicast, reserved, broadcast
+    IPv6Network("::/128"),
+    IPv6Network("ff00::/8"),  # multicast
+)
+
+
+class AddressError(ConfigError, DecodeError):
+    """Text or numbers that are no network address. One line that quotes what was given."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NetAddress:
+    """Where a node listens or speaks from. `host` is an IP in its canonical form, or a lower-case DNS name."""
+
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= _PORT_MAX:
+            raise AddressError(f"port {self.port} is not in 0 to {_PORT_MAX}")
+        object.__setattr__(self, "host", _canonical_host(self.host))
+
+    @classmethod
+    def parse(cls, text: str, default_port: int | None = None) -> NetAddress:
+        """Read `host:port`, `[v6]:port`, or `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT` with an optional `/p2p/ID`.
+
+        A text without a port takes `default_port`. The peer id is not part of the address and is left out.
+        Raises `AddressError`.
+        """
+        if len(text) > _MAX_TEXT:
+            raise AddressError(f"'{text[:40]}...' is too long for an address")
+        try:
+            host, port = _split_multiaddr(text) if text.startswith("/") else _split_host_port(text)
+            if port is None and default_port is None:
+                raise AddressError("the port is missing")
+            number = _port(port) if port is not None else default_port
+            assert number is not None
+            return cls(host, number)
+        except AddressError as error:
+            raise AddressError(f"{text!r} is not an address: {error}") from None
+
+    @classmethod
+    def observed(cls, host: str, port: int) -> NetAddress:
+        """The remote end of a socket as the operating system tells it, where IPv6 may carry a zone (`fe80::1%eth0`)."""
+        return cls(host.partition("%")[0], port)
+
+    @property
+    def ip(self) -> IPAddress | None:
+        """The address as a number, None for a DNS name."""
+        return _ip(self.host)
+
+    @property
+    def host_port(self) -> str:
+        """`host:port`, with brackets around IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        ip = self.ip
+        return self.host == "localhost" if ip is None else _within(ip, _LOOPBACK)
+
+    @property
+    def is_private(self) -> bool:
+        """In a network that the Internet does not route; loopback is not among them."""
+        ip = self.ip
+        return ip is not None and _within(ip, _PRIVATE)
+
+    @property
+    def is_local(self) -> bool:
+        """Loopback or private: exempt from the rules that spread connections over the Internet."""
+        return self.is_loopback or self.is_private
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a connection could be made there: a unicast IP or a name, and a port."""
+        ip = self.ip
+        return self.port != 0 and (ip is None or not _within(ip, _UNUSABLE))
+
+    @property
+    def netgroup(self) -> str:
+        """Who probably shares an owner: the /16 of an IPv4 address, the /32 of an IPv6 one, a DNS name itself."""
+        ip = self.ip
+        if ip is None:
+            return self.host
+        return str(ip_network((ip, 16 if ip.version == 4 else 32), strict=False))
+
+    def __str__(self) -> str:
+        ip = self.ip
+        protocol = "dns" if ip is None else f"ip{ip.version}"
+        return f"/{protocol}/{self.host}/tcp/{self.port}"
+
+
+def _within(ip: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:
+    return any(ip in network for network in networks)
+
+
+def _ip(host: str) -> IPAddress | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _canonical_host(host: str) -> str:
+    if "%" in host:
+        raise AddressError("an IPv6 zone is not supported")
+    ip = _ip(host)
+    if ip is None:
+        return _canonical_name(host)
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)  # a dual-stack socket shows IPv4 peers so; one host has one form
+    return str(ip)
+
+
+def _canonical_name(host: str) -> str:
+    name = host.lower().removesuffix(".")
+    labels = name.split(".")
+    if len(name) > MAX_DNS_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise AddressError("the host is neither an IP address nor a DNS name")
+    if labels[-1].isdecimal():  # no such top-level domain: a mistyped IPv4 address must not become a name
+        raise AddressError("the host looks like an IPv4 address but is none")
+    return name
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= _PORT_MAX):
+        raise AddressError(f"the port is not in 1 to {_PORT_MAX}")
+    return int(text)
+
+
+def _split_host_port(text: str) -> tuple[str, str | None]:
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise AddressError("expected [IPv6]:port")
+        _require_version(host, 6)
+        return host, rest[1:] if rest else None
+    if text.count(":") > 1:  # a bare IPv6 address, whose port could not be told apart
+        _require_version(text, 6)
+        return text, None
+    host, colon, port = text.partition(":")
+    return host, port if colon else None
+
+
+def _split_multiaddr(text: str) -> tuple[str, str]:
+    parts = text.split("/")[1:]
+    if len(parts) not in (4, 6) or parts[2] != "tcp":
+        raise AddressError("expected /ip4|ip6|dns/HOST/tcp/PORT")
+    if len(parts) == 6 and not (parts[4] == "p2p" and _PEER_ID.fullmatch(parts[5])):
+        raise AddressError("only /p2p/ID may follow the port")
+    protocol, host = parts[0], parts[1]
+    if protocol in ("ip4", "ip6"):
+        _require_version(host, int(protocol[2]))
+    elif protocol not in ("dns", "dns4", "dns6") or _ip(host) is not None:
+        raise AddressError("expected /ip4, /ip6 or /dns with a host of that kind")
+    return host, parts[3]
+
+
+def _require_version(host: str, version: int) -> None:
+    try:
+        IPv4Address(host) if version == 4 else IPv6Address(host)
+    except AddressValueError:
+        raise AddressError(f"the host is not an IPv{version} address") from None

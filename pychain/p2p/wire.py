@@ -1,0 +1,24 @@
+"""What a manager can do to the outside: send a message, end a connection, ask for a new one. Nothing else."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pychain.p2p.messages import GoodbyeCode, Message
+from pychain.p2p.netaddress import NetAddress
+
+
+class Wire(Protocol):
+    """Given to each manager; the node implements it. A peer id that is gone or closing is silently ignored."""
+
+    def send(self, peer_id: int, message: Message) -> None:
+        """Queue `message` for a peer."""
+        ...
+
+    def hang_up(self, peer_id: int, code: GoodbyeCode, text: str) -> None:
+        """Say goodbye with a reason a person understands, then close. A second call for the same peer does nothing."""
+        ...
+
+    def dial(self, address: NetAddress) -> None:
+        """Ask for a connection; the world answers once, with an opened peer or a failure."""
+        ...
