@@ -1,0 +1,34 @@
+"""What an operator decides about a node, as far as the core is concerned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain import __version__
+from pychain.consensus.rulebook import Rulebook
+from pychain.ledger.mempool import MempoolLimits
+from pychain.p2p.netaddress import NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """The settings of one node, fixed for its life.
+
+    rulebook: the network's spec with its rules.
+    listen_port: TCP port told to peers, 0 where nothing listens.
+    connect: peers that are always kept connected; with `connect_only`, no others are dialled.
+    seeds: `host:port` of the nodes to ask for addresses when none are known.
+    mine_to: public key to mine to from the start, None for no mining.
+    mine_interval_s: on dev networks, mean seconds between blocks (drawn from an exponential distribution); 0 mines at once.
+    mempool: bounds and fees of the mempool.
+    """
+
+    rulebook: Rulebook
+    agent: str = f"/pychain:{__version__}/"
+    listen_port: int = 0
+    connect: tuple[NetAddress, ...] = ()
+    connect_only: bool = False
+    seeds: tuple[NetAddress, ...] = ()
+    mine_to: bytes | None = None
+    mine_interval_s: float = 0.0
+    mempool: MempoolLimits = MempoolLimits()

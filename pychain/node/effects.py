@@ -1,0 +1,128 @@
+"""Effects: all that a node can ask of its world. Frozen data, in the order in which they are to be carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain.chain.transaction import Transfer
+from pychain.ledger.store import Batch
+from pychain.ledger.template import BlockTemplate
+from pychain.node.events import Event
+from pychain.node.requests import Answer
+from pychain.p2p.netaddress import NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put bytes on a peer's stream, after those of earlier `Send`s; report them by `BytesDrained` as they leave."""
+
+    peer: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a connection; `PeerOpened` or `DialFailed` follows."""
+
+    address: NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look a host name up; `NameResolved` follows. `port` is for the addresses found."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close a connection once what was sent has left (or a short time has passed); `PeerClosed` follows."""
+
+    peer: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Make a batch durable, in the order of the commits; `CommitDone` or `CommitFailed` follows. One is under way at a time."""
+
+    job: int
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyBlock:
+    """Run `semantic.verify_block` on a raw block, beside the loop; `BlockVerified` follows."""
+
+    job: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyTransfers:
+    """Check signatures under the strict policy (`native.verify_strict`), beside the loop; `TransfersVerified` follows."""
+
+    job: int
+    transfers: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlock:
+    """Read a block's body from disk, decoded or raw; `BlockRead` follows."""
+
+    job: int
+    block_hash: bytes
+    decoded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartMining:
+    """Search on this template, instead of any before it; `BlockMined` follows, at some time or never."""
+
+    template: BlockTemplate
+    recipient: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StopMining:
+    """Search no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to `Asked` with this id."""
+
+    request_id: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Something that listeners (log, API streams, tests) want to know."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The node has ended and asks for nothing more. `fault` is one line where it ended because something failed."""
+
+    fault: str | None = None
+
+
+Effect = (
+    Send
+    | Dial
+    | Resolve
+    | HangUp
+    | Commit
+    | VerifyBlock
+    | VerifyTransfers
+    | ReadBlock
+    | StartMining
+    | StopMining
+    | Reply
+    | Publish
+    | Stopped
+)

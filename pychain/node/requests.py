@@ -1,0 +1,125 @@
+"""Requests from the API that change a node or need its core, and their answers.
+
+Plain reads do not pass through here: `Node.queries` serves them at once, from the durable state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain.ledger.template import BlockTemplate
+from pychain.p2p.netaddress import NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitBlock:
+    """Take a raw block as if mined here. Answer: None once it is the durable tip, or a string as BIP 22 has it:
+    a rule's code, "duplicate", "duplicate-invalid", "inconclusive" (valid so far, but not on the best chain)."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitTransfer:
+    """Take a raw transfer into the mempool and announce it. Answer: its txid, or `Refused`."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TestTransfer:
+    """Would `SubmitTransfer` take it? Answer: its txid, or `Refused`; nothing changes."""
+
+    __test__ = False  # not a test class, whatever its name begins with
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GetTemplate:
+    """Answer: a `BlockTemplate` on the current tip."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMining:
+    """Mine to this public key, or not at all for None. Answer: None."""
+
+    recipient: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidateBlock:
+    """Treat a block and its descendants as invalid, as Bitcoin Core's invalidateblock. Answer: None when the tip that
+    follows is durable, or `Refused`."""
+
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReconsiderBlock:
+    """Take `InvalidateBlock` back for a block, its ancestors and descendants. Answer as there."""
+
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AddPeer:
+    """Keep a connection to an address up for good. Answer: None, or `Refused` where it is already kept."""
+
+    address: NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePeer:
+    """Keep it up no longer (an open connection stays). Answer: None, or `Refused`."""
+
+    address: NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class TryPeer:
+    """Dial an address once. Answer: None."""
+
+    address: NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectPeer:
+    """Close one connection. Answer: None, or `Refused` where there is no such peer."""
+
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Refuse connections with a host for so many seconds; 0 ends it. Answer: None."""
+
+    host: str
+    duration_s: int
+
+
+Request = (
+    SubmitBlock
+    | SubmitTransfer
+    | TestTransfer
+    | GetTemplate
+    | SetMining
+    | InvalidateBlock
+    | ReconsiderBlock
+    | AddPeer
+    | RemovePeer
+    | TryPeer
+    | DisconnectPeer
+    | Ban
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that was not carried out: the code for programs, the text for people."""
+
+    code: str
+    text: str
+
+
+Answer = None | str | bytes | BlockTemplate | Refused
