@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -56,6 +57,6 @@ def decode_block(raw: bytes) -> Block:
     txids = native.sha256d_many(raw, offsets)
     transactions = tuple(
         build_transaction(raw[start:end], txids[32 * i : 32 * i + 32])
-        for i, (start, end) in enumerate(zip(offsets, offsets[1:], strict=False))
+        for i, (start, end) in enumerate(pairwise(offsets))
     )
     return Block(raw, header, transactions)

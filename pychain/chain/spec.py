@@ -1,7 +1,8 @@
 """Chain specs: a network is data, a TOML file, not code.
 
-Most fields are committed: their canonical text is hashed into the genesis coinbase, so two nodes whose rules differ have
-different genesis hashes. The `[node]` table (ports, seeds, minimum work, dev) is advice for nodes and is not committed.
+Most fields are committed: their canonical text is hashed into the genesis coinbase, so two nodes whose rules differ
+have different genesis hashes. The `[node]` table (ports, seeds, minimum work, dev) is advice for nodes and is not
+committed.
 """
 
 from __future__ import annotations

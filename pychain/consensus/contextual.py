@@ -10,6 +10,7 @@ from pychain.consensus.branch import Branch, median_time_past
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import Rule, RuleError
 
+
 def check_header_in_context(rulebook: Rulebook, header: Header, branch: Branch) -> None:
     """`header` may follow `branch`, its clock apart: see `check_not_too_new`."""
     spec = rulebook.spec
@@ -31,7 +32,9 @@ def check_not_too_new(rulebook: Rulebook, header: Header, wall_s: int) -> None:
 
 
 def template_time(rulebook: Rulebook, branch: Branch, wall_s: int) -> int:
-    """The time of a block mined now on `branch`: the clock, or the least that the rules allow where the clock is behind."""
+    """The time of a block mined now on `branch`: the clock, or the least that the rules allow where the clock is
+    behind.
+    """
     least = median_time_past(branch) + 1
     if branch.height == 0:
         least = max(least, rulebook.spec.start_time)

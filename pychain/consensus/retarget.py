@@ -1,9 +1,10 @@
 """Retarget rules by name: what bits the next header of a branch must carry.
 
-Built in are `asert` (aserti3-2d, https://github.com/bitcoincashorg/bitcoincash.org/blob/master/spec/2020-11-15-asert.md),
-`fixed`, `bitcoin` (Core's, with its off-by-one) and `lwma` (zawy12's LWMA-1). Packages add more through the entry point group
-`pychain.retarget`; a plug-in's name should carry its version, since genesis commits to the name.
-Under every rule block 1 carries genesis' bits. All arithmetic is on integers.
+Built in are `asert` (aserti3-2d,
+https://github.com/bitcoincashorg/bitcoincash.org/blob/master/spec/2020-11-15-asert.md), `fixed`, `bitcoin` (Core's,
+with its off-by-one) and `lwma` (zawy12's LWMA-1). Packages add more through the entry point group `pychain.retarget`;
+a plug-in's name should carry its version, since genesis commits to the name. Under every rule block 1 carries
+genesis' bits. All arithmetic is on integers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ LWMA_WINDOW = 60
 LWMA_SOLVE_CLAMP = 6
 """Solve times count at most this many spacings, to either side."""
 LWMA_FLOOR = 20
-"""The weighted sum of solve times counts at least a 20th of what it should be, so one window gains at most a factor of 20."""
+"""The weighted sum of solve times counts at least a 20th of what it should be, so one window gains at most a factor
+of 20.
+"""
 
 
 def asert_target(
@@ -42,9 +45,7 @@ def asert_target(
         return pow_limit
     if shifts < -256:
         return 1
-    factor = (
-        (195766423245049 * fraction + 971821376 * fraction**2 + 5127 * fraction**3 + 2**47) >> 48
-    ) + 65536
+    factor = ((195766423245049 * fraction + 971821376 * fraction**2 + 5127 * fraction**3 + 2**47) >> 48) + 65536
     product = anchor_target * factor
     target = product << shifts - 16 if shifts >= 16 else product >> 16 - shifts
     return max(1, min(target, pow_limit))

@@ -1,7 +1,7 @@
 """Every consensus rule, its code, its level and whose fault a violation is.
 
-Codes are Bitcoin Core's reject reasons where the meaning is Core's. To add a rule: add a row here, judge it in the module of
-its level, and add a case for it to the executable chain specification in the tests.
+Codes are Bitcoin Core's reject reasons where the meaning is Core's. To add a rule: add a row here, judge it in the
+module of its level, and add a case for it to the executable chain specification in the tests.
 """
 
 from __future__ import annotations

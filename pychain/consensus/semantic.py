@@ -1,4 +1,5 @@
-"""Level 2, semantic: what one header or block shows by itself. Proof of work, merkle root, coinbase place, bounds, signatures.
+"""Level 2, semantic: what one header or block shows by itself. Proof of work, merkle root, coinbase place, bounds,
+signatures.
 
 Needs no chain state, so blocks are verified on worker threads, many at once.
 """

@@ -1,7 +1,8 @@
 """The state transition: accounts in, accounts and an undo record out, exactly reversible.
 
-State is `account -> (balance, next sequence)`; an absent account is (0, 0). Connecting block h applies its transfers in order and
-then credits the coinbase of block h - maturity of the same branch, so a reward is first spendable in the next block.
+State is `account -> (balance, next sequence)`; an absent account is (0, 0). Connecting block h applies its transfers
+in order and then credits the coinbase of block h - maturity of the same branch, so a reward is first spendable in the
+next block.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ def genesis_accounts(spec: ChainSpec) -> dict[bytes, Account]:
 class BlockConnection:
     """One block being applied on top of a state, so many transfers at a time.
 
-    `advance` until it returns True; then `changes` holds the touched accounts as they are after the block and `undo` as they
-    were before. A RuleError leaves the state that was read untouched: nothing is written until the caller takes `changes`.
+    `advance` until it returns True; then `changes` holds the touched accounts as they are after the block and `undo`
+    as they were before. A RuleError leaves the state that was read untouched: nothing is written until the caller
+    takes `changes`.
     """
 
     def __init__(
@@ -111,13 +113,12 @@ class BlockConnection:
         sender = self._read(transfer.sender)
         if transfer.sequence != sender.sequence:
             raise RuleError(
-                Rule.TX_SEQUENCE, f"transfer {position + 1} has {transfer.sequence}, its account is at {sender.sequence}"
+                Rule.TX_SEQUENCE,
+                f"transfer {position + 1} has {transfer.sequence}, its account is at {sender.sequence}",
             )
         cost = transfer.amount + transfer.fee
         if cost > sender.balance:
-            raise RuleError(
-                Rule.TX_BALANCE, f"transfer {position + 1} costs {cost}, its account has {sender.balance}"
-            )
+            raise RuleError(Rule.TX_BALANCE, f"transfer {position + 1} costs {cost}, its account has {sender.balance}")
         self._fees += transfer.fee
         self.changes[transfer.sender] = Account(sender.balance - cost, sender.sequence + 1)
         recipient = self._read(transfer.recipient)

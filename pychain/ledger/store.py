@@ -1,7 +1,8 @@
 """What the ledger needs of a disk: synchronous reads, and one atomic batch after another.
 
-The daemon implements it over LMDB and block files, the simulator in memory. Reads show the state as of the last batch whose
-`commit done` the node has handled; the world calls `advance` just before it hands that input over, so both worlds see the same.
+The daemon implements it over LMDB and block files, the simulator in memory. Reads show the state as of the last batch
+whose `commit done` the node has handled; the world calls `advance` just before it hands that input over, so both
+worlds see the same.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class Status(IntFlag):
     CONNECTED = 4
     """Level 3 held once: it was part of the active chain."""
     INVALID = 8
-    """Judged invalid by itself, by a rule or by the operator's `invalidateblock`; descendants are invalid by inheritance."""
+    """Judged invalid by itself, by a rule or by the operator's `invalidateblock`; descendants are invalid by
+    inheritance.
+    """
 
 
 class IndexRecord(NamedTuple):

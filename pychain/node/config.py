@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pychain import __version__
 from pychain.consensus.rulebook import Rulebook
@@ -14,13 +14,11 @@ from pychain.p2p.netaddress import NetAddress
 class NodeConfig:
     """The settings of one node, fixed for its life.
 
-    rulebook: the network's spec with its rules.
-    listen_port: TCP port told to peers, 0 where nothing listens.
-    connect: peers that are always kept connected; with `connect_only`, no others are dialled.
-    seeds: `host:port` of the nodes to ask for addresses when none are known.
-    mine_to: public key to mine to from the start, None for no mining.
-    mine_interval_s: on dev networks, mean seconds between blocks (drawn from an exponential distribution); 0 mines at once.
-    mempool: bounds and fees of the mempool.
+    rulebook: the network's spec with its rules. listen_port: TCP port told to peers, 0 where nothing listens.
+    connect: peers that are always kept connected; with `connect_only`, no others are dialled. seeds: `host:port` of
+    the nodes to ask for addresses when none are known. mine_to: public key to mine to from the start, None for no
+    mining. mine_interval_s: on dev networks, mean seconds between blocks (drawn from an exponential distribution); 0
+    mines at once. mempool: bounds and fees of the mempool.
     """
 
     rulebook: Rulebook
@@ -31,4 +29,4 @@ class NodeConfig:
     seeds: tuple[NetAddress, ...] = ()
     mine_to: bytes | None = None
     mine_interval_s: float = 0.0
-    mempool: MempoolLimits = MempoolLimits()
+    mempool: MempoolLimits = field(default_factory=MempoolLimits)

@@ -45,7 +45,9 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Make a batch durable, in the order of the commits; `CommitDone` or `CommitFailed` follows. One is under way at a time."""
+    """Make a batch durable, in the order of the commits; `CommitDone` or `CommitFailed` follows. One is under way at
+    a time.
+    """
 
     job: int
     batch: Batch
@@ -61,7 +63,9 @@ class VerifyBlock:
 
 @dataclass(frozen=True, slots=True)
 class VerifyTransfers:
-    """Check signatures under the strict policy (`native.verify_strict`), beside the loop; `TransfersVerified` follows."""
+    """Check signatures under the strict policy (`native.verify_strict`), beside the loop; `TransfersVerified`
+    follows.
+    """
 
     job: int
     transfers: tuple[Transfer, ...]

@@ -10,7 +10,9 @@ from pychain.chain.header import Header
 
 @dataclass(frozen=True, slots=True)
 class NewTip:
-    """The durable tip changed. `disconnected` (old tip first) is empty but for a reorganisation; `connected` is lowest first."""
+    """The durable tip changed. `disconnected` (old tip first) is empty but for a reorganisation; `connected` is
+    lowest first.
+    """
 
     header: Header
     height: int

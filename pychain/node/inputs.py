@@ -30,8 +30,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class PeerOpened:
-    """A connection stands. `peer` is an id that the world never uses twice; `address` is the remote end (for one that we
-    dialled, the address as it was dialled)."""
+    """A connection stands. `peer` is an id that the world never uses twice; `address` is the remote end (for one that
+    we dialled, the address as it was dialled).
+    """
 
     peer: int
     address: NetAddress

@@ -1,0 +1,47 @@
+"""A reorganisation as data: what to disconnect, what to connect, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain.ledger.tree import BlockTree, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class ReorgPlan:
+    """The way from the active tip to `target`.
+
+    disconnect: blocks to leave, the tip first. connect: blocks to take on, the lowest first. Both are empty for the
+    tip itself; `disconnect` is empty where `target` merely extends the chain.
+    """
+
+    fork: Entry
+    disconnect: tuple[Entry, ...]
+    connect: tuple[Entry, ...]
+
+
+def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
+    """The shortest way to a tip as good as `target`'s branch offers.
+
+    Where blocks must be disconnected the plan ends at the first block of the branch that outweighs the tip, so that
+    the one commit that a reorganisation needs stays small; what follows is plain extension.
+    """
+    tip = tree.tip
+    fork = tree.fork_point(tip, target)
+    disconnect = []
+    entry = tip
+    while entry is not fork:
+        disconnect.append(entry)
+        assert entry.parent is not None
+        entry = entry.parent
+    connect = []
+    entry = target
+    while entry is not fork:
+        connect.append(entry)
+        assert entry.parent is not None
+        entry = entry.parent
+    connect.reverse()
+    if disconnect and not tip.doomed:
+        enough = next(i for i, entry in enumerate(connect) if tree.weight(entry) > tree.weight(tip))
+        del connect[enough + 1 :]
+    return ReorgPlan(fork, tuple(disconnect), tuple(connect))

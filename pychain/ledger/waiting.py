@@ -1,0 +1,103 @@
+"""Objects that came too early: transfers whose predecessors are missing, and blocks dated past our clock.
+
+Both rooms are bounded, and what is pushed out is simply forgotten: its sender, or another, will offer it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain.chain.header import Header
+from pychain.chain.transaction import Transfer
+from pychain.ledger.mempool import MAX_PENDING_PER_ACCOUNT
+
+MAX_WAITING_TRANSFERS = 2_000
+"""Of all accounts together: under 2 MB even with the longest memos."""
+MAX_EARLY_BLOCKS = 64
+"""consensus.md, "Time and difficulty"."""
+
+
+class WaitingTransfers:
+    """Transfers with a sequence gap before them, by sender. Their signatures are not checked yet."""
+
+    def __init__(self) -> None:
+        self._by_sender: dict[bytes, dict[int, Transfer]] = {}
+        self._order: dict[bytes, Transfer] = {}
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __contains__(self, txid: bytes) -> bool:
+        return txid in self._order
+
+    def add(self, transfer: Transfer) -> None:
+        """Keep a transfer; the first that came for a sequence stays. The oldest of all is forgotten for room."""
+        mine = self._by_sender.setdefault(transfer.sender, {})
+        if transfer.sequence in mine or len(mine) >= MAX_PENDING_PER_ACCOUNT:
+            return
+        mine[transfer.sequence] = transfer
+        self._order[transfer.txid] = transfer
+        if len(self._order) > MAX_WAITING_TRANSFERS:
+            self._remove(next(iter(self._order.values())))
+
+    def take(self, sender: bytes, sequence: int) -> Transfer | None:
+        """Remove and return the sender's transfer with this sequence, if it waits."""
+        transfer = self._by_sender.get(sender, {}).get(sequence)
+        if transfer is not None:
+            self._remove(transfer)
+        return transfer
+
+    def clear(self) -> None:
+        self._by_sender.clear()
+        self._order.clear()
+
+    def _remove(self, transfer: Transfer) -> None:
+        del self._order[transfer.txid]
+        mine = self._by_sender[transfer.sender]
+        del mine[transfer.sequence]
+        if not mine:
+            del self._by_sender[transfer.sender]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyBlock:
+    """A header that is valid but for its time, where it came from (a peer id, None for one submitted here), and its
+    body if that came along.
+    """
+
+    header: Header
+    peer: int | None
+    raw: bytes | None
+
+
+class EarlyBlocks:
+    """Blocks dated too far ahead of our clock: set aside and tried again, never marked invalid."""
+
+    def __init__(self, max_future_s: int) -> None:
+        self._max_future_s = max_future_s
+        self._blocks: dict[bytes, EarlyBlock] = {}
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def set_aside(self, early: EarlyBlock, wall_s: int) -> bool:
+        """Keep a block for later; False where it is dated over twice max_future_s ahead, or the room is full."""
+        if early.header.time > wall_s + 2 * self._max_future_s:
+            return False
+        if early.header.hash not in self._blocks and len(self._blocks) >= MAX_EARLY_BLOCKS:
+            return False
+        known = self._blocks.get(early.header.hash)
+        if known is None or known.raw is None:
+            self._blocks[early.header.hash] = early
+        return True
+
+    def due(self, wall_s: int) -> list[EarlyBlock]:
+        """Remove and return the blocks whose time has come, earliest first."""
+        ready = [early for early in self._blocks.values() if early.header.time <= wall_s + self._max_future_s]
+        for early in ready:
+            del self._blocks[early.header.hash]
+        return sorted(ready, key=lambda early: early.header.time)
+
+    def next_wall_s(self) -> int | None:
+        """The wall second at which the first becomes due."""
+        return min((early.header.time - self._max_future_s for early in self._blocks.values()), default=None)
