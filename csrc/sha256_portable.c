@@ -1,0 +1,76 @@
+/* SHA-256 in plain C: the kernel of every machine without a better one. */
+#include "sha256.h"
+
+const uint32_t SHA256_IV[8] = {
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+};
+
+const uint32_t SHA256_K[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static inline uint32_t rotr(uint32_t x, int n)
+{
+    return x >> n | x << (32 - n);
+}
+
+/* The letters of FIPS 180-4, 4.1.2: BIG for the capital sigmas of a round, SMALL for those of the schedule. */
+#define BIG0(x) (rotr(x, 2) ^ rotr(x, 13) ^ rotr(x, 22))
+#define BIG1(x) (rotr(x, 6) ^ rotr(x, 11) ^ rotr(x, 25))
+#define SMALL0(x) (rotr(x, 7) ^ rotr(x, 18) ^ (x) >> 3)
+#define SMALL1(x) (rotr(x, 17) ^ rotr(x, 19) ^ (x) >> 10)
+#define CH(x, y, z) ((z) ^ ((x) & ((y) ^ (z))))
+#define MAJ(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
+
+/* One round with word `wt`. The roles of the eight variables turn by one from round to round; d and h are written. */
+#define ROUND(a, b, c, d, e, f, g, h, t)                         \
+    do {                                                         \
+        (h) += BIG1(e) + CH(e, f, g) + SHA256_K[t] + w[(t) % 16]; \
+        (d) += (h);                                              \
+        (h) += BIG0(a) + MAJ(a, b, c);                           \
+    } while (0)
+
+#define EIGHT_ROUNDS(t)                          \
+    do {                                         \
+        ROUND(a, b, c, d, e, f, g, h, (t));      \
+        ROUND(h, a, b, c, d, e, f, g, (t) + 1);  \
+        ROUND(g, h, a, b, c, d, e, f, (t) + 2);  \
+        ROUND(f, g, h, a, b, c, d, e, (t) + 3);  \
+        ROUND(e, f, g, h, a, b, c, d, (t) + 4);  \
+        ROUND(d, e, f, g, h, a, b, c, (t) + 5);  \
+        ROUND(c, d, e, f, g, h, a, b, (t) + 6);  \
+        ROUND(b, c, d, e, f, g, h, a, (t) + 7);  \
+    } while (0)
+
+/* Word i of the ring becomes the one sixteen later. */
+#define EXTEND(i) (w[i] += SMALL0(w[((i) + 1) % 16]) + w[((i) + 9) % 16] + SMALL1(w[((i) + 14) % 16]))
+
+static void compress(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+
+    for (; count != 0; count--, blocks += BLOCK) {
+        uint32_t w[16];
+
+        for (int i = 0; i < 16; i++)
+            w[i] = load_be32(blocks + 4 * i);
+        for (int t = 0; t < 64; t += 16) {
+            EIGHT_ROUNDS(t);
+            EIGHT_ROUNDS(t + 8);
+            for (int i = 0; t < 48 && i < 16; i++)
+                EXTEND(i);
+        }
+        a = state[0] += a, b = state[1] += b, c = state[2] += c, d = state[3] += d;
+        e = state[4] += e, f = state[5] += f, g = state[6] += g, h = state[7] += h;
+    }
+}
+
+const struct sha256_kernel SHA256_PORTABLE = {"sha256:portable", 0, compress};

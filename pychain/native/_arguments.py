@@ -1,0 +1,109 @@
+"""What the functions of this room take: every argument is checked before it is used, with one line for a person.
+
+Wrong types and wrong lengths are both a `ValueError`. Bytes-like arguments other than `bytes` are copied once, so
+nothing can change under a call that runs without the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+Offsets: TypeAlias = Sequence[int]  # array("I") passes without conversion
+
+HASH_SIZE = 32
+HEADER_SIZE = 80
+PUBLIC_KEY_SIZE = 32
+SIGNATURE_SIZE = 64
+TARGET_MAX = 2**256 - 1
+NONCE_RANGE = 2**32  # a header's nonce has 32 bits
+BUFFER_MAX = 2**32 - 1  # offsets into a buffer of messages have 32 bits
+
+
+def as_bytes(data: Bytes, what: str) -> bytes:
+    """`data` as immutable bytes."""
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    raise ValueError(f"{what} must be bytes, not {type(data).__name__}")
+
+
+def sized(data: Bytes, size: int, what: str) -> bytes:
+    """`data` as exactly `size` bytes."""
+    data = as_bytes(data, what)
+    if len(data) != size:
+        raise ValueError(f"{what} must be {size} bytes, not {len(data)}")
+    return data
+
+
+def integer(value: int, least: int, greatest: int, what: str) -> int:
+    """An int in [least, greatest]."""
+    if not isinstance(value, int):
+        raise ValueError(f"{what} must be an integer, not {type(value).__name__}")
+    if not least <= value <= greatest:
+        raise ValueError(f"{what} {value} is not within {least} to {greatest}")
+    return value
+
+
+def merkle_leaves(hashes: Bytes) -> bytes:
+    """One hash or more, back to back."""
+    hashes = as_bytes(hashes, "hashes")
+    if not hashes or len(hashes) % HASH_SIZE:
+        raise ValueError(f"hashes must be a positive multiple of {HASH_SIZE} bytes, not {len(hashes)}")
+    return hashes
+
+
+def records(buffer: Bytes, size: int) -> bytes:
+    """Whole records of `size` bytes, back to back."""
+    buffer = as_bytes(buffer, "buffer")
+    if integer(size, 1, BUFFER_MAX, "record size") and len(buffer) % size:
+        raise ValueError(f"buffer must be a multiple of {size} bytes, not {len(buffer)}")
+    return buffer
+
+
+def message_offsets(buffer: Bytes, offsets: Offsets) -> tuple[bytes, array[int]]:
+    """A buffer and the offsets of its messages as unsigned 32-bit integers; their order is the caller's to check."""
+    buffer = as_bytes(buffer, "buffer")
+    if len(buffer) > BUFFER_MAX:
+        raise ValueError(f"buffer of {len(buffer)} bytes is longer than {BUFFER_MAX}")
+    if not (isinstance(offsets, array) and offsets.typecode == "I"):
+        try:
+            offsets = array("I", offsets)
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"offsets must be integers of 32 bits: {error}") from None
+    if not offsets:
+        raise ValueError("offsets must hold at least one offset, the end of the last message")
+    return buffer, offsets
+
+
+def bad_offset(offsets: array[int], index: int, size: int) -> ValueError:
+    """The error for the offset at `index`, which is out of order or past the buffer of `size` bytes."""
+    return ValueError(f"offset {index} ({offsets[index]}) is not ascending within the buffer of {size} bytes")
+
+
+def search_range(target: int, start: int, count: int) -> None:
+    """A target of 256 bits and a range of nonces that ends at 2^32 at the latest."""
+    integer(target, 0, TARGET_MAX, "target")
+    integer(start, 0, NONCE_RANGE, "start")
+    integer(count, 0, NONCE_RANGE - start, "count")
+
+
+def signed(public_key: Bytes, message: Bytes, signature: Bytes) -> tuple[bytes, bytes, bytes]:
+    """A key, a message and a signature of the right sizes."""
+    return (
+        sized(public_key, PUBLIC_KEY_SIZE, "public key"),
+        as_bytes(message, "message"),
+        sized(signature, SIGNATURE_SIZE, "signature"),
+    )
+
+
+def same_length(public_keys: Sequence[Bytes], messages: Sequence[Bytes], signatures: Sequence[Bytes]) -> None:
+    """One key and one message for each signature."""
+    if not len(public_keys) == len(messages) == len(signatures):
+        raise ValueError(
+            f"a batch needs as many keys as messages and signatures, not "
+            f"{len(public_keys)}, {len(messages)} and {len(signatures)}"
+        )

@@ -1,0 +1,163 @@
+"""The C core behind checked and typed functions. Importing it fails where the core is not built or fails its self-test.
+
+Each call releases the interpreter's lock, so threads hash and search in parallel.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from pychain.native._arguments import (
+    HASH_SIZE,
+    HEADER_SIZE,
+    Bytes,
+    Offsets,
+    as_bytes,
+    bad_offset,
+    merkle_leaves,
+    message_offsets,
+    records,
+    search_range,
+    sized,
+)
+from pychain.native._core import ffi, lib
+from pychain.native._errors import unavailable
+from pychain.native.cpu import CpuInfo
+from pychain.native.stop import StopFlag
+
+if TYPE_CHECKING:
+    from pychain.native._core import CData
+
+_TEXT_SIZE = 256  # room for the processor's name (48) or all feature names
+_HITS_A_CALL = 4096  # nonces that one call of the core may return
+
+if lib.pychain_init() == 0:
+    raise ImportError("no kernel of the compiled core passes its self-test")
+
+
+def kernels() -> list[str]:
+    """The kernels that this machine can run and that passed their self-test, fastest first."""
+    names: list[str] = []
+    while (name := lib.pychain_kernel_name(len(names))) != ffi.NULL:
+        names.append(_text(name))
+    return names
+
+
+def kernel_in_use() -> str:
+    """The kernel in use; the door shows it as the attribute `kernel`."""
+    return _text(lib.pychain_kernel_in_use())
+
+
+def use(name: str) -> None:
+    """Use the kernel `name`, in all threads, from their next call on; raises `KernelError` if it is not there."""
+    if name not in kernels():
+        raise unavailable(name, kernels())
+    lib.pychain_kernel_use(name.encode())
+
+
+def cpu() -> CpuInfo:
+    """The processor as it names itself, the instruction sets that matter here, and the compiler of the core."""
+    text = ffi.new("char[]", _TEXT_SIZE)
+    lib.pychain_cpu_name(text, _TEXT_SIZE)
+    name = _text(text) or platform.machine()
+    lib.pychain_cpu_features(text, _TEXT_SIZE)
+    return CpuInfo(name=name, features=tuple(_text(text).split()), compiler=_text(lib.pychain_compiler()))
+
+
+def _text(chars: CData) -> str:
+    return ffi.string(chars).decode("ascii", "replace")
+
+
+def _hashes(count: int) -> CData:
+    """Room for `count` hashes."""
+    return ffi.new("uint8_t[]", HASH_SIZE * count)
+
+
+def sha256d(data: Bytes) -> bytes:
+    """SHA-256 of the SHA-256 of `data`: 32 bytes."""
+    data = as_bytes(data, "data")
+    out = _hashes(1)
+    lib.pychain_sha256d(out, data, len(data))
+    return bytes(ffi.buffer(out))
+
+
+def sha256d_many(buffer: Bytes, offsets: Offsets) -> bytes:
+    """The double hashes of n messages in one buffer, 32 * n bytes; message i is `buffer[offsets[i]:offsets[i + 1]]`.
+
+    There are n + 1 offsets, ascending, each at most `len(buffer)`, which is under 4 GiB. An `array("I")` is used as it
+    is; any other sequence of integers is converted first.
+    """
+    buffer, offsets = message_offsets(buffer, offsets)
+    out = _hashes(len(offsets) - 1)
+    bad = lib.pychain_sha256d_many(out, buffer, len(buffer), ffi.from_buffer("uint32_t[]", offsets), len(offsets) - 1)
+    if bad >= 0:
+        raise bad_offset(offsets, bad, len(buffer))
+    return bytes(ffi.buffer(out))
+
+
+def sha256d_records(buffer: Bytes, size: int) -> bytes:
+    """The double hashes of n records of `size` bytes each, back to back (such as headers of 80): 32 * n bytes."""
+    buffer = records(buffer, size)
+    out = _hashes(len(buffer) // size)
+    lib.pychain_sha256d_records(out, buffer, size, len(buffer) // size)
+    return bytes(ffi.buffer(out))
+
+
+def header_hash(header: Bytes) -> bytes:
+    """The hash of an 80-byte block header, in internal order."""
+    return sha256d(sized(header, HEADER_SIZE, "header"))
+
+
+def merkle_root_checked(hashes: Bytes) -> tuple[bytes, bool]:
+    """Merkle root of the leaves in `hashes` (32 bytes each, at least one), and whether the tree is mutated.
+
+    Mutated (CVE-2012-2459): at some level, before an odd last node is paired with itself, nodes 2i and 2i + 1 are
+    equal, so that another list of leaves has the same root.
+    """
+    hashes = merkle_leaves(hashes)
+    count = len(hashes) // HASH_SIZE
+    root = _hashes(1)
+    mutated = lib.pychain_merkle_root(root, hashes, count, _hashes((count + 1) // 2))
+    return bytes(ffi.buffer(root)), bool(mutated)
+
+
+def merkle_root(hashes: Bytes) -> bytes:
+    """Merkle root of the leaves in `hashes` (32 bytes each, at least one)."""
+    return merkle_root_checked(hashes)[0]
+
+
+def _scan(
+    header: Bytes, target: int, start: int, count: int, stop: StopFlag | None, room: int
+) -> tuple[list[int], int]:
+    """The first `room` hits of the range, and the nonces tried for them."""
+    header = sized(header, HEADER_SIZE, "header")
+    search_range(target, start, count)
+    nonces = ffi.new("uint32_t[]", room)
+    cell = ffi.NULL if stop is None else ffi.from_buffer("uint8_t[]", stop.cell)
+    result = lib.pychain_search(nonces, room, header, target.to_bytes(HASH_SIZE, "little"), start, count, cell)
+    return ffi.unpack(nonces, result.hits), result.hashes
+
+
+def search(header: Bytes, target: int, start: int, count: int, stop: StopFlag | None = None) -> tuple[int | None, int]:
+    """The first nonce in start to start + count - 1 that gives `header` a hash <= `target`, and the nonces tried.
+
+    The header's own nonce is ignored. The range may not pass 2^32. A search that was stopped, or that found nothing,
+    returns None and how far it came.
+    """
+    hits, done = _scan(header, target, start, count, stop, room=1)
+    return (hits[0] if hits else None), done
+
+
+def search_all(
+    header: Bytes, target: int, start: int, count: int, stop: StopFlag | None = None
+) -> tuple[list[int], int]:
+    """Every nonce of the range that meets the target, ascending, and the nonces tried; otherwise as `search`."""
+    hits: list[int] = []
+    done = 0
+    while True:
+        more, tried = _scan(header, target, start + done, count - done, stop, room=_HITS_A_CALL)
+        hits += more
+        done += tried
+        if len(more) < _HITS_A_CALL:
+            return hits, done

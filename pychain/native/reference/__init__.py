@@ -1,0 +1,70 @@
+"""The pure-Python twin of the C core: the oracle of its tests, the baseline of its benchmarks, and the fallback.
+
+Same functions, same arguments, same errors as `pychain.native`. Hashes come from hashlib; `verify` is ZIP-215 written
+out, several milliseconds a signature.
+"""
+
+from __future__ import annotations
+
+import platform
+
+from pychain.native._errors import KernelError, unavailable
+from pychain.native._libsodium import verify_strict
+from pychain.native.cpu import CpuInfo
+from pychain.native.reference.ed25519 import is_canonical_large_order, verify, verify_batch
+from pychain.native.reference.hashing import (
+    header_hash,
+    merkle_root,
+    merkle_root_checked,
+    search,
+    search_all,
+    sha256d,
+    sha256d_many,
+    sha256d_records,
+)
+from pychain.native.stop import StopFlag
+
+__all__ = [
+    "KernelError",
+    "StopFlag",
+    "cpu",
+    "header_hash",
+    "is_canonical_large_order",
+    "kernel",
+    "kernel_in_use",
+    "kernels",
+    "merkle_root",
+    "merkle_root_checked",
+    "search",
+    "search_all",
+    "sha256d",
+    "sha256d_many",
+    "sha256d_records",
+    "use",
+    "verify",
+    "verify_batch",
+    "verify_strict",
+]
+
+kernel = "sha256:reference"
+
+
+def kernels() -> list[str]:
+    """The one kernel there is without C."""
+    return [kernel]
+
+
+def kernel_in_use() -> str:
+    """The same one."""
+    return kernel
+
+
+def use(name: str) -> None:
+    """Accept the one name there is; raises `KernelError` for any other."""
+    if name != kernel:
+        raise unavailable(name, kernels())
+
+
+def cpu() -> CpuInfo:
+    """What the interpreter knows of the machine; no instruction set is looked for, no compiler was used."""
+    return CpuInfo(name=platform.machine(), features=(), compiler="none")
