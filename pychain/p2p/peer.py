@@ -67,6 +67,7 @@ class Peer:
         "inbound",
         "last_block_ns",
         "last_transaction_ns",
+        "listen_address",
         "opened_at",
         "peer_id",
         "persistent",
@@ -88,6 +89,8 @@ class Peer:
         self.persistent = persistent
         self.state = PeerState.AWAITING_HELLO
         self.opened_at = now
+        self.listen_address = None if inbound else address
+        """Where the peer can be dialled: what we dialled, or his host with the port of his hello; None if unknown."""
         self.hello: Hello | None = None
         """What the peer said of himself, once accepted."""
         self.goodbye_sent: Goodbye | None = None
@@ -110,15 +113,6 @@ class Peer:
     def is_open(self) -> bool:
         """Whether the peer can still be sent anything."""
         return self.state in (PeerState.AWAITING_HELLO, PeerState.READY)
-
-    @property
-    def listen_address(self) -> NetAddress | None:
-        """Where the peer can be dialled: what we dialled, or his host with the port of his hello."""
-        if not self.inbound:
-            return self.address
-        if self.hello is None or self.hello.listen_port == 0:
-            return None
-        return NetAddress(self.address.host, self.hello.listen_port)
 
     def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Message]:
         """The known messages that `data` completes, in order. Exhaust it before the next call.
@@ -149,6 +143,8 @@ class Peer:
         """The handshake is done: full frames are read from now on."""
         self.state = next_state(self.state, PeerEvent.HELLO_ACCEPTED)
         self.hello = hello
+        if self.inbound and hello.listen_port != 0:
+            self.listen_address = NetAddress(self.address.host, hello.listen_port)
         self._reader.limit = self._frame_limit
 
     def pack(self, message: Message) -> bytes:

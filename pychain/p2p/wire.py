@@ -9,7 +9,11 @@ from pychain.p2p.netaddress import NetAddress
 
 
 class Wire(Protocol):
-    """Given to each manager; the node implements it. A peer id that is gone or closing is silently ignored."""
+    """Given to each manager; the node implements it.
+
+    A peer id that is gone or closing is silently ignored. No call may lead back into a manager before it returns:
+    the node keeps a list of what happened and tells the managers afterwards.
+    """
 
     def send(self, peer_id: int, message: Message) -> None:
         """Queue `message` for a peer."""

@@ -1,0 +1,92 @@
+"""The handshake: each side says hello once, unasked; who is on another chain, too old, or ourselves is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain.base.entropy import Entropy
+from pychain.base.time import Now
+from pychain.p2p.limits import HELLO_TIMEOUT_NS, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION
+from pychain.p2p.messages import GoodbyeCode, Hello
+from pychain.p2p.peer import Peer
+from pychain.p2p.timers import Timers
+from pychain.p2p.wire import Wire
+
+_WORK_BYTES = 32
+
+
+@dataclass(slots=True)
+class OurSide:
+    """What our hello says about us; the node keeps the tip and the port up to date."""
+
+    genesis: bytes
+    agent: str
+    listen_port: int = 0
+    services: int = 0
+    tip_height: int = 0
+    tip_work: int = 0
+
+
+class Handshake:
+    """Sends our hello on each new stream and judges theirs.
+
+    The nonce is drawn once for the life of the node: whoever shows it is ourselves, and two connections that show
+    the same one may lead to the same node (`slots` decides that).
+    """
+
+    def __init__(self, wire: Wire, entropy: Entropy, ours: OurSide) -> None:
+        self._wire = wire
+        self.ours = ours
+        self.nonce = int.from_bytes(entropy.bytes(8), "big")
+        self._timers: Timers[int] = Timers()
+
+    def peer_opened(self, peer: Peer, now: Now) -> None:
+        """A stream is open: say hello, and give the peer his time to say his."""
+        self._timers.set(peer.peer_id, now.mono_ns + HELLO_TIMEOUT_NS)
+        self._wire.send(peer.peer_id, self._hello(now))
+
+    def on_hello(self, peer: Peer, hello: Hello) -> bool:
+        """Accept the peer, who is then ready, or hang up with the reason; True when accepted."""
+        self._timers.cancel(peer.peer_id)
+        refusal = self._refusal(hello)
+        if refusal is not None:
+            self._wire.hang_up(peer.peer_id, *refusal)
+            return False
+        peer.accept_hello(hello)
+        return True
+
+    def peer_closed(self, peer_id: int) -> None:
+        self._timers.cancel(peer_id)
+
+    def poll(self, now: Now) -> None:
+        """Hang up on peers who did not say hello in time."""
+        for peer_id in self._timers.due(now.mono_ns):
+            self._wire.hang_up(peer_id, GoodbyeCode.TIMEOUT, f"no hello within {HELLO_TIMEOUT_NS // 10**9} s")
+
+    def deadline(self) -> int | None:
+        return self._timers.deadline()
+
+    def _hello(self, now: Now) -> Hello:
+        return Hello(
+            protocol=PROTOCOL_VERSION,
+            agent=self.ours.agent,
+            genesis=self.ours.genesis,
+            time=now.wall_s,
+            tip_height=self.ours.tip_height,
+            tip_work=self.ours.tip_work.to_bytes(_WORK_BYTES, "big"),
+            listen_port=self.ours.listen_port,
+            services=self.ours.services,
+            nonce=self.nonce,
+        )
+
+    def _refusal(self, hello: Hello) -> tuple[GoodbyeCode, str] | None:
+        if hello.genesis != self.ours.genesis:
+            ours, theirs = self.ours.genesis[::-1].hex(), hello.genesis[::-1].hex()
+            text = f"different networks: the genesis here is {ours}, yours is {theirs}"
+            return GoodbyeCode.WRONG_NETWORK, text
+        if hello.protocol < MIN_PROTOCOL_VERSION:
+            text = f"protocol version {hello.protocol} is too old, {MIN_PROTOCOL_VERSION} or newer is needed"
+            return GoodbyeCode.OLD_PROTOCOL, text
+        if hello.nonce == self.nonce:
+            return GoodbyeCode.SELF_CONNECTION, "this is a connection of a node to itself"
+        return None

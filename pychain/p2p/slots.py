@@ -1,0 +1,280 @@
+"""Connection slots: whom to dial, whom to let in, and what happens when one node is met twice.
+
+Addresses the operator asked for are dialled for ever, with growing pauses. Beside them up to eight outbound
+connections are kept to addresses from the table, each in another network group (loopback and private ones exempt:
+on a desk all nodes share one). Inbound connections are taken up to a limit, then one makes room for the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pychain.base.entropy import Random
+from pychain.base.time import Now, earliest
+from pychain.p2p import limits
+from pychain.p2p.addresses import AddressManager
+from pychain.p2p.draws import spread
+from pychain.p2p.eviction import choose_victim
+from pychain.p2p.messages import GoodbyeCode
+from pychain.p2p.misbehaviour import Misbehaviour
+from pychain.p2p.netaddress import AddressError, NetAddress
+from pychain.p2p.peer import Peer
+from pychain.p2p.timers import Timers
+from pychain.p2p.wire import Wire
+
+
+class SlotManager:
+    """Knows every connection and every dial under way."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        random: Random,
+        addresses: AddressManager,
+        misbehaviour: Misbehaviour,
+        *,
+        nonce: int,
+        persistent: Iterable[NetAddress] = (),
+        connect_only: bool = False,
+        max_outbound: int = limits.MAX_OUTBOUND,
+        max_inbound: int = limits.MAX_INBOUND,
+    ) -> None:
+        """`nonce` is that of our hello. With `connect_only` nothing but the persistent addresses is dialled."""
+        self._wire = wire
+        self._random = random
+        self._addresses = addresses
+        self._misbehaviour = misbehaviour
+        self._nonce = nonce
+        self._max_outbound = 0 if connect_only else max_outbound
+        self._max_inbound = max_inbound
+        self._peers: dict[int, Peer] = {}
+        self._dialling: dict[NetAddress, bool] = {}
+        """Dials under way; True for those that fill one of our own slots."""
+        self._failures: dict[NetAddress, int] = {}
+        """The persistent addresses, with their failures in a row."""
+        self._redials: Timers[NetAddress] = Timers()
+        self._own: dict[NetAddress, None] = {}
+        """Addresses that turned out to be our own."""
+        self._met_as: dict[NetAddress, int] = {}
+        """Addresses that lead to a node which is connected already, as this peer."""
+        self._looked_at_ns: int | None = None
+        """When the table was last asked for someone to dial."""
+        self._found_nobody_at: int | None = None
+        """The table's count of additions when it had nobody."""
+        for address in persistent:
+            self._watch(address, 0)
+
+    # --- what the operator asks
+
+    @property
+    def persistent(self) -> tuple[NetAddress, ...]:
+        """The addresses we hold connections to as long as we live."""
+        return tuple(self._failures)
+
+    def add_persistent(self, address: NetAddress, now: Now) -> None:
+        """Hold a connection to this address from now on. Raises `AddressError` when there are too many."""
+        for peer in self._peers.values():
+            if peer.listen_address == address:
+                peer.persistent = True
+        self._watch(address, now.mono_ns)
+
+    def remove_persistent(self, address: NetAddress) -> bool:
+        """Hold it no longer (a connection that stands is left alone); False when it was not held."""
+        self._redials.cancel(address)
+        for peer in self._peers.values():
+            if peer.listen_address == address:
+                peer.persistent = False
+        return self._failures.pop(address, None) is not None
+
+    def dial_once(self, address: NetAddress) -> None:
+        """Dial now, once, beside all slots, unless it is connected or being dialled."""
+        if not self._is_met(address):
+            self._dial(address, fills_slot=False)
+
+    # --- what happens to connections
+
+    def peer_opened(self, peer: Peer, now: Now) -> bool:
+        """A stream is open. True to go on with the handshake; False when the peer was refused and hung up on."""
+        self._dialling.pop(peer.address, None)
+        self._peers[peer.peer_id] = peer
+        peer.persistent = peer.persistent or (not peer.inbound and peer.address in self._failures)
+        if peer.persistent:
+            return True
+        if self._misbehaviour.is_banned(peer.address, now):
+            self._wire.hang_up(peer.peer_id, GoodbyeCode.BANNED, "this host is banned here")
+            return False
+        return not peer.inbound or self._make_room(peer, now)
+
+    def peer_ready(self, peer: Peer) -> bool:
+        """The handshake is done. False when this node is connected already and this connection was the one to end."""
+        assert peer.hello is not None
+        if peer.listen_address in self._failures:
+            peer.persistent = True
+        for other in self._peers.values():
+            if other is not peer and self._is_same_node(other, peer):
+                return self._end_one(other, peer) is not peer
+        return True
+
+    def dial_failed(self, address: NetAddress, now: Now) -> None:
+        self._dialling.pop(address, None)
+        if address in self._failures:
+            self._failures[address] += 1
+            self._redial_later(address, now)
+
+    def peer_closed(self, peer: Peer, now: Now) -> None:
+        """The stream is gone: forget the peer, and plan the next dial where the operator asked for it."""
+        self._peers.pop(peer.peer_id, None)
+        if not peer.inbound and _ended_as(peer, GoodbyeCode.SELF_CONNECTION):
+            self._remember_own(peer.address)
+        released = [address for address, peer_id in self._met_as.items() if peer_id == peer.peer_id]
+        for address in released:
+            del self._met_as[address]
+        if peer.listen_address is not None:
+            released.append(peer.listen_address)
+        stood = peer.hello is not None and now.mono_ns - peer.opened_at.mono_ns >= limits.REDIAL_RESET_NS
+        for address in released:
+            if address in self._failures:
+                self._failures[address] = 0 if stood else self._failures[address] + 1
+                self._redial_later(address, now)
+
+    # --- time
+
+    def poll(self, now: Now) -> None:
+        """Dial what is due."""
+        for address in self._redials.due(now.mono_ns):
+            if not self._is_met(address):
+                self._dial(address, fills_slot=False)
+        due = self._fill_deadline()
+        if due is not None and due <= now.mono_ns:
+            self._fill_one(now)
+
+    def deadline(self) -> int | None:
+        return earliest(self._redials.deadline(), self._fill_deadline())
+
+    # --- outbound
+
+    def _watch(self, address: NetAddress, mono_ns: int) -> None:
+        if address in self._failures:
+            return
+        if len(self._failures) >= limits.MAX_PERSISTENT:
+            raise AddressError(f"connections to {limits.MAX_PERSISTENT} addresses are held already")
+        self._failures[address] = 0
+        self._redials.set(address, mono_ns)
+
+    def _redial_later(self, address: NetAddress, now: Now) -> None:
+        doublings = min(max(self._failures[address] - 1, 0), 16)
+        wait = min(limits.REDIAL_BASE_NS << doublings, limits.REDIAL_MAX_NS)
+        self._redials.set(address, now.mono_ns + spread(self._random, wait))
+
+    def _dial(self, address: NetAddress, *, fills_slot: bool) -> None:
+        self._dialling[address] = fills_slot
+        self._wire.dial(address)
+
+    def _has_free_slot(self) -> bool:
+        taken = sum(self._dialling.values())
+        taken += sum(peer.is_open and not peer.inbound and not peer.persistent for peer in self._peers.values())
+        return taken < self._max_outbound
+
+    def _fill_deadline(self) -> int | None:
+        """When to look in the table for someone to dial; later if it just had nobody and nothing came in since."""
+        if not len(self._addresses) or not self._has_free_slot():
+            return None
+        if self._looked_at_ns is None:
+            return 0
+        in_vain = self._found_nobody_at == self._addresses.additions
+        return self._looked_at_ns + (limits.DIAL_IDLE_NS if in_vain else limits.DIAL_SPACING_NS)
+
+    def _fill_one(self, now: Now) -> None:
+        groups: dict[str, None] = {}
+        for address, fills_slot in self._dialling.items():
+            if fills_slot:
+                groups[address.netgroup] = None
+        for peer in self._peers.values():
+            if peer.is_open and not peer.inbound:
+                groups[peer.address.netgroup] = None
+
+        def refuse(address: NetAddress) -> bool:
+            return (
+                self._is_met(address)
+                or address in self._failures
+                or (not address.is_local and address.netgroup in groups)
+                or self._misbehaviour.is_banned(address, now)
+                or self._misbehaviour.is_discouraged(address, now)
+            )
+
+        self._looked_at_ns = now.mono_ns
+        chosen = self._addresses.select(now, refuse)
+        self._found_nobody_at = self._addresses.additions if chosen is None else None
+        if chosen is not None:
+            self._addresses.tried(chosen, now)
+            self._dial(chosen, fills_slot=True)
+
+    def _is_met(self, address: NetAddress) -> bool:
+        """Whether a dial there would lead to ourselves, to a peer we have, or is under way."""
+        return (
+            address in self._dialling
+            or address in self._own
+            or address in self._met_as
+            or any(address == peer.listen_address for peer in self._peers.values())
+        )
+
+    def _remember_own(self, address: NetAddress) -> None:
+        self._addresses.forget(address)
+        if len(self._own) >= limits.MAX_OWN_ADDRESSES:
+            del self._own[next(iter(self._own))]
+        self._own[address] = None
+
+    # --- inbound
+
+    def _make_room(self, newcomer: Peer, now: Now) -> bool:
+        """Whether an inbound newcomer may stay; evicts another if need be."""
+        inbound = [peer for peer in self._peers.values() if peer.inbound and peer.is_open and peer is not newcomer]
+        if len(inbound) < self._max_inbound:
+            return True
+        victim = None
+        if not self._misbehaviour.is_discouraged(newcomer.address, now):
+            victim = choose_victim(inbound, lambda peer: self._misbehaviour.is_discouraged(peer.address, now))
+        if victim is None:
+            text = f"all {self._max_inbound} inbound slots are taken"
+            self._wire.hang_up(newcomer.peer_id, GoodbyeCode.TOO_MANY_PEERS, text)
+            return False
+        self._wire.hang_up(victim.peer_id, GoodbyeCode.EVICTED, "the slot was needed for another peer")
+        return True
+
+    # --- one node met twice
+
+    def _is_same_node(self, one: Peer, other: Peer) -> bool:
+        """Two connections lead to one node when its nonce and its host agree. The nonce alone could be repeated by
+        anyone who heard it, in order to have somebody refused; the host alone may be shared."""
+        return (
+            one.is_open
+            and one.hello is not None
+            and other.hello is not None
+            and one.hello.nonce == other.hello.nonce
+            and one.address.host == other.address.host
+        )
+
+    def _end_one(self, older: Peer, newer: Peer) -> Peer | None:
+        """End one of two connections to the same node; returns which.
+
+        When each side dialled the other, both sides end the one that was dialled by the greater nonce, so that they
+        never end one each. When one side dialled twice, that side ends the newer.
+        """
+        assert newer.hello is not None
+        if older.inbound != newer.inbound:
+            keep_inbound = newer.hello.nonce < self._nonce
+            loser, survivor = (older, newer) if newer.inbound == keep_inbound else (newer, older)
+        elif newer.inbound:
+            return None
+        else:
+            loser, survivor = newer, older
+        survivor.persistent = survivor.persistent or loser.persistent
+        if not loser.inbound:
+            self._met_as[loser.address] = survivor.peer_id
+        self._wire.hang_up(loser.peer_id, GoodbyeCode.DUPLICATE, "this node is connected already")
+        return loser
+
+
+def _ended_as(peer: Peer, code: GoodbyeCode) -> bool:
+    """Whether one of the two sides said goodbye with this code."""
+    return any(goodbye is not None and goodbye.code == code for goodbye in (peer.goodbye_sent, peer.goodbye_received))
