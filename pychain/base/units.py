@@ -6,6 +6,8 @@ from pychain.base.errors import DecodeError
 
 COIN = 100_000_000
 _DECIMALS = 8
+_MAX_DIGITS = 19
+"""Whole coins that any amount can need, with room: longer texts are not worth converting."""
 
 
 def format_coins(amount: int) -> str:
@@ -19,6 +21,7 @@ def format_coins(amount: int) -> str:
 def parse_coins(text: str) -> int:
     """Coins as a person writes them ('1.5') in base units. DecodeError for anything but a plain decimal number."""
     whole, dot, part = text.strip().partition(".")
-    if not (whole + part).isascii() or not (whole + part).isdecimal() or len(part) > _DECIMALS or (dot and not part):
+    plain = (whole + part).isascii() and (whole + part).isdecimal() and len(whole) <= _MAX_DIGITS
+    if not plain or len(part) > _DECIMALS or (dot and not part):
         raise DecodeError(f"'{text}' is not an amount of coins (digits, at most {_DECIMALS} after the point)")
     return int(whole or "0") * COIN + int(part.ljust(_DECIMALS, "0") or "0")

@@ -1,0 +1,69 @@
+"""Payments: what is checked before a transfer is signed, what it costs to relay, and the signed transfer itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pychain import native
+from pychain.base.codec import U64_MAX
+from pychain.chain.transaction import (
+    KEY_BYTES,
+    MAX_MEMO_BYTES,
+    TRANSFER_BYTES,
+    Transfer,
+    new_transfer,
+    signing_message,
+    transfer_body,
+)
+from pychain.wallet.errors import WalletError
+from pychain.wallet.keys import PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What is to be paid. Amounts in base units; `recipient` is a 32-byte public key; the memo has up to 512 bytes.
+
+    WalletError where no node would take it, or where the coins would be anybody's.
+    """
+
+    recipient: bytes
+    amount: int
+    fee: int = 0
+    memo: bytes = b""
+
+    def __post_init__(self) -> None:
+        check_recipient(self.recipient)
+        if self.amount < 0 or self.fee < 0:
+            raise WalletError("amount and fee are not negative")
+        if self.amount + self.fee > U64_MAX:
+            raise WalletError("amount and fee together are more than an account can hold")
+        if len(self.memo) > MAX_MEMO_BYTES:
+            raise WalletError(f"the memo has {len(self.memo)} bytes, at most {MAX_MEMO_BYTES} are allowed")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the transfer."""
+        return TRANSFER_BYTES + len(self.memo)
+
+
+def check_recipient(public_key: bytes) -> None:
+    """Refuse a key that is not a canonical point of large order: coins paid to it could be anybody's, or nobody's."""
+    if len(public_key) != KEY_BYTES:
+        raise WalletError(f"a public key has {KEY_BYTES} bytes, not {len(public_key)}")
+    if not native.is_canonical_large_order(public_key):
+        raise WalletError("the address holds no safe public key: what is paid there could be anybody's, or nobody's")
+
+
+def fee_for(size: int, rate: int) -> int:
+    """The fee of a transfer of `size` bytes at `rate` base units a kilobyte (1,000 bytes), rounded up."""
+    return -(-size * rate // 1000)
+
+
+def sign_transfer(key: PrivateKey, genesis_hash: bytes, sequence: int, payment: Payment) -> Transfer:
+    """The payment from the key's account, valid on the chain with this genesis and at this sequence only."""
+    if not 0 <= sequence < U64_MAX:
+        raise WalletError(f"sequence {sequence} is not in 0 to {U64_MAX - 1}")
+    body = transfer_body(
+        key.public_key, sequence, payment.recipient, payment.amount, payment.fee, payment.memo
+    )
+    return new_transfer(body, key.sign(signing_message(genesis_hash, body)))
