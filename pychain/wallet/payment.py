@@ -63,7 +63,5 @@ def sign_transfer(key: PrivateKey, genesis_hash: bytes, sequence: int, payment: 
     """The payment from the key's account, valid on the chain with this genesis and at this sequence only."""
     if not 0 <= sequence < U64_MAX:
         raise WalletError(f"sequence {sequence} is not in 0 to {U64_MAX - 1}")
-    body = transfer_body(
-        key.public_key, sequence, payment.recipient, payment.amount, payment.fee, payment.memo
-    )
+    body = transfer_body(key.public_key, sequence, payment.recipient, payment.amount, payment.fee, payment.memo)
     return new_transfer(body, key.sign(signing_message(genesis_hash, body)))
