@@ -57,10 +57,11 @@ class Known:
         self.last_success = 0
 
     def may_be_dialled(self, wall_s: int) -> bool:
-        """Whether the wait after the last failures is over. A clock that was set back does not prolong it."""
-        if self.failures == 0:
+        """Whether the wait since the last dial is over: a short one after a success, too, or a node that ends each
+        connection at once would be dialled without pause. A clock that was set back does not prolong the wait."""
+        if self.last_try == 0:
             return True
-        wait = min(limits.ADDRESS_RETRY_BASE_S << (self.failures - 1), limits.ADDRESS_RETRY_MAX_S)
+        wait = min(limits.ADDRESS_RETRY_BASE_S << max(self.failures - 1, 0), limits.ADDRESS_RETRY_MAX_S)
         return abs(wall_s - self.last_try) >= wait
 
     def is_stale(self, wall_s: int) -> bool:

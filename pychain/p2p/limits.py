@@ -143,8 +143,8 @@ DIAL_IDLE_NS: Final = seconds(10)
 REDIAL_BASE_NS: Final = seconds(1)
 """First wait before a persistent address is dialled again; it doubles with each failure."""
 
-REDIAL_MAX_NS: Final = seconds(60)
-"""Longest wait for a persistent address: the operator asked for it, so it is tried at least once a minute."""
+REDIAL_MAX_NS: Final = seconds(30)
+"""Longest wait for a persistent address: the operator asked for it, so it is tried about twice a minute."""
 
 REDIAL_RESET_NS: Final = seconds(30)
 """A connection that stood for so long starts the backoff of its address anew; a shorter one counts as a failure."""
@@ -230,7 +230,7 @@ ADDRESS_REFRESH_S: Final = 20 * 60
 
 ADDRESS_RETRY_BASE_S: Final = 10
 ADDRESS_RETRY_MAX_S: Final = 3600
-"""Wait after a failed dial, doubled with each failure up to an hour."""
+"""Wait between two dials of one address, doubled with each failure after the first up to an hour."""
 
 ADDRESS_MAX_FAILURES: Final = 10
 """Failed dials in a row after which an address is forgotten."""
@@ -286,3 +286,21 @@ HEADERS_RATE: Final = Rate(tokens=100, period_ns=seconds(1), burst=5000)
 
 FEE_FILTER_RATE: Final = Rate(tokens=1, period_ns=seconds(1), burst=30)
 """An honest peer sends one in 10 s."""
+
+# --- sync
+
+HEADERS_TIMEOUT_NS: Final = seconds(10)
+"""An answer to get_headers: 160 KB at most."""
+
+SYNC_BYTES_IN_FLIGHT: Final = 32 * KIB * KIB
+"""Blocks asked for and not here yet, by their usual size: fills a fast line, stays a bounded share of memory."""
+
+SYNC_BLOCKS_MIN: Final = 16
+SYNC_BLOCKS_MAX: Final = 512
+"""The same as a number of blocks, whatever their size."""
+
+SYNC_BLOCKS_A_PEER: Final = 128
+"""Blocks asked of one peer at once: several peers share even a short window."""
+
+SYNC_STALLS_MAX: Final = 4
+"""Block timeouts in a row, with nothing delivered, at which a peer that had promised the blocks is hung up on."""

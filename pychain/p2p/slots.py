@@ -110,10 +110,11 @@ class SlotManager:
         assert peer.hello is not None
         if peer.listen_address in self._failures:
             peer.persistent = True
-        for other in self._peers.values():
-            if other is not peer and self._is_same_node(other, peer):
-                return self._end_one(other, peer) is not peer
-        return True
+        return not any(
+            self._end_one(other, peer) is peer
+            for other in self._peers.values()
+            if other is not peer and self._is_same_node(other, peer)
+        )
 
     def dial_failed(self, address: NetAddress, now: Now) -> None:
         self._dialling.pop(address, None)
