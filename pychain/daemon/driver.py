@@ -1,0 +1,179 @@
+"""The driver: hands a node its inputs one at a time, carries its effects out in order, and keeps its one deadline.
+
+It runs on the event loop's thread and never re-enters the node: what happens while effects are carried out waits its
+turn. A long queue is worked off in slices, so that sockets and the API get their time; while it is long, `congested`
+asks the transport to read no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from pychain.base.errors import PychainError
+from pychain.base.time import NS, Now
+from pychain.daemon.clock import Clock
+from pychain.node.effects import Effect, Reply, Stopped
+from pychain.node.inputs import Asked, CommitDone, Input, Tick
+from pychain.node.requests import Answer, Request
+
+_log = logging.getLogger(__name__)
+
+SLICE_NS = 5_000_000
+"""How long inputs are handled before the loop comes round: a quarter of the 20 ms that nothing may exceed."""
+CONGESTED_INPUTS = 64
+"""Waiting inputs at which reading stops; with a full receive buffer each that is 16 MiB."""
+TIMER_GRAIN_S = 0.001
+"""The loops' timers count in milliseconds: rounding up saves a call that would come too early."""
+
+
+class Machine(Protocol):
+    """The node as the driver sees it."""
+
+    def handle(self, event: Input, now: Now, /) -> list[Effect]: ...
+
+    def deadline(self) -> int | None: ...
+
+
+class NodeEndedError(PychainError):
+    """The node has stopped, or stopped before it answered."""
+
+
+class Driver:
+    """Drives one node. `carry` carries one effect out; `advance` lets the store show what was committed last.
+
+    Both must not block; what they cause is given to `feed`. An exception from the node or from `carry` is a bug: the
+    node is driven no further, and `ended` says so.
+    """
+
+    def __init__(
+        self,
+        node: Machine,
+        clock: Clock,
+        carry: Callable[[Effect], None],
+        advance: Callable[[], None],
+        on_congestion: Callable[[bool], None] = lambda congested: None,
+    ) -> None:
+        self._node = node
+        self._clock = clock
+        self._carry = carry
+        self._advance = advance
+        self._on_congestion = on_congestion
+        self._loop = asyncio.get_running_loop()
+        self._inputs: deque[Input] = deque()
+        self._busy = False
+        self._congested = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._request_ids = itertools.count(1)
+        self.ended: asyncio.Future[str | None] = self._loop.create_future()
+        """Done when the node has stopped: None, or one line that says what went wrong."""
+
+    def feed(self, event: Input) -> None:
+        """Queue an input, and handle it at once unless another is being handled."""
+        if self.ended.done():
+            return
+        self._inputs.append(event)
+        if not self._congested and len(self._inputs) >= CONGESTED_INPUTS:
+            self._set_congested(True)
+        if not self._busy:
+            self._busy = True
+            self._work()
+
+    async def ask(self, request: Request) -> Answer:
+        """Put a request to the node; NodeEndedError where it ends before it answers."""
+        if self.ended.done():
+            raise NodeEndedError("the node has stopped")
+        request_id = next(self._request_ids)
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._asked[request_id] = answer
+        try:
+            self.feed(Asked(request_id, request))
+            return await answer
+        finally:
+            self._asked.pop(request_id, None)
+
+    def fail(self, error: BaseException) -> None:
+        """A bug showed itself, here or in a job: end, and leave the disk as the last commit left it."""
+        _log.critical("internal error, the node stops", exc_info=error)
+        self._end(f"internal error: {type(error).__name__}: {error} (the log has the traceback)")
+
+    def _work(self) -> None:
+        """Handle what is queued until the slice is over; `_busy` stays set while the rest waits for its turn."""
+        until_ns = time.monotonic_ns() + SLICE_NS
+        try:
+            while self._inputs:
+                self._handle(self._inputs.popleft())
+                if time.monotonic_ns() >= until_ns:
+                    break
+            if not self.ended.done():
+                self._set_timer()
+        except Exception as error:
+            self.fail(error)
+        if self._inputs:
+            self._loop.call_soon(self._work)
+            return
+        self._busy = False
+        if self._congested:
+            self._set_congested(False)
+
+    def _handle(self, event: Input) -> None:
+        if isinstance(event, CommitDone):
+            self._advance()
+        for effect in self._node.handle(event, self._clock.now()):
+            if isinstance(effect, Reply):
+                self._answer(effect)
+            elif isinstance(effect, Stopped):
+                self._end(effect.fault)
+            else:
+                self._carry(effect)
+
+    def _answer(self, reply: Reply) -> None:
+        answer = self._asked.get(reply.request_id)
+        if answer is not None and not answer.done():  # who asked may have given up
+            answer.set_result(reply.answer)
+
+    def _end(self, fault: str | None) -> None:
+        if self.ended.done():
+            return
+        self.ended.set_result(fault)
+        self._inputs.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(NodeEndedError("the node stopped before it answered"))
+
+    def _set_congested(self, congested: bool) -> None:
+        self._congested = congested
+        self._on_congestion(congested)
+
+    # --- the deadline: a timer that is never later than the node wants, and looks again where it was too early
+
+    def _set_timer(self) -> None:
+        deadline_ns = self._node.deadline()
+        if deadline_ns is None or (self._timer is not None and self._timer_ns <= deadline_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        wait_ns = deadline_ns - time.monotonic_ns()
+        self._timer_ns = deadline_ns
+        self._timer = self._loop.call_later(wait_ns / NS + TIMER_GRAIN_S if wait_ns > 0 else 0, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        try:
+            deadline_ns = self._node.deadline()
+            if deadline_ns is None or deadline_ns > time.monotonic_ns():
+                self._set_timer()
+                return
+        except Exception as error:
+            self.fail(error)
+            return
+        self.feed(Tick())

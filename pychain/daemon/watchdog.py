@@ -1,0 +1,42 @@
+"""Loop watchdog: notices when the event loop did not come round in time, which nothing in the daemon may cause."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from pychain.base.time import NS
+
+STALL_S = 0.020
+"""The daemon's promise: no callback holds the loop for longer."""
+PERIOD_S = 0.010
+"""Between two looks. Half the promise, so a stall over one and a half times it is always seen; 0.1 % of a core."""
+
+
+class LoopWatchdog:
+    """A timer that measures its own lateness. All figures are since `start`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_ns = 0
+        self.looks = 0
+        self.stalls = 0
+        """Looks that came late by more than `STALL_S`."""
+        self.worst_s = 0.0
+
+    def start(self) -> None:
+        self._due_ns = time.monotonic_ns() + int(PERIOD_S * NS)
+        self._timer = self._loop.call_later(PERIOD_S, self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        late_s = (time.monotonic_ns() - self._due_ns) / NS
+        self.looks += 1
+        self.stalls += late_s > STALL_S
+        self.worst_s = max(self.worst_s, late_s)
+        self.start()
