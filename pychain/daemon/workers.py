@@ -1,0 +1,138 @@
+"""Workers: the threads that verify, read and commit beside the event loop, and hand their results back to it.
+
+Verification is mostly C without the interpreter's lock, so its threads use all cores. Commits have a thread of their
+own, which keeps them in order; reads have theirs, so that serving a peer does not wait behind a queue of signatures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from pychain import native
+from pychain.base.errors import DecodeError
+from pychain.chain.block import Block, decode_block
+from pychain.chain.hashes import hash_hex
+from pychain.chain.spec import ChainSpec
+from pychain.chain.transaction import Transfer, signed_message
+from pychain.consensus.rules import RuleError
+from pychain.consensus.semantic import verify_block
+from pychain.ledger.store import Batch, WritableStore
+from pychain.node.inputs import BlockRead, BlockVerified, CommitDone, CommitFailed, Input, TransfersVerified
+
+_log = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread keeps the interpreter's lock from one that wants it. Python's 5 ms would be paid by the event loop
+each time that it wakes beside a worker in pure Python, and once more for each further worker."""
+READERS = 2
+"""Threads for block bodies: one may wait for a slow disk while the other serves."""
+
+
+def default_verifiers() -> int:
+    """One thread a core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def share_the_interpreter() -> None:
+    """Let the event loop have the interpreter's lock soon when threads compute in Python (process-wide)."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+class Workers:
+    """Jobs by kind. On the loop's thread, `deliver` is given each result, and `fail` an exception that is a bug."""
+
+    def __init__(
+        self,
+        spec: ChainSpec,
+        store: WritableStore,
+        deliver: Callable[[Input], None],
+        fail: Callable[[BaseException], None],
+        verifiers: int,
+    ) -> None:
+        self._spec = spec
+        self._store = store
+        self._deliver = deliver
+        self._fail = fail
+        self._loop = asyncio.get_running_loop()
+        self._verifiers = ThreadPoolExecutor(verifiers, "verify")
+        self._readers = ThreadPoolExecutor(READERS, "read")
+        self._committer = ThreadPoolExecutor(1, "commit")
+
+    def verify_block(self, job: int, raw: bytes) -> None:
+        """`BlockVerified` follows."""
+        self._submit(self._verifiers, lambda: self._block_verified(job, raw))
+
+    def verify_transfers(self, job: int, transfers: tuple[Transfer, ...]) -> None:
+        """`TransfersVerified` follows."""
+        self._submit(self._verifiers, lambda: self._transfers_verified(job, transfers))
+
+    def read_block(self, job: int, block_hash: bytes, decoded: bool) -> None:
+        """`BlockRead` follows."""
+        self._submit(self._readers, lambda: self._block_read(job, block_hash, decoded))
+
+    def commit(self, job: int, batch: Batch) -> None:
+        """`CommitDone` or `CommitFailed` follows."""
+        self._submit(self._committer, lambda: self._committed(job, batch))
+
+    async def body(self, block_hash: bytes) -> bytes | None:
+        """A raw block for the API; OSError from a damaged disk."""
+        return await self._loop.run_in_executor(self._readers, self._store.body, block_hash)
+
+    async def close(self) -> None:
+        """Drop the jobs that have not begun, and wait for those that have."""
+        for pool in (self._verifiers, self._readers, self._committer):
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._verifiers, self._readers, self._committer):
+            await asyncio.to_thread(pool.shutdown)
+
+    # --- on the threads
+
+    def _submit(self, pool: ThreadPoolExecutor, job: Callable[[], Input]) -> None:
+        pool.submit(self._run, job)
+
+    def _run(self, job: Callable[[], Input]) -> None:
+        try:
+            result = job()
+        except Exception as error:
+            self._loop.call_soon_threadsafe(self._fail, error)
+        else:
+            self._loop.call_soon_threadsafe(self._deliver, result)
+
+    def _block_verified(self, job: int, raw: bytes) -> Input:
+        try:
+            return BlockVerified(job, verify_block(self._spec, raw))
+        except RuleError as error:
+            return BlockVerified(job, error)
+
+    def _transfers_verified(self, job: int, transfers: tuple[Transfer, ...]) -> Input:
+        genesis = self._spec.genesis_hash
+        return TransfersVerified(
+            job,
+            tuple(
+                native.verify_strict(transfer.sender, signed_message(genesis, transfer), transfer.signature)
+                for transfer in transfers
+            ),
+        )
+
+    def _block_read(self, job: int, block_hash: bytes, decoded: bool) -> Input:
+        block: Block | bytes | None = None
+        try:
+            block = self._store.body(block_hash)
+            if decoded and block is not None:
+                block = decode_block(block)
+        except (OSError, DecodeError) as error:
+            _log.error("block %s cannot be read: %s", hash_hex(block_hash), error)
+            block = None
+        return BlockRead(job, block)
+
+    def _committed(self, job: int, batch: Batch) -> Input:
+        try:
+            self._store.commit(batch)
+        except OSError as error:
+            return CommitFailed(job, error.strerror or str(error))
+        return CommitDone(job)
