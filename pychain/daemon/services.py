@@ -1,0 +1,56 @@
+"""What the parts around a running daemon may use: the API, the live view, the metrics. Loop thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pychain.daemon.clock import Clock
+from pychain.daemon.driver import Driver
+from pychain.daemon.hub import EventHub, Subscription
+from pychain.daemon.miner import Miner
+from pychain.daemon.settings import Settings
+from pychain.daemon.transport import Transport
+from pychain.daemon.watchdog import LoopWatchdog
+from pychain.daemon.workers import Workers
+from pychain.ledger.store import WritableStore
+from pychain.node.node import Node
+from pychain.node.requests import Answer, Request
+from pychain.p2p.netaddress import NetAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One running daemon.
+
+    node: for its `queries`; it is driven by `driver` alone. store: for reads. bound: the addresses that peers can
+    connect to, none where the node does not listen. node_id: the libp2p peer id. started_ns: monotonic. stop: begin a
+    clean stop, and return at once.
+    """
+
+    settings: Settings
+    node: Node
+    node_id: str
+    bound: tuple[NetAddress, ...]
+    started_ns: int
+    driver: Driver
+    store: WritableStore
+    workers: Workers
+    transport: Transport
+    miner: Miner
+    clock: Clock
+    events: EventHub
+    watchdog: LoopWatchdog
+    stop: Callable[[], None]
+
+    async def ask(self, request: Request) -> Answer:
+        """Put a request to the node; `NodeEndedError` where it ends before it answers."""
+        return await self.driver.ask(request)
+
+    async def body(self, block_hash: bytes) -> bytes | None:
+        """A raw block, read beside the loop; None where it is not stored, OSError where the disk is damaged."""
+        return await self.workers.body(block_hash)
+
+    def subscribe(self) -> Subscription:
+        """The node's events from now on."""
+        return self.events.subscribe()

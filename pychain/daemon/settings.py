@@ -1,0 +1,254 @@
+"""Settings: what an operator chooses, from flags, the environment, `pychain.toml` and defaults, in this order.
+
+`load_settings` is the one way in. Whatever is wrong there raises `ConfigError` with one line that names where the
+value came from.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import platformdirs
+
+from pychain.base.errors import ConfigError, DecodeError
+from pychain.chain.address import decode_address
+from pychain.chain.spec import MAX_SPEC_BYTES, PACKAGED_NETWORKS, ChainSpec, packaged_spec, parse_spec
+from pychain.ledger.mempool import DEFAULT_MAX_BYTES, DEFAULT_RELAY_FEE, MempoolLimits
+from pychain.p2p.netaddress import AddressError, NetAddress
+
+APP_NAME = "pychain"
+CONFIG_FILE = "pychain.toml"
+MAX_CONFIG_BYTES = 1_000_000
+"""A larger file is refused before it is parsed."""
+ENVIRONMENT_PREFIX = "PYCHAIN_"
+OTHER_VARIABLES = frozenset({"PYCHAIN_CONFIG", "PYCHAIN_KERNEL"})
+"""Variables of the project that are no settings of a node."""
+LOOPBACK = ("127.0.0.1",)
+EVERYWHERE = ("0.0.0.0", "::")
+"""All interfaces, in both families."""
+MAX_THREADS = 1024
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+Texts = Annotated[list[Text], msgspec.Meta(max_length=256)]
+Threads = Annotated[int, msgspec.Meta(ge=1, le=MAX_THREADS)]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The choices as they are written, each under the one name that it has in `pychain.toml`; the environment has it
+    in capitals behind `PYCHAIN_`, lists with commas, and the command line with hyphens."""
+
+    network: Text = "main"
+    """A packaged network's name, or the path of a chain spec."""
+    datadir: Text | None = None
+    """Default: the user's data directory (platformdirs), and in it one for each network."""
+    listen: Texts | None = None
+    """Hosts to take peers on; an empty list for none. Default: all interfaces, on dev networks loopback alone."""
+    p2p_port: Port | None = None
+    """0 is any free one. Default: the network's."""
+    api_host: Text = "127.0.0.1"
+    api_port: Port | None = None
+    """As `p2p_port`."""
+    api_allowed_hosts: Texts = []
+    """Names, besides loopback's, that requests to the API may have in their Host header."""
+    api_users: Texts = []
+    """`name:password` of users of the API besides the cookie."""
+    connect: Texts = []
+    """Peers to stay connected to, `host:port` or multiaddr."""
+    connect_only: bool = False
+    """Dial nobody but `connect`."""
+    mine: Text | None = None
+    """The address to mine to; without one nothing is mined."""
+    mine_interval_s: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
+    """On dev networks: mean seconds between mined blocks."""
+    threads: Threads = 1
+    """Mining threads."""
+    verify_threads: Threads | None = None
+    """Default: one a core."""
+    max_mempool_bytes: Annotated[int, msgspec.Meta(ge=1_000_000, le=2**40)] = DEFAULT_MAX_BYTES
+    min_relay_fee: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
+    """Base units a 1,000 bytes. Default: 1,000, on dev networks 0."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    live: bool = True
+    """On a terminal, show the live view and write the log to the data directory; elsewhere the log is printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options, checked and resolved for one network. `listen` and `connect` are as the transport takes them;
+    `mine_to` is a public key."""
+
+    options: Options
+    spec: ChainSpec
+    datadir: Path
+    listen: tuple[str, ...]
+    p2p_port: int
+    api_port: int
+    connect: tuple[NetAddress, ...]
+    seeds: tuple[NetAddress, ...]
+    mine_to: bytes | None
+    mempool: MempoolLimits
+
+
+_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Options)}
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ, config: Path | None = None
+) -> Settings:
+    """The settings of one node. `flags` are values from the command line under the options' names, None for not given;
+    `config` is the file to read, else PYCHAIN_CONFIG's, else `pychain.toml` in the data directory if there is one."""
+    chosen = {**_from_environment(environ), **_from_flags(flags or {})}
+    if config is None and environ.get("PYCHAIN_CONFIG"):
+        config = Path(environ["PYCHAIN_CONFIG"])
+    if config is not None:
+        return resolve(Options(**{**_from_file(config, required=True), **chosen}))
+    place = resolve(Options(**chosen)).datadir
+    settings = resolve(Options(**{**_from_file(place / CONFIG_FILE, required=False), **chosen}))
+    if settings.datadir != place:
+        raise ConfigError(
+            f"{place / CONFIG_FILE} leads to another data directory, {settings.datadir}: choose that by flag"
+        )
+    return settings
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables that look like settings and are none: probably mistyped."""
+    known = OTHER_VARIABLES.union(_variable(name) for name in _TYPES)
+    return sorted(name for name in environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
+
+
+def resolve(options: Options) -> Settings:
+    """Look the network up and check each option against it and the others."""
+    spec = load_spec(options.network)
+    if options.mine_interval_s and not spec.dev:
+        raise ConfigError(f"mine_interval_s is for dev networks, '{spec.name}' is none")
+    if options.connect_only and not options.connect:
+        raise ConfigError("connect_only needs a peer to connect to")
+    if any(":" not in user for user in options.api_users):
+        raise ConfigError("api_users: a user is written name:password")
+    listen = options.listen
+    if listen is None:
+        listen = list(LOOPBACK if spec.dev else EVERYWHERE)
+    relay_fee = options.min_relay_fee
+    if relay_fee is None:
+        relay_fee = 0 if spec.dev else DEFAULT_RELAY_FEE
+    return Settings(
+        options=options,
+        spec=spec,
+        datadir=_datadir(options.datadir, spec.name),
+        listen=tuple(listen),
+        p2p_port=spec.p2p_port if options.p2p_port is None else options.p2p_port,
+        api_port=spec.api_port if options.api_port is None else options.api_port,
+        connect=tuple(_address("connect", text, spec) for text in options.connect),
+        seeds=tuple(_address("the chain spec's seeds", text, spec) for text in spec.seeds),
+        mine_to=None if options.mine is None else _recipient(spec, options.mine),
+        mempool=MempoolLimits(max_bytes=options.max_mempool_bytes, relay_fee=relay_fee),
+    )
+
+
+def load_spec(network: str) -> ChainSpec:
+    """The chain spec of a packaged network, or that in a file where `network` looks like a path."""
+    if network in PACKAGED_NETWORKS or not ("/" in network or network.endswith(".toml")):
+        return packaged_spec(network)
+    text = _read_text(Path(network), MAX_SPEC_BYTES, required=True)
+    try:
+        return parse_spec(text)
+    except ConfigError as error:
+        raise ConfigError(f"{network}: {error}") from None
+
+
+# --- where values come from
+
+
+def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
+    return {
+        name: _convert(name, value, "--" + name.replace("_", "-"), strict=True)
+        for name, value in flags.items()
+        if value is not None
+    }
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Variables that are set to something; text becomes what the option's type asks for."""
+    values = {}
+    for name in _TYPES:
+        variable = _variable(name)
+        if text := environ.get(variable):
+            value: object = text.split(",") if _TYPES[name] in (Texts, Texts | None) else text
+            values[name] = _convert(name, value, variable, strict=False)
+    return values
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(_read_text(path, MAX_CONFIG_BYTES, required=required))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    return {name: _convert(name, value, f"{path}: {name}", strict=True) for name, value in table.items()}
+
+
+def _convert(name: str, value: object, label: str, *, strict: bool) -> Any:
+    if name not in _TYPES:
+        raise ConfigError(f"{label} is not a setting")
+    try:
+        return msgspec.convert(value, _TYPES[name], strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{label}: {error}") from None
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def _read_text(path: Path, max_bytes: int, *, required: bool) -> str:
+    """A small UTF-8 file; the empty text where it does not exist and need not."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise ConfigError(f"{path} is larger than {max_bytes} bytes")
+        return content.decode("utf-8")
+    except FileNotFoundError:
+        if not required:
+            return ""
+        raise ConfigError(f"there is no file {path}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
+    except ValueError as error:  # a NUL in the path
+        raise ConfigError(f"{str(path)!r} is no path: {error}") from None
+
+
+# --- what they mean
+
+
+def _datadir(chosen: str | None, network: str) -> Path:
+    if chosen is None:
+        return platformdirs.user_data_path(APP_NAME, appauthor=False) / network
+    try:
+        return Path(chosen).expanduser().absolute()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ConfigError(f"datadir {chosen!r} is no path: {error}") from None
+
+
+def _address(label: str, text: str, spec: ChainSpec) -> NetAddress:
+    try:
+        return NetAddress.parse(text, spec.p2p_port or None)
+    except AddressError as error:
+        raise ConfigError(f"{label}: {error}") from None
+
+
+def _recipient(spec: ChainSpec, address: str) -> bytes:
+    try:
+        return decode_address(spec.hrp, address)
+    except DecodeError as error:
+        raise ConfigError(f"mine: {error}") from None
