@@ -92,6 +92,8 @@ class Mempool:
     def __init__(self, limits: MempoolLimits) -> None:
         self.limits = limits
         self.bytes = 0
+        self.revision = 0
+        """Counts changes, so that others see when looking again is worth while."""
         self._queues: dict[bytes, list[Pending]] = {}
         self._by_txid: dict[bytes, Pending] = {}
         self._tails: list[tuple[int, int, bytes]] = []
@@ -189,6 +191,7 @@ class Mempool:
         else:
             queue.append(pending)
         self._by_txid[transfer.txid] = pending
+        self.revision += 1
         self.bytes += len(transfer.raw)
         self._push_tail(transfer.sender)
         while self.bytes > self.limits.max_bytes:
@@ -252,6 +255,7 @@ class Mempool:
                 left -= pending.cost
                 queue.append(pending)
                 self._by_txid[pending.transfer.txid] = pending
+                self.revision += 1
                 self.bytes += len(pending.transfer.raw)
             elif pending.transfer.txid not in done:
                 gone.append((pending.transfer, Policy.UNFUNDED if fits else Policy.CONFLICT))
@@ -261,6 +265,7 @@ class Mempool:
         return gone
 
     def _forget(self, pending: Pending) -> None:
+        self.revision += 1
         del self._by_txid[pending.transfer.txid]
         self.bytes -= len(pending.transfer.raw)
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pychain.ledger.tree import BlockTree, Entry
 
+EXTENSION_STEP = 16
+"""Blocks of a plain extension planned at once: as far as bodies are read ahead."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReorgPlan:
@@ -27,6 +30,10 @@ def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
     the one commit that a reorganisation needs stays small; what follows is plain extension.
     """
     tip = tree.tip
+    if target.height > tip.height + EXTENSION_STEP:
+        ahead = target.ancestor(tip.height + EXTENSION_STEP)
+        if ahead.descends_from(tip):
+            target = ahead
     fork = tree.fork_point(tip, target)
     disconnect = []
     entry = tip

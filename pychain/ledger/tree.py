@@ -177,6 +177,15 @@ class BlockTree:
             self._consider(linked)
             waiting.extend(child for child in reversed(linked.children) if Status.BODY in child.status)
 
+    def body_lost(self, entry: Entry) -> None:
+        """The stored body of `entry` cannot be read any more: it must be fetched again before anything on it can
+        connect.
+        """
+        entry.status &= ~(Status.BODY | Status.VERIFIED)
+        for descendant in self.descendants(entry):
+            descendant.linked = False
+        self.recount()
+
     # --- choosing
 
     def best_candidate(self) -> Entry | None:
@@ -194,7 +203,6 @@ class BlockTree:
 
     def activate(self, entry: Entry) -> None:
         """`entry` has been connected: it is the tip now."""
-        entry.status |= Status.CONNECTED
         self._switch(entry)
         self._candidates.pop(entry.hash, None)
 

@@ -1,0 +1,245 @@
+"""Activation: making the best candidate the tip, block by block, in slices, undoing what must be undone.
+
+Blocks that merely extend the chain are taken on one at a time. A reorganisation is prepared in a layer of its own and
+enters the overlay whole, so it is one commit and readers never see the middle of it. A block that proves invalid here
+(level 3) is judged so, and the next best candidate is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pychain.base.errors import DecodeError
+from pychain.chain.block import Block
+from pychain.consensus.rules import RuleError
+from pychain.consensus.state import (
+    BlockConnection,
+    Reward,
+    Undo,
+    decode_undo,
+    encode_undo,
+    maturing_height,
+    reward_of,
+)
+from pychain.ledger.overlay import AccountLayer, Overlay
+from pychain.ledger.reorg import ReorgPlan, plan_reorg
+from pychain.ledger.store import Status
+from pychain.ledger.tree import BlockTree, Entry
+from pychain.node.bodies import Bodies
+
+WORK_A_TURN = 1_000
+"""Transfers applied or undone in one turn, about 5 ms of Python."""
+BLOCK_WORK = 20
+"""What a block costs besides its transfers, in transfers."""
+PREFETCH = 16
+"""Bodies read ahead of the one that is needed."""
+MAX_UNCOMMITTED_TRANSACTIONS = 50_000
+MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024
+"""Activation waits for the disk while this much is decided and not sealed into a commit yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TipChange:
+    """The working tip moved. Blocks in the order in which they were undone and taken on; a damaged one that was
+    undone is missing. `touched` are the accounts that may have changed.
+    """
+
+    disconnected: tuple[Block, ...]
+    connected: tuple[Block, ...]
+    touched: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Connected:
+    entry: Entry
+    block: Block
+    undo: Undo
+    reward: Reward
+
+
+class _Transition:
+    """A reorganisation plan and how much of it is done, in a layer over the overlay."""
+
+    def __init__(self, plan: ReorgPlan, overlay: Overlay) -> None:
+        self.plan = plan
+        self.layer = AccountLayer(overlay)
+        self.undone: list[tuple[Entry, Block | None]] = []
+        self.connected: list[_Connected] = []
+        self.connection: BlockConnection | None = None
+        self.connecting: Block | None = None
+
+    @property
+    def done(self) -> bool:
+        return len(self.undone) == len(self.plan.disconnect) and len(self.connected) == len(self.plan.connect)
+
+
+class Activation:
+    """Moves the working tip towards the best candidate."""
+
+    def __init__(
+        self,
+        tree: BlockTree,
+        overlay: Overlay,
+        bodies: Bodies,
+        on_change: Callable[[TipChange], None],
+        on_refused: Callable[[Entry, RuleError], None],
+    ) -> None:
+        self._tree = tree
+        self._spec = tree.rulebook.spec
+        self._overlay = overlay
+        self._bodies = bodies
+        self._on_change = on_change
+        self._on_refused = on_refused
+        self._transition: _Transition | None = None
+        self._waiting = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is left to do: the tip is the best candidate."""
+        return self._transition is None and self._tree.best_candidate() is None
+
+    @property
+    def wants_turn(self) -> bool:
+        """There is work that needs nobody else's answer first."""
+        return not self._waiting and not self.is_held_up and not self.idle
+
+    @property
+    def is_held_up(self) -> bool:
+        """So much is decided and not written that activation waits for the disk."""
+        overlay = self._overlay
+        return (
+            overlay.connected_transactions > MAX_UNCOMMITTED_TRANSACTIONS or overlay.body_bytes > MAX_UNCOMMITTED_BYTES
+        )
+
+    def work(self) -> None:
+        """One turn of at most about `WORK_A_TURN`."""
+        self._waiting = False
+        budget = WORK_A_TURN
+        while budget > 0 and not self._waiting and not self.is_held_up:
+            if self._transition is None:
+                target = self._tree.best_candidate()
+                if target is None:
+                    return
+                self._transition = _Transition(plan_reorg(self._tree, target), self._overlay)
+            elif any(entry.doomed for entry in self._transition.plan.connect):
+                self._transition = None  # judged invalid meanwhile, by the operator
+                continue
+            budget -= self._advance(self._transition, budget)
+
+    def abandon(self) -> None:
+        """Drop what is in preparation, because judgements on blocks changed."""
+        self._transition = None
+
+    def _advance(self, transition: _Transition, budget: int) -> int:
+        """One step; returns its cost, or sets `_waiting` where a body is not in memory."""
+        undone = len(transition.undone)
+        if undone < len(transition.plan.disconnect):
+            cost = self._undo(transition, transition.plan.disconnect[undone])
+        elif len(transition.connected) < len(transition.plan.connect):
+            cost = self._connect(transition, transition.plan.connect[len(transition.connected)], budget)
+        else:
+            cost = BLOCK_WORK
+        if self._transition is transition and self._complete(transition):
+            self._finish(transition)
+        return cost
+
+    def _complete(self, transition: _Transition) -> bool:
+        """Enough is done to enter the overlay: each block of a plain extension, the whole of a reorganisation."""
+        extends = not transition.plan.disconnect and bool(transition.connected)
+        return transition.done or extends
+
+    def _undo(self, transition: _Transition, entry: Entry) -> int:
+        block = self._bodies.block(entry)
+        if block is None and not self._bodies.is_damaged(entry):
+            for ahead in transition.plan.disconnect[len(transition.undone) : len(transition.undone) + PREFETCH]:
+                self._bodies.prefetch(ahead)
+            self._waiting = True
+            return 0
+        record = self._overlay.undo(entry.hash)
+        if record is None:
+            raise OSError(f"block {entry.height} must be undone, but its undo record is pruned or lost")
+        try:
+            undo = decode_undo(record)
+        except DecodeError as error:
+            raise OSError(f"block {entry.height} must be undone, but its undo record is damaged: {error}") from None
+        transition.layer.changes.update(undo)
+        transition.undone.append((entry, block))
+        return BLOCK_WORK + len(undo)
+
+    def _connect(self, transition: _Transition, entry: Entry, budget: int) -> int:
+        try:
+            if transition.connection is None:
+                block = self._bodies.block(entry)
+                if block is None:
+                    self._await_body(transition, entry)
+                    return 0
+                transition.connecting = block
+                matured = self._maturing_reward(transition, entry)
+                transition.connection = BlockConnection(self._spec, block, entry.height, transition.layer, matured)
+            connection, block = transition.connection, transition.connecting
+            assert block is not None
+            if connection.advance(budget):
+                transition.layer.changes.update(connection.changes)
+                transition.connected.append(_Connected(entry, block, connection.undo, reward_of(connection.coinbase)))
+                transition.connection = transition.connecting = None
+            return BLOCK_WORK + min(budget, len(block.transactions))
+        except RuleError as error:
+            self._transition = None
+            for judged in self._tree.invalidate(entry):
+                self._overlay.put_index(judged.record)
+            self._on_refused(entry, error)
+            return BLOCK_WORK
+
+    def _await_body(self, transition: _Transition, entry: Entry) -> None:
+        """Wait for the disk; a body that it lost must come from the network again."""
+        if self._bodies.is_damaged(entry):
+            self._transition = None
+            self._tree.body_lost(entry)
+            self._overlay.put_index(entry.record)
+            self._bodies.forget_damage(entry)
+            return
+        start = len(transition.connected)
+        for ahead in transition.plan.connect[start : start + PREFETCH]:
+            self._bodies.prefetch(ahead)
+        self._waiting = True
+
+    def _maturing_reward(self, transition: _Transition, entry: Entry) -> Reward | None:
+        height = maturing_height(self._spec, entry.height)
+        if height is None or height == entry.height:
+            return None
+        matures = entry.ancestor(height)
+        for connected in transition.connected:
+            if connected.entry is matures:
+                return connected.reward
+        reward = self._overlay.reward(matures.hash)
+        if reward is None:
+            raise OSError(f"the reward of block {height} is not in the store")
+        return reward
+
+    def _finish(self, transition: _Transition) -> None:
+        """Enter the overlay, move the tip, tell the rest of the node."""
+        overlay, plan = self._overlay, transition.plan
+        overlay.put_accounts(transition.layer.changes)
+        for entry, undone in transition.undone:
+            assert entry.parent is not None
+            txids = [transaction.txid for transaction in undone.transactions] if undone else []
+            overlay.disconnect(entry.parent.hash, txids)
+        tip = plan.fork
+        for step in transition.connected:
+            txids = [transaction.txid for transaction in step.block.transactions]
+            overlay.connect(step.entry.hash, txids, encode_undo(step.undo), step.reward)
+            newly_connected = Status.CONNECTED not in step.entry.status
+            step.entry.status |= Status.CONNECTED
+            if newly_connected:
+                overlay.put_index(step.entry.record)
+            tip = step.entry
+        self._tree.activate(tip)
+        self._transition = None
+        self._on_change(
+            TipChange(
+                tuple(block for _, block in transition.undone if block is not None),
+                tuple(step.block for step in transition.connected),
+                tuple(transition.layer.changes),
+            )
+        )

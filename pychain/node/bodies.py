@@ -1,0 +1,142 @@
+"""Bodies: raw blocks on their way to being verified, the recently used ones in memory, and the rest on disk.
+
+Verification (levels 1 and 2) is a job for the world; its result comes back as an input. A body is stored only after
+it, so what the store has is always the body that its header commits to, signatures included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pychain.base.time import Now
+from pychain.chain.block import Block
+from pychain.consensus.rules import RuleError
+from pychain.ledger.overlay import Overlay
+from pychain.ledger.store import Status
+from pychain.ledger.tree import BlockTree, Entry
+from pychain.node.effects import ReadBlock, VerifyBlock
+from pychain.node.inputs import BlockRead, BlockVerified
+from pychain.node.outbox import Outbox
+
+RECENT_BYTES = 32 * 1024 * 1024
+"""Decoded blocks kept for connecting, serving and reorganising; older ones are read from disk."""
+MAX_READS = 64
+"""Blocks asked of the disk for connecting at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A body whose verification is under way. `peer` sent it (None: it is our own); `asked` tells whether we wanted
+    it.
+    """
+
+    entry: Entry
+    peer: int | None
+    asked: bool
+
+
+class Bodies:
+    """Where the bodies of blocks come from."""
+
+    def __init__(
+        self,
+        tree: BlockTree,
+        overlay: Overlay,
+        outbox: Outbox,
+        on_verified: Callable[[Verification, Block | RuleError, Now], None],
+    ) -> None:
+        """`on_verified` is called with each result; a valid body is in the tree and the overlay by then."""
+        self._tree = tree
+        self._overlay = overlay
+        self._outbox = outbox
+        self._on_verified = on_verified
+        self._verifying: dict[int, Verification] = {}
+        self._under_verification: dict[bytes, None] = {}
+        self._recent: dict[bytes, Block] = {}
+        self._recent_bytes = 0
+        self._reading: dict[int, bytes] = {}
+        self._being_read: dict[bytes, None] = {}
+        self._damaged: dict[bytes, None] = {}
+
+    def verify(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
+        """Have a body verified, unless it is already here or on its way."""
+        if self.is_settled(entry):
+            return
+        job = self._outbox.new_job()
+        self._verifying[job] = Verification(entry, peer, asked)
+        self._under_verification[entry.hash] = None
+        self._outbox.emit(VerifyBlock(job, raw))
+
+    def is_settled(self, entry: Entry) -> bool:
+        """The body is here, or under verification: nobody needs to send it."""
+        return Status.BODY in entry.status or entry.hash in self._under_verification
+
+    @property
+    def verifying(self) -> int:
+        """Verifications under way."""
+        return len(self._verifying)
+
+    def verified(self, result: BlockVerified, now: Now) -> None:
+        """Take in the result of a verification."""
+        verification = self._verifying.pop(result.job)
+        entry = verification.entry
+        self._under_verification.pop(entry.hash, None)
+        if isinstance(result.result, Block):
+            self._tree.body_arrived(entry)
+            self._overlay.put_body(entry.hash, result.result.raw)
+            self._overlay.put_index(entry.record)
+            self._keep(result.result)
+        self._on_verified(verification, result.result, now)
+
+    def block(self, entry: Entry) -> Block | None:
+        """The decoded block of a stored body. None: it is being read and will be here in a later turn, or is
+        `damaged`.
+        """
+        block = self._recent.get(entry.hash)
+        if block is None:
+            self.prefetch(entry)
+        return block
+
+    def prefetch(self, entry: Entry) -> None:
+        """Have a stored body read, unless it is in memory or as many reads as may be are under way."""
+        known = entry.hash in self._recent or entry.hash in self._being_read or entry.hash in self._damaged
+        if not known and len(self._reading) < MAX_READS:
+            job = self._outbox.new_job()
+            self._reading[job] = entry.hash
+            self._being_read[entry.hash] = None
+            self._outbox.emit(ReadBlock(job, entry.hash, decoded=True))
+
+    def raw(self, entry: Entry) -> bytes | None:
+        """The raw body as far as it is in memory."""
+        block = self._recent.get(entry.hash)
+        return block.raw if block else self._overlay.body(entry.hash)
+
+    def read(self, result: BlockRead) -> bool:
+        """Take in the result of a read; False where the job is not one of ours."""
+        block_hash = self._reading.pop(result.job, None)
+        if block_hash is None:
+            return False
+        del self._being_read[block_hash]
+        if isinstance(result.block, Block):
+            self._keep(result.block)
+        else:
+            self._damaged[block_hash] = None
+        return True
+
+    def is_damaged(self, entry: Entry) -> bool:
+        """The disk could not give this body back."""
+        return entry.hash in self._damaged
+
+    def forget_damage(self, entry: Entry) -> None:
+        """The body will be fetched again."""
+        self._damaged.pop(entry.hash, None)
+
+    def _keep(self, block: Block) -> None:
+        if block.hash in self._recent:
+            return
+        self._recent[block.hash] = block
+        self._recent_bytes += len(block.raw)
+        while self._recent_bytes > RECENT_BYTES and len(self._recent) > 1:
+            oldest = next(iter(self._recent))
+            self._recent_bytes -= len(self._recent.pop(oldest).raw)

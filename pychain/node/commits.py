@@ -1,0 +1,60 @@
+"""Commits: handing the overlay to the disk, one batch at a time, and knowing which tip is durable.
+
+While one batch is being written the next one gathers, so batches grow with the load and at the tip each block gets
+its own.
+"""
+
+from __future__ import annotations
+
+from pychain.ledger.overlay import Overlay
+from pychain.ledger.tree import BlockTree, Entry
+from pychain.node.effects import Commit
+from pychain.node.events import NewTip
+from pychain.node.outbox import Outbox
+
+
+class Commits:
+    """Seals batches and follows them to the disk."""
+
+    def __init__(self, tree: BlockTree, overlay: Overlay, outbox: Outbox) -> None:
+        self._tree = tree
+        self._overlay = overlay
+        self._outbox = outbox
+        self._under_way: tuple[int, Entry] | None = None
+        self.durable: Entry = tree.tip
+        """The tip that readers see: the last one committed."""
+
+    @property
+    def idle(self) -> bool:
+        """Everything decided is on disk."""
+        return self._under_way is None and self._overlay.empty
+
+    def work(self) -> None:
+        """Seal what has gathered, unless a batch is under way."""
+        if self._under_way is None and not self._overlay.empty:
+            job = self._outbox.new_job()
+            self._under_way = (job, self._tree.tip)
+            self._outbox.emit(Commit(job, self._overlay.seal()))
+
+    def done(self, job: int) -> NewTip | None:
+        """The batch is durable. Returns the change of the durable tip, None where it stayed."""
+        assert self._under_way is not None
+        expected, tip = self._under_way
+        assert job == expected, "a commit was reported out of order"
+        self._under_way = None
+        self._overlay.settle()
+        before, self.durable = self.durable, tip
+        if tip is before:
+            return None
+        fork = self._tree.fork_point(before, tip)
+        return NewTip(tip.header, tip.height, _hashes_above(fork, before), _hashes_above(fork, tip)[::-1])
+
+
+def _hashes_above(fork: Entry, entry: Entry) -> tuple[bytes, ...]:
+    """Hashes from `entry` down to the block after `fork`."""
+    hashes = []
+    while entry is not fork:
+        hashes.append(entry.hash)
+        assert entry.parent is not None
+        entry = entry.parent
+    return tuple(hashes)

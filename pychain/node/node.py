@@ -1,0 +1,382 @@
+"""The node: its parts put together, its inputs handed to them, its work done in turns.
+
+After each input the parts take their turn in one fixed order, each doing a bounded piece of what has gathered:
+headers, activation, transfers, commits, peers, mining, answers. Data flow that way and never back within a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pychain import native
+from pychain.base.entropy import Entropy, Random
+from pychain.base.errors import ConfigError
+from pychain.base.time import Now, earliest
+from pychain.chain.block import Block
+from pychain.chain.hashes import hash_hex
+from pychain.chain.header import Header
+from pychain.consensus.rules import Blame, Rule, RuleError
+from pychain.consensus.state import Reward, genesis_accounts
+from pychain.ledger.mempool import Mempool, Policy
+from pychain.ledger.overlay import Overlay
+from pychain.ledger.store import Store
+from pychain.ledger.tree import BlockTree, Entry
+from pychain.node.activation import Activation, TipChange
+from pychain.node.bodies import Bodies, Verification
+from pychain.node.commits import Commits
+from pychain.node.config import NodeConfig
+from pychain.node.desk import Desk
+from pychain.node.dialogue import Dialogue
+from pychain.node.effects import Effect, Resolve, StopMining, Stopped
+from pychain.node.events import BlockRefused, NewTip, Notice
+from pychain.node.headers import HeaderIntake, HeaderList
+from pychain.node.inputs import (
+    Asked,
+    BlockMined,
+    BlockRead,
+    BlockVerified,
+    BytesDrained,
+    BytesReceived,
+    CommitDone,
+    CommitFailed,
+    DialFailed,
+    Input,
+    NameResolved,
+    PeerClosed,
+    PeerOpened,
+    Start,
+    Stop,
+    Tick,
+    TransfersVerified,
+)
+from pychain.node.mining import Mining
+from pychain.node.outbox import Outbox
+from pychain.node.peers import Peers
+from pychain.node.queries import Queries
+from pychain.node.serving import Serving
+from pychain.node.tables import Tables
+from pychain.node.transfers import TransferIntake, Verdict
+from pychain.node.view import ChainView
+from pychain.p2p.messages import GoodbyeCode, Kind
+from pychain.p2p.misbehaviour import Offence
+from pychain.p2p.relay import NewBlock
+
+RIVAL_DEPTH = 16
+"""A branch that ties with the tip is fetched at once if it lacks at most this many bodies."""
+
+
+class Node:
+    """One node of the network as a state machine: inputs in, effects out."""
+
+    def __init__(self, config: NodeConfig, store: Store, entropy: Entropy) -> None:
+        """ConfigError where the store holds another chain."""
+        self.config = config
+        spec = config.rulebook.spec
+        self._outbox = Outbox()
+        self._overlay = Overlay(store)
+        self._tree = _load_tree(config, store, self._overlay)
+        self._mempool = Mempool(config.mempool)
+        random = Random(int.from_bytes(entropy.bytes(8), "big"))
+
+        self._headers = HeaderIntake(self._tree, self._overlay, self._headers_judged)
+        self._bodies = Bodies(self._tree, self._overlay, self._outbox, self._body_verified)
+        self._activation = Activation(self._tree, self._overlay, self._bodies, self._tip_changed, self._block_refused)
+        self._commits = Commits(self._tree, self._overlay, self._outbox)
+        self._transfers = TransferIntake(self._mempool, self._overlay, self._outbox, self._transfer_judged)
+        self._mining = Mining(self._tree, self._mempool, self._outbox, random, config.mine_to, config.mine_interval_s)
+        self._peers = Peers(self._outbox, spec.max_block_bytes)
+        self._serving = Serving(self._tree, self._bodies, self._commits, self._mempool, self._peers, self._outbox)
+        self._view = ChainView(self._tree, self._bodies, self._activation, self._transfers)
+        self._dialogue = Dialogue(config, entropy, self._peers, self._serving, self._view, self, self._outbox)
+        self._tables = Tables(store, self._overlay, self._mempool, self._dialogue)
+        self._desk = Desk(
+            self._tree,
+            self._overlay,
+            self._headers,
+            self._bodies,
+            self._activation,
+            self._commits,
+            self._transfers,
+            self._mining,
+            self._dialogue,
+            self._peers,
+            self._outbox,
+        )
+        self.queries = Queries(
+            self._tree,
+            store,
+            self._bodies,
+            self._view,
+            self._commits,
+            self._mempool,
+            self._mining,
+            self._dialogue,
+            self._peers,
+        )
+        self._now = Now(0, 0)
+        self._stopping = False
+        self._stopped = False
+        self._handlers: dict[type[Input], Callable[[Any, Now], None]] = {
+            Start: self._on_start,
+            Tick: lambda _, now: None,
+            Stop: self._on_stop,
+            PeerOpened: lambda i, now: self._dialogue.opened(i.peer, i.address, i.inbound, now),
+            DialFailed: lambda i, now: self._dialogue.slots.dial_failed(i.address, now),
+            NameResolved: self._on_name_resolved,
+            BytesReceived: lambda i, now: self._dialogue.received(i.peer, i.data, now),
+            BytesDrained: lambda i, now: self._dialogue.drained(i.peer, i.count),
+            PeerClosed: self._on_peer_closed,
+            BlockVerified: self._bodies.verified,
+            TransfersVerified: lambda i, now: self._transfers.verified(i.job, i.valid, now),
+            BlockRead: self._on_block_read,
+            CommitDone: self._on_commit_done,
+            CommitFailed: lambda i, now: self._fail(i.reason),
+            BlockMined: lambda i, now: self._desk.take_block(i.raw, None),
+            Asked: lambda i, now: self._desk.asked(i.request_id, i.request, now),
+        }
+
+    # --- the contract
+
+    def handle(self, incoming: Input, now: Now) -> list[Effect]:
+        """Take one input, do a bounded piece of work, and return what the world is to do, in order."""
+        if self._stopped:
+            return []
+        self._now = now
+        try:
+            self._handlers[type(incoming)](incoming, now)
+            self._turn(now)
+        except OSError as error:  # the disk does not give back what the node must have
+            self._fail(str(error))
+        return self._outbox.take()
+
+    def deadline(self) -> int | None:
+        """Monotonic ns at which the node wants a `Tick` unless another input comes first, None for never."""
+        if self._stopped or self._stopping:
+            return None
+        if self._activation.wants_turn:
+            return self._now.mono_ns
+        return earliest(
+            self._headers.deadline(self._now),
+            self._transfers.deadline(),
+            self._dialogue.deadline(),
+            self._mining.deadline(self._now),
+            self._tables.deadline(),
+        )
+
+    def _turn(self, now: Now) -> None:
+        if not self._stopping:
+            self._headers.work(now)
+            self._activation.work()
+            self._transfers.work(now)
+            self._tables.work(now)
+        self._commits.work()
+        if self._stopping:
+            if self._commits.idle:
+                self._stopped = True
+                self._outbox.emit(Stopped())
+            return
+        self._dialogue.poll(now)
+        self._mining.work(now, self._view.is_behind())
+        self._desk.settle()
+
+    # --- beginning and end
+
+    def _on_start(self, _: Start, now: Now) -> None:
+        for notice in self._tables.load():
+            self._outbox.publish(Notice("warning", notice))
+        for raw in self._tables.saved_transfers():
+            self._transfers.offer(raw, None, None, now)
+        self._tip_is_durable()
+        self._dialogue.fees.set_floor(self.config.mempool.relay_fee, now)
+        if not self.config.connect and not len(self._dialogue.addresses):
+            for seed in self.config.seeds:
+                self._outbox.emit(Resolve(seed.host, seed.port))
+            if not self.config.seeds:
+                text = "no peers are configured or known: name one with --connect or `pychain peers add HOST:PORT`"
+                self._outbox.publish(Notice("info", text))
+
+    def _on_stop(self, _: Stop, now: Now) -> None:
+        self._stopping = True
+        self._activation.abandon()
+        self._outbox.emit(StopMining())
+        for peer in list(self._peers.all()):
+            self._peers.hang_up(peer.peer_id, GoodbyeCode.SHUTTING_DOWN, "this node is stopping")
+        self._tables.save()
+
+    def _fail(self, reason: str) -> None:
+        """A local fault that the node cannot go on from; the durable tip is intact."""
+        self._stopped = True
+        self._outbox.emit(StopMining())
+        for peer in list(self._peers.all()):
+            self._peers.hang_up(peer.peer_id, GoodbyeCode.SHUTTING_DOWN, "this node is stopping")
+        self._outbox.emit(Stopped(reason))
+
+    def _on_name_resolved(self, resolved: NameResolved, now: Now) -> None:
+        for address in resolved.addresses:
+            self._dialogue.addresses.add(address, now)
+
+    def _on_peer_closed(self, closed: PeerClosed, now: Now) -> None:
+        self._headers.forget_peer(closed.peer)
+        self._dialogue.closed(closed.peer, closed.reason, now)
+
+    # --- the chain's way through the node
+
+    def _headers_judged(self, headers: HeaderList, now: Now) -> None:
+        """A list of headers has been judged: follow it, and hold against its sender what is his fault."""
+        error, peer, last = headers.error, headers.peer, headers.last
+        if peer is not None and last is not None:
+            self._dialogue.sync.headers_accepted(peer, last.hash, headers.judged, now)
+            self._fetch_rival(last)
+        if error is not None:
+            failed = headers.headers[headers.judged]
+            self._desk.block_refused(failed.hash, error)
+            if error.rule is Rule.PREVIOUS_UNKNOWN and peer is not None:
+                if headers.answer:
+                    self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
+                self._dialogue.sync.ask_headers(peer, now)
+            elif error.rule is Rule.PREVIOUS_INVALID:
+                self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
+            elif error.rule.blame is Blame.HEADER:
+                self._outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
+                self._dialogue.offend(peer, Offence.INVALID_HEADER, str(error), now)
+        elif headers.raw is not None and last is not None:
+            asked = peer is None
+            if asked or last.work > self._tree.tip.work:
+                self._bodies.verify(last, headers.raw, peer, asked)
+        if peer is not None and headers.answer and (error is not None or not headers.is_full):
+            self._dialogue.sync.headers_ended(peer)
+
+    def _fetch_rival(self, last: Entry) -> None:
+        """Fetch a branch that ties with the tip though it is not the best one known, so that forks are seen whole."""
+        if last.doomed or last.work < self._tree.tip.work or self._tree.best_header.descends_from(last):
+            return
+        lacking: list[bytes] = []
+        entry: Entry | None = last
+        while entry is not None and not entry.linked and len(lacking) <= RIVAL_DEPTH:
+            if not self._bodies.is_settled(entry):
+                lacking.append(entry.hash)
+            entry = entry.parent
+        if len(lacking) <= RIVAL_DEPTH:
+            self._dialogue.sync.fetch(reversed(lacking))
+
+    def _body_verified(self, verification: Verification, result: Block | RuleError, now: Now) -> None:
+        entry, peer = verification.entry, verification.peer
+        if isinstance(result, Block):
+            if peer is not None:
+                sender = self._peers.get(peer)
+                if sender is not None:
+                    sender.last_block_ns = now.mono_ns
+            return
+        if result.rule.blame is Blame.BODY:
+            self._desk.block_refused(entry.hash, result)
+            self._dialogue.offend(peer, Offence.WRONG_BODY, str(result), now)
+            if peer is not None:
+                self._dialogue.sync.blocks_missing(peer, (entry.hash,))
+            self._dialogue.sync.replan()
+            return
+        for judged in self._tree.invalidate(entry):
+            self._overlay.put_index(judged.record)
+        self._block_refused(entry, result)
+        if not verification.asked:
+            self._dialogue.offend(peer, Offence.INVALID_BLOCK, str(result), now)
+
+    def _block_refused(self, entry: Entry, error: RuleError) -> None:
+        self._dialogue.sync.replan()
+        self._outbox.publish(BlockRefused(entry.hash, error.rule.code, str(error)))
+        self._desk.block_refused(entry.hash, error)
+
+    def _tip_changed(self, change: TipChange) -> None:
+        """The working tip moved: the mempool follows, and transfers that came back are told of again."""
+        now = self._now
+        self._transfers.tip_changed(change.disconnected, change.connected, change.touched, now)
+        self._mining.tip_moved(now)
+        for block in change.disconnected:
+            for transaction in block.transactions:
+                pending = self._mempool.get(transaction.txid)
+                if pending is not None:
+                    self._dialogue.relay.announce_transaction(transaction.txid, pending.rate, now)
+
+    def _on_block_read(self, read: BlockRead, now: Now) -> None:
+        if not self._bodies.read(read):
+            self._serving.read(read.job, read.block if isinstance(read.block, bytes) else None)
+
+    def _on_commit_done(self, done: CommitDone, now: Now) -> None:
+        change = self._commits.done(done.job)
+        if change is None:
+            return
+        self._tip_is_durable()
+        self._outbox.publish(change)
+        if not self._stopping:
+            self._announce(change)
+
+    def _announce(self, change: NewTip) -> None:
+        blocks = []
+        for block_hash in change.connected:
+            entry = self._tree.get(block_hash)
+            assert entry is not None
+            blocks.append(NewBlock(block_hash, entry.header.raw))
+        if blocks:
+            self._dialogue.relay.announce_blocks(blocks)
+
+    def _tip_is_durable(self) -> None:
+        """What we tell new peers about ourselves."""
+        durable = self._commits.durable
+        self._dialogue.ours.tip_height = durable.height
+        self._dialogue.ours.tip_work = durable.work
+
+    def _transfer_judged(self, verdict: Verdict, now: Now) -> None:
+        self._desk.transfer_judged(verdict)
+        if verdict.error is None:
+            pending = self._mempool.get(verdict.txid)
+            if pending is not None:
+                self._dialogue.relay.announce_transaction(verdict.txid, pending.rate, now)
+            sender = None if verdict.peer is None else self._peers.get(verdict.peer)
+            if sender is not None:
+                sender.last_transaction_ns = now.mono_ns
+        elif isinstance(verdict.error, RuleError) or verdict.error.policy is Policy.SIGNATURE:
+            self._dialogue.offend(verdict.peer, Offence.INVALID_TRANSACTION, str(verdict.error), now)
+
+    # --- what peers send (`Sink`)
+
+    def headers_came(self, peer: int, headers: list[Header], answer: bool) -> None:
+        self._headers.submit(HeaderList(peer, headers, answer))
+
+    def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None:
+        entry = self._tree.get(header.hash)
+        if entry is None:
+            self._headers.submit(HeaderList(peer, (header,), raw=raw))
+        elif asked or entry.work > self._tree.tip.work:
+            if not entry.doomed:
+                self._bodies.verify(entry, raw, peer, asked)
+        elif not self._bodies.is_settled(entry):
+            self._dialogue.offend(peer, Offence.UNASKED, f"block {hash_hex(header.hash)}", now)
+
+    def transaction_came(self, peer: int, raw: bytes, now: Now) -> None:
+        txid = native.sha256d(raw)
+        self._dialogue.relay.learned(peer, Kind.TRANSACTION, txid)
+        self._dialogue.requests.received(Kind.TRANSACTION, (txid,), now)
+        if not self._transfers.is_known(txid):
+            self._transfers.offer(raw, peer, None, now)
+
+
+def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:
+    """The tree as the store has it; a new store gets genesis with the first commit."""
+    tree = BlockTree(config.rulebook)
+    tip = store.tip()
+    genesis = config.rulebook.spec.genesis
+    if tip is None:
+        overlay.put_index(tree.genesis.record)
+        overlay.put_body(genesis.hash, genesis.raw)
+        overlay.put_accounts(genesis_accounts(config.rulebook.spec))
+        overlay.connect(genesis.hash, [genesis.txids], bytes(1), Reward(bytes(32), 0))
+        return tree
+    records = iter(store.index())
+    first = next(records)
+    if first.header.hash != genesis.hash:
+        raise ConfigError(
+            f"the data belong to another chain: their genesis is {hash_hex(first.header.hash)}, "
+            f"that of network '{config.rulebook.spec.name}' is {hash_hex(genesis.hash)}"
+        )
+    tree.restore(records, tip)
+    return tree

@@ -1,0 +1,71 @@
+"""The peers of a node, and the wire that its managers write on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pychain.base.time import Now
+from pychain.node.effects import Dial, HangUp, Send
+from pychain.node.outbox import Outbox
+from pychain.p2p import limits
+from pychain.p2p.messages import GoodbyeCode, Message
+from pychain.p2p.netaddress import NetAddress
+from pychain.p2p.peer import Peer
+from pychain.p2p.states import PeerEvent, next_state
+
+
+class Peers:
+    """Every connection that the world has opened and not closed. Implements `p2p.wire.Wire`."""
+
+    def __init__(self, outbox: Outbox, max_block_bytes: int) -> None:
+        self._outbox = outbox
+        self._frame_limit = limits.frame_limit(max_block_bytes)
+        self._queue_limit = limits.send_queue_limit(max_block_bytes)
+        self._peers: dict[int, Peer] = {}
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def get(self, peer_id: int) -> Peer | None:
+        return self._peers.get(peer_id)
+
+    def all(self) -> Iterable[Peer]:
+        return self._peers.values()
+
+    # --- life
+
+    def opened(self, peer_id: int, address: NetAddress, inbound: bool, now: Now) -> Peer:
+        peer = Peer(peer_id, address, now, inbound=inbound, frame_limit=self._frame_limit)
+        self._peers[peer_id] = peer
+        return peer
+
+    def farewell_received(self, peer: Peer) -> None:
+        """The peer said goodbye: nothing more is sent, the stream is closed."""
+        peer.state = next_state(peer.state, PeerEvent.HANG_UP)
+        self._outbox.emit(HangUp(peer.peer_id, peer.farewell or "peer said goodbye"))
+
+    def closed(self, peer_id: int) -> Peer | None:
+        peer = self._peers.pop(peer_id, None)
+        if peer is not None:
+            peer.closed()
+        return peer
+
+    # --- the wire
+
+    def send(self, peer_id: int, message: Message) -> None:
+        peer = self._peers.get(peer_id)
+        if peer is None or not peer.is_open:
+            return
+        self._outbox.emit(Send(peer_id, peer.pack(message)))
+        if peer.unsent > self._queue_limit:
+            self.hang_up(peer_id, GoodbyeCode.TOO_SLOW, f"{peer.unsent} bytes wait to be read")
+
+    def hang_up(self, peer_id: int, code: GoodbyeCode, text: str) -> None:
+        peer = self._peers.get(peer_id)
+        if peer is None or not peer.is_open:
+            return
+        self._outbox.emit(Send(peer_id, peer.hang_up(code, text)))
+        self._outbox.emit(HangUp(peer_id, f"{code.value}: {text}"))
+
+    def dial(self, address: NetAddress) -> None:
+        self._outbox.emit(Dial(address))

@@ -1,0 +1,199 @@
+"""Queries: what others may read of a node at once, without a request. All of it shows the durable state.
+
+The facade hands out the node's own objects; whoever reads must not change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pychain.base.time import Now
+from pychain.chain.spec import ChainSpec
+from pychain.consensus.rulebook import Rulebook
+from pychain.consensus.state import Account
+from pychain.ledger.mempool import Mempool
+from pychain.ledger.store import Status, Store, TransactionPlace
+from pychain.ledger.tree import BlockTree, Entry, median_time
+from pychain.node.bodies import Bodies
+from pychain.node.commits import Commits
+from pychain.node.dialogue import Dialogue
+from pychain.node.mining import Mining
+from pychain.node.peers import Peers
+from pychain.node.view import ChainView
+from pychain.p2p.misbehaviour import Ban
+from pychain.p2p.netaddress import NetAddress
+from pychain.p2p.peer import Peer
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTip:
+    """One end of the block tree, as Core's getchaintips tells it. `branch_length` counts from the active chain."""
+
+    entry: Entry
+    branch_length: int
+    status: Literal["active", "valid-fork", "valid-headers", "headers-only", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """How far along a node is. `progress` is the share of the best header's work that is connected, 0 to 1."""
+
+    headers: int
+    blocks: int
+    in_flight: int
+    verifying: int
+    behind: bool
+    progress: float
+
+
+class Queries:
+    """The read side of a `Node`."""
+
+    def __init__(
+        self,
+        tree: BlockTree,
+        store: Store,
+        bodies: Bodies,
+        view: ChainView,
+        commits: Commits,
+        mempool: Mempool,
+        mining: Mining,
+        dialogue: Dialogue,
+        peers: Peers,
+    ) -> None:
+        self._tree = tree
+        self._store = store
+        self._bodies = bodies
+        self._view = view
+        self._commits = commits
+        self._mining = mining
+        self._dialogue = dialogue
+        self._peers = peers
+        self.mempool = mempool
+
+    # --- the chain
+
+    @property
+    def rulebook(self) -> Rulebook:
+        return self._tree.rulebook
+
+    @property
+    def spec(self) -> ChainSpec:
+        return self._tree.rulebook.spec
+
+    @property
+    def tip(self) -> Entry:
+        """The durable tip."""
+        return self._commits.durable
+
+    @property
+    def best_header(self) -> Entry:
+        return self._tree.best_header
+
+    def entry(self, block_hash: bytes) -> Entry | None:
+        """Any known block."""
+        return self._tree.get(block_hash)
+
+    def at(self, height: int) -> Entry | None:
+        """The block of the active chain at a height."""
+        return self.tip.ancestor(height) if 0 <= height <= self.tip.height else None
+
+    def is_active(self, entry: Entry) -> bool:
+        return self.tip.descends_from(entry)
+
+    def confirmations(self, entry: Entry) -> int:
+        """1 for the tip; -1 for a block that is not on the active chain (as Core)."""
+        return self.tip.height - entry.height + 1 if self.is_active(entry) else -1
+
+    def median_time(self, entry: Entry) -> int:
+        return median_time(entry)
+
+    def next_bits(self, entry: Entry) -> int:
+        """Bits of the block after `entry`."""
+        return self._mining.next_bits(entry)
+
+    def tips(self) -> list[ChainTip]:
+        """All ends of the tree, the active one first, then by falling height."""
+        tips = []
+        for entry in self._tree.leaves():
+            fork = self._tree.fork_point(entry, self.tip)
+            if entry is self.tip:
+                tips.append(ChainTip(entry, 0, "active"))
+            elif fork is not entry:
+                tips.append(ChainTip(entry, entry.height - fork.height, _tip_status(entry)))
+        return sorted(tips, key=lambda tip: (tip.status != "active", -tip.entry.height, tip.entry.hash))
+
+    def raw_block(self, entry: Entry) -> bytes | None:
+        """The raw body as far as it is in memory; for the rest the world reads its store."""
+        return self._bodies.raw(entry)
+
+    def sync(self) -> SyncState:
+        best, tip = self._tree.best_header, self.tip
+        progress = 1.0 if tip.work >= best.work else tip.work / best.work
+        return SyncState(
+            best.height,
+            tip.height,
+            self._dialogue.sync.in_flight,
+            self._bodies.verifying,
+            self._view.is_behind(),
+            progress,
+        )
+
+    # --- accounts and transactions
+
+    def account(self, key: bytes) -> Account:
+        return self._store.account(key)
+
+    def immature(self, key: bytes) -> int:
+        """Rewards of the account that are mined and not credited yet."""
+        total = 0
+        first = max(1, self.tip.height - self.spec.maturity + 1)
+        entry = self.tip
+        while entry.height >= first:
+            reward = self._store.reward(entry.hash)
+            if reward is not None and reward.recipient == key:
+                total += reward.amount
+            assert entry.parent is not None
+            entry = entry.parent
+        return total
+
+    def transaction(self, txid: bytes) -> TransactionPlace | None:
+        """Where a transaction of the active chain is."""
+        place = self._store.transaction(txid)
+        entry = None if place is None else self._tree.get(place.block_hash)
+        return place if entry is not None and self.is_active(entry) else None
+
+    # --- peers and mining
+
+    def peers(self) -> Iterable[Peer]:
+        return self._peers.all()
+
+    def points(self, peer_id: int, now: Now) -> int:
+        """A peer's misbehaviour points."""
+        return self._dialogue.misbehaviour.points(peer_id, now)
+
+    def kept_peers(self) -> tuple[NetAddress, ...]:
+        """Addresses that the operator wants connected."""
+        return self._dialogue.slots.persistent
+
+    def known_addresses(self) -> int:
+        """How many addresses of nodes are known."""
+        return len(self._dialogue.addresses)
+
+    def bans(self, now: Now) -> list[Ban]:
+        return self._dialogue.misbehaviour.bans(now)
+
+    @property
+    def mining_to(self) -> bytes | None:
+        """The key that this node mines to, None while it does not mine."""
+        return self._mining.recipient
+
+
+def _tip_status(entry: Entry) -> Literal["valid-fork", "valid-headers", "headers-only", "invalid"]:
+    if entry.doomed:
+        return "invalid"
+    if Status.CONNECTED in entry.status:
+        return "valid-fork"
+    return "valid-headers" if Status.BODY in entry.status else "headers-only"

@@ -1,0 +1,116 @@
+"""Serving: answering what peers ask for, in order, no faster than they read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from pychain.ledger.mempool import Mempool
+from pychain.ledger.store import Status
+from pychain.ledger.tree import BlockTree
+from pychain.node.bodies import Bodies
+from pychain.node.commits import Commits
+from pychain.node.effects import ReadBlock
+from pychain.node.outbox import Outbox
+from pychain.node.peers import Peers
+from pychain.p2p import limits
+from pychain.p2p.messages import Block, GetHeaders, Headers, Kind, Missing, Want, batched_transactions
+
+MAX_QUEUED_BLOCKS = 2 * limits.MAX_INV
+"""Blocks one peer may have asked for and not got; of more he is told that they are missing."""
+
+
+class Serving:
+    """Answers `want` and `get_headers`. Blocks leave one by one as the peer drains what was sent before."""
+
+    def __init__(
+        self, tree: BlockTree, bodies: Bodies, commits: Commits, mempool: Mempool, peers: Peers, outbox: Outbox
+    ) -> None:
+        self._tree = tree
+        self._commits = commits
+        self._bodies = bodies
+        self._mempool = mempool
+        self._peers = peers
+        self._outbox = outbox
+        self._pause = limits.send_queue_pause(tree.rulebook.spec.max_block_bytes)
+        self._queues: dict[int, deque[bytes]] = {}
+        self._reads: dict[int, int] = {}
+        """Reads under way: job -> peer. A peer has one at a time."""
+        self._reading: dict[int, None] = {}
+
+    def peer_closed(self, peer_id: int) -> None:
+        self._queues.pop(peer_id, None)
+        self._reading.pop(peer_id, None)
+
+    def on_want(self, peer_id: int, want: Want) -> None:
+        if want.kind is Kind.BLOCK:
+            queue = self._queues.setdefault(peer_id, deque())
+            room = MAX_QUEUED_BLOCKS - len(queue)
+            queue.extend(want.hashes[:room])
+            if want.hashes[room:]:
+                self._peers.send(peer_id, Missing(Kind.BLOCK, want.hashes[room:]))
+            self.resume(peer_id)
+        else:
+            self._serve_transactions(peer_id, want.hashes)
+
+    def on_get_headers(self, peer_id: int, request: GetHeaders) -> None:
+        """Headers of the durable chain after the first hash of the locator that is on it."""
+        durable = self._commits.durable
+        fork = self._tree.fork_point(self._tree.find_locator(request.locator), durable)
+        entry = durable.ancestor(min(durable.height, fork.height + limits.MAX_HEADERS))
+        headers: list[bytes] = []
+        while entry is not fork:
+            if entry.hash == request.stop:
+                headers.clear()
+            headers.append(entry.header.raw)
+            assert entry.parent is not None
+            entry = entry.parent
+        self._peers.send(peer_id, Headers(tuple(reversed(headers))))
+
+    def resume(self, peer_id: int) -> None:
+        """Send on, as far as the peer has drained what was sent and the disk has answered."""
+        queue = self._queues.get(peer_id)
+        peer = self._peers.get(peer_id)
+        if peer is None or not queue or peer_id in self._reading:
+            return
+        while queue and peer.is_open and peer.unsent < self._pause:
+            entry = self._tree.get(queue[0])
+            if entry is None or Status.BODY not in entry.status or entry.doomed:
+                self._peers.send(peer_id, Missing(Kind.BLOCK, (queue.popleft(),)))
+                continue
+            raw = self._bodies.raw(entry)
+            if raw is None:
+                job = self._outbox.new_job()
+                self._reads[job] = peer_id
+                self._reading[peer_id] = None
+                self._outbox.emit(ReadBlock(job, entry.hash, decoded=False))
+                return
+            queue.popleft()
+            self._peers.send(peer_id, Block(raw))
+
+    def read(self, job: int, raw: bytes | None) -> bool:
+        """Take in the result of a read; False where the job is not one of ours."""
+        peer_id = self._reads.pop(job, None)
+        if peer_id is None:
+            return False
+        queue = self._queues.get(peer_id)
+        if peer_id in self._reading and queue:
+            del self._reading[peer_id]
+            block_hash = queue.popleft()
+            self._peers.send(peer_id, Missing(Kind.BLOCK, (block_hash,)) if raw is None else Block(raw))
+            self.resume(peer_id)
+        return True
+
+    def _serve_transactions(self, peer_id: int, txids: Iterable[bytes]) -> None:
+        peer = self._peers.get(peer_id)
+        missing, found = [], []
+        for txid in dict.fromkeys(txids):
+            pending = self._mempool.get(txid)
+            if pending is None or (peer is not None and peer.unsent >= self._pause):
+                missing.append(txid)
+            else:
+                found.append(pending.transfer.raw)
+        for message in batched_transactions(found):
+            self._peers.send(peer_id, message)
+        if missing:
+            self._peers.send(peer_id, Missing(Kind.TRANSACTION, tuple(missing)))

@@ -1,0 +1,86 @@
+"""The node's small tables on disk: known addresses, bans, and the mempool. Saved now and then, and when the node
+stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from pychain.base.errors import DecodeError
+from pychain.base.time import NS, Now
+from pychain.chain.transaction import MAX_MEMO_BYTES, TRANSFER_BYTES
+from pychain.ledger.mempool import Mempool
+from pychain.ledger.overlay import Overlay
+from pychain.ledger.store import Store
+from pychain.node.dialogue import Dialogue
+from pychain.p2p import saved
+
+SAVE_INTERVAL_NS = 60 * NS
+"""What a crash may cost of addresses and pending transfers; a clean stop loses nothing."""
+
+_ADDRESSES = "addresses"
+_BANS = "bans"
+_MEMPOOL = "mempool"
+_MEMPOOL_MAGIC = b"pychain mempool 1\n"
+_RawTransfers = list[Annotated[bytes, msgspec.Meta(max_length=TRANSFER_BYTES + MAX_MEMO_BYTES)]]
+_TRANSFERS = msgspec.msgpack.Decoder(_RawTransfers)
+
+
+class Tables:
+    """Loads the tables at the start and puts what changed into a commit."""
+
+    def __init__(self, store: Store, overlay: Overlay, mempool: Mempool, dialogue: Dialogue) -> None:
+        self._store = store
+        self._overlay = overlay
+        self._mempool = mempool
+        self._dialogue = dialogue
+        self._last: dict[str, bytes] = {}
+        self._next_save_ns: int | None = None
+
+    def load(self) -> list[str]:
+        """Fill the address and ban tables. A damaged one starts empty; the lines returned say so."""
+        notices = []
+        for name, table in ((_ADDRESSES, self._dialogue.addresses), (_BANS, self._dialogue.misbehaviour)):
+            content = self._store.table(name)
+            if content is not None:
+                try:
+                    table.load(content)
+                except DecodeError as error:
+                    notices.append(f"the saved {name} are unreadable and start empty: {error}")
+        return notices
+
+    def saved_transfers(self) -> Iterator[bytes]:
+        """Raw transfers that were pending when the table was saved; none if it is damaged."""
+        content = self._store.table(_MEMPOOL)
+        if content is not None:
+            try:
+                yield from saved.load(_MEMPOOL_MAGIC, content, _TRANSFERS)
+            except DecodeError:
+                return
+
+    def work(self, now: Now) -> None:
+        """Save when it is time."""
+        if self._next_save_ns is None:
+            self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
+        elif now.mono_ns >= self._next_save_ns:
+            self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
+            self.save()
+
+    def deadline(self) -> int | None:
+        return self._next_save_ns
+
+    def save(self) -> None:
+        """Put every table that changed since it was last saved into the next commit."""
+        transfers = [pending.transfer.raw for _, queue in self._mempool.queues() for pending in queue]
+        contents = {
+            _ADDRESSES: self._dialogue.addresses.dump(),
+            _BANS: self._dialogue.misbehaviour.dump(),
+            _MEMPOOL: saved.dump(_MEMPOOL_MAGIC, transfers),
+        }
+        for name, content in contents.items():
+            if self._last.get(name) != content:
+                self._last[name] = content
+                self._overlay.put_table(name, content)

@@ -1,0 +1,208 @@
+"""Transfer intake: from raw bytes to the mempool, cheapest checks first, signatures last and beside the loop.
+
+A transfer counts as pending while its signature is checked, so a burst of one account's transfers is admitted in one
+go. What comes before its predecessors waits for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pychain.base.time import NS, Now
+from pychain.chain.block import Block
+from pychain.chain.transaction import Transfer
+from pychain.consensus.rules import RuleError
+from pychain.consensus.semantic import check_bounds
+from pychain.consensus.state import AccountReader
+from pychain.consensus.structure import parse_transfer
+from pychain.ledger.mempool import Mempool, Policy, PolicyError
+from pychain.ledger.waiting import WaitingTransfers
+from pychain.node.effects import VerifyTransfers
+from pychain.node.events import TransferAccepted, TransferDropped
+from pychain.node.outbox import Outbox
+
+MAX_RECENT_REJECTS = 10_000
+"""Txids not asked for again until the next tip (Core keeps 120,000 in a filter): about 1 MB."""
+BATCH = 256
+"""Signatures checked by one job: enough to be worth a thread's turn, few enough to answer soon."""
+EXPIRY_INTERVAL_NS = 60 * NS
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one transfer. `error` is None where it entered the mempool; `waits` where it is kept for its
+    predecessors.
+    """
+
+    txid: bytes
+    error: RuleError | PolicyError | None
+    peer: int | None
+    request: int | None
+    transfer: Transfer | None = None
+    waits: bool = False
+
+
+@dataclass(slots=True)
+class _Candidate:
+    transfer: Transfer
+    peer: int | None
+    request: int | None = None
+
+
+class TransferIntake:
+    """Admits transfers to the mempool."""
+
+    def __init__(
+        self, mempool: Mempool, accounts: AccountReader, outbox: Outbox, on_verdict: Callable[[Verdict, Now], None]
+    ) -> None:
+        """`accounts` is the state after the working tip; `on_verdict` hears once of each transfer that was offered."""
+        self.mempool = mempool
+        self._accounts = accounts
+        self._outbox = outbox
+        self._on_verdict = on_verdict
+        self._waiting = WaitingTransfers()
+        self._rejected: dict[bytes, None] = {}
+        self._jobs: dict[int, list[_Candidate]] = {}
+        self._checking: dict[bytes, None] = {}
+        self._by_sender: dict[bytes, dict[bytes, Transfer]] = {}
+        """Transfers whose signatures are being checked: account -> txid -> transfer."""
+        self._batch: list[_Candidate] = []
+        self._next_expiry_ns = 0
+
+    def is_known(self, txid: bytes) -> bool:
+        """It is in the mempool, on its way there, or was refused since the last tip: nobody needs to send it."""
+        return txid in self.mempool or txid in self._rejected or txid in self._waiting or txid in self._checking
+
+    # --- offering
+
+    def offer(self, raw: bytes, peer: int | None, request: int | None, now: Now) -> None:
+        """Take a raw transfer from a peer, from a request, or (both None) from our own disk."""
+        try:
+            transfer = parse_transfer(raw)
+            check_bounds(transfer)
+        except RuleError as error:
+            self._on_verdict(Verdict(b"", error, peer, request), now)
+            return
+        self._examine(_Candidate(transfer, peer, request), now)
+
+    def test(self, raw: bytes) -> Transfer:
+        """Would it be taken, its signature apart? RuleError or PolicyError where not."""
+        transfer = parse_transfer(raw)
+        check_bounds(transfer)
+        self._check(transfer)
+        return transfer
+
+    def _examine(self, candidate: _Candidate, now: Now) -> None:
+        transfer = candidate.transfer
+        try:
+            self._check(transfer)
+        except PolicyError as error:
+            self._refuse(candidate, error, now)
+            return
+        self._checking[transfer.txid] = None
+        self._by_sender.setdefault(transfer.sender, {})[transfer.txid] = transfer
+        self._batch.append(candidate)
+        if len(self._batch) >= BATCH:
+            self.flush()
+        self._examine_next(transfer, now)
+
+    def _check(self, transfer: Transfer) -> None:
+        if transfer.txid in self._checking:
+            raise PolicyError(Policy.KNOWN, "its signature is being checked")
+        coming = self._by_sender.get(transfer.sender, {}).values()
+        self.mempool.check(transfer, self._accounts.account(transfer.sender), coming)
+
+    def _examine_next(self, transfer: Transfer, now: Now) -> None:
+        """What waited for this one may have its turn."""
+        follower = self._waiting.take(transfer.sender, transfer.sequence + 1)
+        if follower is not None:
+            self._examine(_Candidate(follower, None), now)
+
+    def _refuse(self, candidate: _Candidate, error: PolicyError, now: Now) -> None:
+        transfer = candidate.transfer
+        waits = error.policy is Policy.SEQUENCE_GAP and candidate.request is None
+        if waits and self._accounts.account(transfer.sender).balance > 0:
+            self._waiting.add(transfer)
+        elif error.policy is not Policy.KNOWN:
+            self._reject(transfer.txid)
+        self._on_verdict(Verdict(transfer.txid, error, candidate.peer, candidate.request, transfer, waits), now)
+
+    def _reject(self, txid: bytes) -> None:
+        self._rejected[txid] = None
+        if len(self._rejected) > MAX_RECENT_REJECTS:
+            del self._rejected[next(iter(self._rejected))]
+
+    def flush(self) -> None:
+        """Have the signatures gathered so far checked."""
+        if self._batch:
+            job = self._outbox.new_job()
+            self._jobs[job] = self._batch
+            self._outbox.emit(VerifyTransfers(job, tuple(candidate.transfer for candidate in self._batch)))
+            self._batch = []
+
+    # --- results
+
+    def verified(self, job: int, valid: Sequence[bool], now: Now) -> None:
+        """Signatures were checked. The state may have moved meanwhile, so everything else is checked again."""
+        for candidate, is_valid in zip(self._jobs.pop(job), valid, strict=True):
+            transfer = candidate.transfer
+            del self._checking[transfer.txid]
+            mine = self._by_sender[transfer.sender]
+            del mine[transfer.txid]
+            if not mine:
+                del self._by_sender[transfer.sender]
+            if is_valid:
+                self._admit(candidate, now)
+            else:
+                self._refuse(candidate, PolicyError(Policy.SIGNATURE, "the signature does not hold"), now)
+
+    def _admit(self, candidate: _Candidate, now: Now) -> None:
+        transfer = candidate.transfer
+        try:
+            self.mempool.check(transfer, self._accounts.account(transfer.sender))
+        except PolicyError as error:
+            self._refuse(candidate, error, now)
+            return
+        dropped = self.mempool.add(transfer, now.wall_s)
+        self._outbox.publish(TransferAccepted(transfer.txid))
+        self._report(dropped)
+        self._on_verdict(Verdict(transfer.txid, None, candidate.peer, candidate.request, transfer), now)
+        self._examine_next(transfer, now)
+
+    # --- the chain moves
+
+    def tip_changed(
+        self, disconnected: Iterable[Block], connected: Iterable[Block], touched: Iterable[bytes], now: Now
+    ) -> None:
+        """Follow the working tip: mined transfers leave, those of undone blocks come back, refusals are forgotten."""
+        returned = [
+            transaction
+            for block in reversed(list(disconnected))
+            for transaction in block.transactions
+            if isinstance(transaction, Transfer)
+        ]
+        mined = [transaction.txid for block in connected for transaction in block.transactions]
+        touched = list(touched)
+        self._report(self.mempool.rebase(self._accounts, touched, returned, mined, now.wall_s))
+        self._rejected.clear()
+        for key in touched if len(self._waiting) else ():
+            queue = self.mempool.queue(key)
+            following = queue[-1].transfer.sequence + 1 if queue else self._accounts.account(key).sequence
+            follower = self._waiting.take(key, following)
+            if follower is not None:
+                self._examine(_Candidate(follower, None), now)
+
+    def work(self, now: Now) -> None:
+        """One turn: hand gathered signatures over, let go of what expired."""
+        self.flush()
+        if now.mono_ns >= self._next_expiry_ns:
+            self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
+            self._report(self.mempool.expire(now.wall_s))
+
+    def deadline(self) -> int | None:
+        return self._next_expiry_ns if len(self.mempool) else None
+
+    def _report(self, dropped: Iterable[tuple[Transfer, Policy]]) -> None:
+        for transfer, policy in dropped:
+            self._outbox.publish(TransferDropped(transfer.txid, policy.value))

@@ -1,0 +1,85 @@
+"""The chain as the peer protocol sees it: what is here, what is missing, and where it would be found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pychain.ledger.tree import BlockTree, Entry
+from pychain.node.activation import Activation
+from pychain.node.bodies import Bodies
+from pychain.node.transfers import TransferIntake
+from pychain.p2p.messages import Kind
+
+BEHIND_BLOCKS = 6
+"""A tip this many blocks below the best header is being synced: nothing is mined on it, no transfer judged by it."""
+MAX_VERIFYING = 64
+"""Blocks under verification at which no more are fetched: the workers are busy, the rest would only wait in memory."""
+
+
+class ChainView:
+    """Implements `p2p.relay.Inventory` and `p2p.sync.SyncView`."""
+
+    def __init__(self, tree: BlockTree, bodies: Bodies, activation: Activation, transfers: TransferIntake) -> None:
+        self._tree = tree
+        self._bodies = bodies
+        self._activation = activation
+        self._transfers = transfers
+
+    def is_behind(self) -> bool:
+        """The best header is so far ahead of the tip that the node is syncing."""
+        return self._tree.best_header.height - self._tree.tip.height > BEHIND_BLOCKS
+
+    # --- Inventory
+
+    def has(self, kind: Kind, object_hash: bytes) -> bool:
+        if kind is Kind.BLOCK:
+            return self._tree.get(object_hash) is not None
+        return self._transfers.is_known(object_hash)
+
+    # --- SyncView
+
+    def best_header_work(self) -> int:
+        return self._tree.best_header.work
+
+    def locator(self, block_hash: bytes | None) -> Sequence[bytes]:
+        entry = self._tree.best_header if block_hash is None else self._tree.get(block_hash)
+        return self._tree.locator(entry or self._tree.best_header)
+
+    def missing_blocks(self, count: int) -> Sequence[bytes]:
+        best = self._tree.best_header
+        fork = self._tree.fork_point(best, self._tree.tip)
+        entry = best.ancestor(min(best.height, self._first_unlinked(best, fork.height) + count))
+        missing = []
+        while entry is not fork and not entry.linked:
+            if not self._bodies.is_settled(entry):
+                missing.append(entry.hash)
+            assert entry.parent is not None
+            entry = entry.parent
+        missing.reverse()
+        return missing[:count]
+
+    def _first_unlinked(self, best: Entry, low: int) -> int:
+        """Height of the first block on the way to `best` whose body, or an ancestor's, is not here (by bisection)."""
+        high = best.height + 1
+        while low < high:
+            middle = (low + high) // 2
+            if best.ancestor(middle).linked:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def is_missing(self, block_hash: bytes) -> bool:
+        entry = self._tree.get(block_hash)
+        return entry is not None and not entry.doomed and not self._bodies.is_settled(entry)
+
+    def is_on_chain(self, block_hash: bytes, tip_hash: bytes) -> bool:
+        entry, tip = self._tree.get(block_hash), self._tree.get(tip_hash)
+        return entry is not None and tip is not None and tip.descends_from(entry)
+
+    def work(self, block_hash: bytes) -> int:
+        entry = self._tree.get(block_hash)
+        return 0 if entry is None else entry.work
+
+    def is_congested(self) -> bool:
+        return self._bodies.verifying >= MAX_VERIFYING or self._activation.is_held_up

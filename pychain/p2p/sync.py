@@ -1,0 +1,287 @@
+"""Sync: headers first from one peer, then blocks from all of them in parallel, in a window that moves with the chain.
+
+The manager knows peers and requests; what a chain is, it asks of a `SyncView`. A peer that stalls is passed over and
+its blocks are asked of others; one that keeps stalling is hung up on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from pychain.base.time import Now, earliest
+from pychain.p2p import limits
+from pychain.p2p.messages import GetHeaders, GoodbyeCode, Kind, Want
+from pychain.p2p.peer import Peer
+from pychain.p2p.wire import Wire
+
+_WINDOW = 2 * limits.SYNC_BLOCKS_MAX
+"""Blocks planned ahead: so many that some are left to ask for while as many as may be are in flight."""
+_NO_STOP = bytes(limits.HASH_BYTES)
+
+
+class SyncView(Protocol):
+    """What sync asks of the chain. Hashes are raw block hashes, work is chain work as an integer."""
+
+    def best_header_work(self) -> int:
+        """Work of the heaviest known chain of valid headers."""
+        ...
+
+    def locator(self, block_hash: bytes | None) -> Sequence[bytes]:
+        """A locator from a known header, from the best one for None."""
+        ...
+
+    def missing_blocks(self, count: int) -> Sequence[bytes]:
+        """The next blocks to fetch on the way to the best header, lowest first, at most `count`."""
+        ...
+
+    def is_missing(self, block_hash: bytes) -> bool:
+        """Whether the block's body is still needed."""
+        ...
+
+    def is_on_chain(self, block_hash: bytes, tip_hash: bytes) -> bool:
+        """Whether the one known header is the other or an ancestor of it."""
+        ...
+
+    def work(self, block_hash: bytes) -> int:
+        """Chain work of a known header."""
+        ...
+
+    def is_congested(self) -> bool:
+        """More has arrived than is verified and connected: fetch nothing more for now."""
+        ...
+
+
+class _SyncPeer:
+    """A peer as a source of headers and blocks."""
+
+    __slots__ = ("best", "claimed_work", "headers_due_ns", "in_flight", "lacks", "peer", "progress_ns", "stalls")
+
+    def __init__(self, peer: Peer, claimed_work: int, now: Now) -> None:
+        self.peer = peer
+        self.claimed_work = claimed_work
+        """Work that its chain has as it says; lowered to what it could show."""
+        self.best: bytes | None = None
+        """The heaviest header that it has shown and that we know."""
+        self.headers_due_ns: int | None = None
+        """When the answer to a get_headers is overdue."""
+        self.in_flight: dict[bytes, None] = {}
+        self.lacks: dict[bytes, None] = {}
+        """Blocks that it said it has not."""
+        self.progress_ns = now.mono_ns
+        """When it last delivered a block, or was asked after having none to deliver."""
+        self.stalls = 0
+
+
+class SyncManager:
+    """Decides whom to ask for which headers and blocks."""
+
+    def __init__(self, wire: Wire, view: SyncView, block_timeout_ns: int) -> None:
+        self._wire = wire
+        self._view = view
+        self._timeout_ns = block_timeout_ns
+        self._peers: dict[int, _SyncPeer] = {}
+        self._asked: dict[bytes, int] = {}
+        self._plan: list[bytes] = []
+        """Missing blocks that nobody was asked for, highest first, as of the last look at the chain."""
+        self._plan_is_stale = True
+        self._rivals: dict[bytes, None] = {}
+        """Blocks of branches that are not the best but could become it."""
+        self._usual_size = 1024
+
+    # --- peers
+
+    def peer_ready(self, peer: Peer, now: Now) -> None:
+        assert peer.hello is not None
+        claimed = int.from_bytes(peer.hello.tip_work, "big")
+        self._peers[peer.peer_id] = _SyncPeer(peer, claimed, now)
+
+    def peer_closed(self, peer_id: int) -> None:
+        """What this peer owed us is asked of others at the next poll."""
+        gone = self._peers.pop(peer_id, None)
+        if gone is not None:
+            for block_hash in gone.in_flight:
+                del self._asked[block_hash]
+            self.replan()
+
+    # --- headers
+
+    def ask_headers(self, peer_id: int, now: Now, after: bytes | None = None) -> None:
+        """Ask a peer what follows `after` (a known header; None: our best chain), unless it owes us an answer."""
+        source = self._peers.get(peer_id)
+        if source is not None and source.headers_due_ns is None:
+            source.headers_due_ns = now.mono_ns + limits.HEADERS_TIMEOUT_NS
+            self._wire.send(peer_id, GetHeaders(tuple(self._view.locator(after)), _NO_STOP))
+
+    def headers_arrived(self, peer_id: int) -> bool:
+        """A headers message came in, whatever is in it; True where it may be an answer that we waited for."""
+        source = self._peers.get(peer_id)
+        if source is None or source.headers_due_ns is None:
+            return False
+        source.headers_due_ns = None
+        return True
+
+    def headers_accepted(self, peer_id: int, last: bytes, count: int, now: Now) -> None:
+        """`count` headers of a peer are valid, the last of them is `last`: its chain leads at least there."""
+        source = self._peers.get(peer_id)
+        if source is None:
+            return
+        work = self._view.work(last)
+        if source.best is None or work > self._view.work(source.best):
+            source.best = last
+        source.claimed_work = max(source.claimed_work, work)
+        if count == limits.MAX_HEADERS:
+            self.ask_headers(peer_id, now, last)
+        source.lacks.clear()
+        self.replan()
+
+    def headers_ended(self, peer_id: int) -> None:
+        """A peer answered that it has no more: it is believed no further than it has shown."""
+        source = self._peers.get(peer_id)
+        if source is not None:
+            source.claimed_work = self._view.work(source.best) if source.best is not None else 0
+
+    # --- blocks
+
+    def fetch(self, hashes: Iterable[bytes]) -> None:
+        """Fetch these as well, though they are not on the way to the best header."""
+        for block_hash in hashes:
+            self._rivals[block_hash] = None
+
+    def was_asked(self, block_hash: bytes, peer_id: int) -> bool:
+        """Whether this peer was asked for this block and has not delivered it yet."""
+        source = self._peers.get(peer_id)
+        return source is not None and block_hash in source.in_flight
+
+    def block_arrived(self, block_hash: bytes, size: int, peer_id: int, now: Now) -> None:
+        """A body came in; nobody needs to be asked for it while it is verified."""
+        self._usual_size += (size - self._usual_size) // 8
+        self._release(block_hash)
+        source = self._peers.get(peer_id)
+        if source is not None:
+            source.progress_ns = now.mono_ns
+            source.stalls = 0
+
+    def blocks_missing(self, peer_id: int, hashes: Iterable[bytes]) -> None:
+        """A peer has not these blocks after all, or sent a body that is not theirs: others are asked."""
+        source = self._peers.get(peer_id)
+        if source is None:
+            return
+        for block_hash in hashes:
+            if block_hash in source.in_flight or self._view.is_missing(block_hash):
+                source.lacks[block_hash] = None
+                if len(source.lacks) > limits.SYNC_BLOCKS_MAX:
+                    del source.lacks[next(iter(source.lacks))]
+            if block_hash in source.in_flight:
+                self._release(block_hash)
+        self.replan()
+
+    @property
+    def in_flight(self) -> int:
+        """Blocks asked for and not here."""
+        return len(self._asked)
+
+    def replan(self) -> None:
+        """Other blocks than were planned may be needed: look at the chain again."""
+        self._plan.clear()
+        self._plan_is_stale = True
+
+    # --- time
+
+    def poll(self, now: Now) -> None:
+        """Give up on what is overdue, then ask for what is needed next."""
+        for source in list(self._peers.values()):
+            self._check_overdue(source, now)
+        self._ask_for_headers(now)
+        self._ask_for_blocks(now)
+
+    def deadline(self) -> int | None:
+        """When the first answer is overdue."""
+        dues = [source.headers_due_ns for source in self._peers.values()]
+        dues += [source.progress_ns + self._timeout_ns for source in self._peers.values() if source.in_flight]
+        return earliest(*dues)
+
+    def _check_overdue(self, source: _SyncPeer, now: Now) -> None:
+        if source.headers_due_ns is not None and now.mono_ns >= source.headers_due_ns:
+            source.headers_due_ns = None
+            self.headers_ended(source.peer.peer_id)
+        if source.in_flight and now.mono_ns >= source.progress_ns + self._timeout_ns:
+            source.stalls += 1
+            source.progress_ns = now.mono_ns
+            for block_hash in list(source.in_flight):
+                self._release(block_hash)
+            self.replan()
+            if source.stalls >= limits.SYNC_STALLS_MAX:
+                seconds = limits.SYNC_STALLS_MAX * self._timeout_ns // 10**9
+                text = f"no block came within {seconds} s of being asked for"
+                self._wire.hang_up(source.peer.peer_id, GoodbyeCode.TIMEOUT, text)
+
+    def _ask_for_headers(self, now: Now) -> None:
+        """Headers come from one peer at a time: the one that claims most, of those that claim more than we know."""
+        if any(source.headers_due_ns is not None for source in self._peers.values()):
+            return
+        known = self._view.best_header_work()
+        claimants = [source for source in self._peers.values() if source.peer.is_open and source.claimed_work > known]
+        if claimants:
+            best = max(claimants, key=lambda source: (not source.peer.inbound, source.claimed_work))
+            self.ask_headers(best.peer.peer_id, now)
+
+    def _ask_for_blocks(self, now: Now) -> None:
+        if not self._peers or self._view.is_congested():
+            return
+        room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
+        room = min(room, limits.SYNC_BLOCKS_MAX) - len(self._asked)
+        batches: dict[int, list[bytes]] = {}
+        for block_hash in self._next_blocks(room):
+            source = self._best_source(block_hash)
+            if source is None:
+                self._plan_is_stale = True  # nobody can give it now: it is planned again once somebody may
+            else:
+                if not source.in_flight:
+                    source.progress_ns = now.mono_ns
+                source.in_flight[block_hash] = None
+                self._asked[block_hash] = source.peer.peer_id
+                batches.setdefault(source.peer.peer_id, []).append(block_hash)
+        for peer_id, hashes in batches.items():
+            self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
+
+    def _next_blocks(self, room: int) -> list[bytes]:
+        """Up to `room` blocks that are needed and asked of nobody."""
+        chosen = []
+        for block_hash in list(self._rivals):
+            del self._rivals[block_hash]
+            if block_hash not in self._asked and self._view.is_missing(block_hash):
+                chosen.append(block_hash)
+        if room <= 0:
+            return chosen
+        if not self._plan and self._plan_is_stale:
+            window = self._view.missing_blocks(_WINDOW)
+            self._plan = list(reversed(window))
+            self._plan_is_stale = len(window) == _WINDOW
+        while self._plan and len(chosen) < room:
+            block_hash = self._plan.pop()
+            if block_hash not in self._asked and self._view.is_missing(block_hash):
+                chosen.append(block_hash)
+        return chosen
+
+    def _best_source(self, block_hash: bytes) -> _SyncPeer | None:
+        """Who should be asked: of those that have it and have room, the least stalled, then the least loaded."""
+        best: _SyncPeer | None = None
+        for source in self._peers.values():
+            if (
+                source.best is None
+                or not source.peer.is_open
+                or block_hash in source.lacks
+                or len(source.in_flight) >= limits.SYNC_BLOCKS_A_PEER
+                or not self._view.is_on_chain(block_hash, source.best)
+            ):
+                continue
+            if best is None or (source.stalls, len(source.in_flight)) < (best.stalls, len(best.in_flight)):
+                best = source
+        return best
+
+    def _release(self, block_hash: bytes) -> None:
+        """Nobody is asked for this block any more."""
+        peer_id = self._asked.pop(block_hash, None)
+        if peer_id is not None:
+            self._peers[peer_id].in_flight.pop(block_hash, None)
