@@ -1,0 +1,300 @@
+"""Requests: one announcer asked at a time, and no liar stops an object that somebody honest has."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from pychain.base.time import NS, Now
+from pychain.p2p import limits
+from pychain.p2p.messages import Kind, Want
+from pychain.p2p.requests import RequestTracker
+from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, make_peer
+
+TX, BLOCK = Kind.TRANSACTION, Kind.BLOCK
+TIMEOUTS = {TX: 5 * NS, BLOCK: 2 * NS}
+
+
+def setup(outbound: int = 0, inbound: int = 3) -> tuple[RecordingWire, RequestTracker]:
+    """A tracker with inbound peers 1, 2, ... and outbound peers 101, 102, ..."""
+    wire = RecordingWire()
+    tracker = RequestTracker(wire, TIMEOUTS)
+    for peer_id in range(1, inbound + 1):
+        tracker.peer_ready(make_peer(peer_id, inbound=True, hello=make_hello()))
+    for peer_id in range(101, 101 + outbound):
+        tracker.peer_ready(make_peer(peer_id, hello=make_hello()))
+    return wire, tracker
+
+
+def asked(wire: RecordingWire) -> list[tuple[int, list[bytes]]]:
+    """Whom we asked for what since the last look."""
+    return [(peer_id, list(want.hashes)) for peer_id, want in wire.take_sent() if isinstance(want, Want)]
+
+
+def test_the_first_announcer_is_asked_alone() -> None:
+    wire, tracker = setup()
+    for peer_id in (2, 1, 3):
+        tracker.announced(peer_id, TX, [digest(0)], at(0))
+    assert asked(wire) == [(2, [digest(0)])]
+    assert tracker.asked_of(TX, digest(0)) == 2
+    tracker.received(TX, [digest(0)], at(1))
+    assert len(tracker) == 0
+    assert tracker.deadline() is None
+    tracker.poll(at(100))
+    assert asked(wire) == []
+
+
+def test_wants_are_batched_by_peer_and_kind() -> None:
+    wire, tracker = setup()
+    tracker.announced(1, TX, map(digest, range(5)), at(0))
+    tracker.announced(1, BLOCK, [digest(0)], at(0))
+    assert wire.take_sent() == [(1, Want(TX, tuple(map(digest, range(5))))), (1, Want(BLOCK, (digest(0),)))]
+
+
+def test_a_silent_announcer_costs_one_timeout() -> None:
+    wire, tracker = setup()
+    for peer_id in (1, 2, 3):
+        tracker.announced(peer_id, TX, [digest(0)], at(0))
+    asked(wire)
+    assert tracker.deadline() == at(5).mono_ns
+    tracker.poll(at(4.999))
+    assert asked(wire) == []
+    tracker.poll(at(5))
+    assert asked(wire) == [(2, [digest(0)])]
+    tracker.poll(at(10))
+    assert asked(wire) == [(3, [digest(0)])]
+    tracker.poll(at(15))
+    assert asked(wire) == []
+    assert len(tracker) == 0
+
+
+@pytest.mark.parametrize("how", ["missing", "closed"])
+def test_the_next_is_asked_at_once_when_the_asked_one_cannot(how: str) -> None:
+    wire, tracker = setup()
+    for peer_id in (1, 2):
+        tracker.announced(peer_id, BLOCK, [digest(0), digest(1)], at(0))
+    asked(wire)
+    if how == "missing":
+        tracker.missing(1, BLOCK, [digest(0), digest(1), digest(7)], at(1))
+    else:
+        tracker.peer_closed(1, at(1))
+    assert asked(wire) == [(2, [digest(0), digest(1)])]
+    assert tracker.deadline() == at(3).mono_ns
+
+
+def test_outbound_announcers_go_before_inbound_ones() -> None:
+    wire, tracker = setup(outbound=2)
+    for peer_id in (1, 2, 102, 3, 101):
+        tracker.announced(peer_id, TX, [digest(0)], at(0))
+    order = asked(wire)
+    for _ in range(4):
+        tracker.poll(at(tracker_deadline(tracker)))
+        order += asked(wire)
+    assert [peer_id for peer_id, _ in order] == [1, 102, 101, 2, 3]
+
+
+def tracker_deadline(tracker: RequestTracker) -> float:
+    deadline = tracker.deadline()
+    assert deadline is not None
+    return deadline / NS
+
+
+def test_a_liar_who_let_a_request_pass_is_asked_last() -> None:
+    wire, tracker = setup(outbound=1, inbound=3)
+    liar = 101
+    tracker.announced(liar, TX, [digest(0)], at(0))
+    tracker.poll(at(5))
+    for peer_id in (1, liar, 2):
+        tracker.announced(peer_id, TX, [digest(1)], at(6))
+    asked(wire)
+    for reply_s in (7, 8):
+        tracker.missing(asked_now(tracker, 1), TX, [digest(1)], at(reply_s))
+    assert [peer_id for peer_id, _ in asked(wire)] == [2, liar], "though outbound, and before peer 2"
+    tracker.received(TX, [digest(1)], at(9))
+    for peer_id in (1, 2, liar):
+        tracker.announced(peer_id, TX, [digest(2)], at(10))
+    tracker.missing(1, TX, [digest(2)], at(10))
+    assert asked_now(tracker, 2) == liar, "a delivery restores his rank"
+
+
+def asked_now(tracker: RequestTracker, number: int) -> int:
+    peer_id = tracker.asked_of(TX, digest(number))
+    assert peer_id is not None
+    return peer_id
+
+
+def test_announcing_again_brings_no_second_turn() -> None:
+    wire, tracker = setup(outbound=1, inbound=1)
+    tracker.announced(101, TX, [digest(0)], at(0))
+    tracker.announced(1, TX, [digest(0)], at(0))
+    asked(wire)
+    tracker.missing(101, TX, [digest(0)], at(1))
+    assert asked(wire) == [(1, [digest(0)])]
+    tracker.announced(101, TX, [digest(0)], at(1))
+    tracker.poll(at(6))
+    assert asked(wire) == []
+    assert len(tracker) == 0
+
+
+def test_requests_to_one_peer_are_bounded_and_flow_on_as_answers_come() -> None:
+    wire, tracker = setup(inbound=1)
+    count = 3 * limits.MAX_REQUESTS_IN_FLIGHT + 7
+    tracker.announced(1, TX, map(digest, range(count)), at(0))
+    got = 0
+    while waves := asked(wire):
+        (wave,) = waves
+        assert len(wave[1]) <= limits.MAX_REQUESTS_IN_FLIGHT
+        assert wave[1] == list(map(digest, range(got, got + len(wave[1]))))
+        tracker.received(TX, wave[1], at(1))
+        got += len(wave[1])
+    assert got == count
+
+
+def test_what_a_busy_peer_cannot_take_goes_to_another() -> None:
+    wire, tracker = setup(inbound=2)
+    count = limits.MAX_REQUESTS_IN_FLIGHT + 5
+    tracker.announced(1, TX, map(digest, range(count)), at(0))
+    tracker.announced(2, TX, map(digest, range(count)), at(0))
+    assert [(peer, len(hashes)) for peer, hashes in asked(wire)] == [(1, limits.MAX_REQUESTS_IN_FLIGHT), (2, 5)]
+
+
+def test_announcements_of_one_peer_and_of_all_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire, tracker = setup(inbound=3)
+    tracker.announced(1, TX, map(digest, range(6000)), at(0))
+    assert len(tracker) == 5000
+    monkeypatch.setattr(limits, "MAX_OBJECTS_TRACKED", 5003)
+    tracker.announced(2, TX, map(digest, range(6000, 7000)), at(0))
+    assert len(tracker) == 5003
+    tracker.peer_closed(1, at(0))
+    tracker.peer_closed(2, at(0))
+    assert len(tracker) == 0
+    asked(wire)
+
+
+def test_unknown_peers_and_objects_are_ignored() -> None:
+    wire, tracker = setup(inbound=1)
+    tracker.announced(9, TX, [digest(0)], at(0))
+    tracker.missing(9, TX, [digest(0)], at(0))
+    tracker.missing(1, TX, [digest(0)], at(0))
+    tracker.received(TX, [digest(0)], at(0))
+    tracker.peer_closed(9, at(0))
+    assert len(tracker) == tracker.in_flight(9) == 0
+    assert wire.sent == []
+
+
+class Tracker(RuleBasedStateMachine):
+    """Any order of events, checked from outside: one asked at a time, and whoever could deliver is asked in the end."""
+
+    PEERS = (1, 2, 3, 101, 102)
+    OBJECTS = 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(limits, "MAX_REQUESTS_IN_FLIGHT", 3)
+        self.patch.setattr(limits, "MAX_ANNOUNCED_BY_PEER", 8)
+        self.wire = RecordingWire()
+        self.tracker = RequestTracker(self.wire, TIMEOUTS)
+        self.now = Now(0, START_S)
+        self.present: dict[int, None] = {}
+        self.could: dict[int, dict[int, None]] = {}
+        """Object -> peers who announced it and have not failed."""
+        self.failed: dict[int, dict[int, None]] = {}
+        """Object -> peers who were asked in vain, or said they lack it, while it was wanted."""
+        self.pending: dict[int, tuple[int, int]] = {}
+        """Object -> the peer asked, and until when."""
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    def take_wants(self) -> None:
+        for peer_id, want in self.wire.take_sent():
+            assert isinstance(want, Want)
+            for object_hash in want.hashes:
+                number = NUMBERS[object_hash]
+                assert number not in self.pending, "asked of two at once"
+                assert peer_id in self.could[number], "asked of one who never announced it, or failed before"
+                assert peer_id in self.present
+                self.pending[number] = (peer_id, self.now.mono_ns + TIMEOUTS[TX])
+
+    def drop(self, number: int, peer_id: int) -> None:
+        """The object can no longer come from this peer."""
+        if self.pending.get(number, (None,))[0] == peer_id:
+            del self.pending[number]
+        del self.could[number][peer_id]
+        if not self.could[number]:
+            del self.could[number]
+            self.failed.pop(number, None)
+
+    def fail(self, number: int, peer_id: int) -> None:
+        self.failed.setdefault(number, {})[peer_id] = None
+        self.drop(number, peer_id)
+
+    @rule(peer_id=st.sampled_from(PEERS))
+    def join(self, peer_id: int) -> None:
+        if peer_id not in self.present:
+            self.present[peer_id] = None
+            self.tracker.peer_ready(make_peer(peer_id, inbound=peer_id < 100, hello=make_hello()))
+
+    @rule(peer_id=st.sampled_from(PEERS), numbers=st.lists(st.integers(0, OBJECTS - 1), max_size=6))
+    def announce(self, peer_id: int, numbers: list[int]) -> None:
+        tracked = {number for number, peers in self.could.items() if peer_id in peers}
+        for number in numbers:
+            if peer_id in self.present and len(tracked) < 8 and peer_id not in self.failed.get(number, {}):
+                tracked.add(number)
+                self.could.setdefault(number, {})[peer_id] = None
+        self.tracker.announced(peer_id, TX, map(digest, numbers), self.now)
+        self.take_wants()
+
+    @rule(numbers=st.lists(st.integers(0, OBJECTS - 1), max_size=4))
+    def deliver(self, numbers: list[int]) -> None:
+        for number in numbers:
+            for model in (self.could, self.failed, self.pending):
+                model.pop(number, None)
+        self.tracker.received(TX, map(digest, numbers), self.now)
+        self.take_wants()
+
+    @rule(peer_id=st.sampled_from(PEERS), number=st.integers(0, OBJECTS - 1))
+    def lack(self, peer_id: int, number: int) -> None:
+        if peer_id in self.could.get(number, {}):
+            self.fail(number, peer_id)
+        self.tracker.missing(peer_id, TX, [digest(number)], self.now)
+        self.take_wants()
+
+    @rule(peer_id=st.sampled_from(PEERS))
+    def leave(self, peer_id: int) -> None:
+        self.present.pop(peer_id, None)
+        for number in [number for number, peers in self.could.items() if peer_id in peers]:
+            self.drop(number, peer_id)
+        self.tracker.peer_closed(peer_id, self.now)
+        self.take_wants()
+
+    @rule(step_ns=st.integers(0, 6 * NS))
+    def wait(self, step_ns: int) -> None:
+        self.now = Now(self.now.mono_ns + step_ns, self.now.wall_s)
+        for number, (peer_id, until_ns) in list(self.pending.items()):
+            if until_ns <= self.now.mono_ns:
+                self.fail(number, peer_id)
+        self.tracker.poll(self.now)
+        self.take_wants()
+
+    @invariant()
+    def agrees(self) -> None:
+        assert len(self.tracker) == len(self.could)
+        assert self.tracker.deadline() == min((until for _, until in self.pending.values()), default=None)
+        loads = dict.fromkeys(self.present, 0)
+        for number, (peer_id, _) in self.pending.items():
+            loads[peer_id] += 1
+            assert self.tracker.asked_of(TX, digest(number)) == peer_id
+        assert all(load <= 3 for load in loads.values())
+        assert all(self.tracker.in_flight(peer_id) == load for peer_id, load in loads.items())
+        for number, peers in self.could.items():
+            if number not in self.pending:
+                assert all(loads[peer_id] == 3 for peer_id in peers), "somebody free could have been asked"
+
+
+NUMBERS = {digest(number): number for number in range(Tracker.OBJECTS)}
+
+
+TestTracker = Tracker.TestCase

@@ -1,0 +1,442 @@
+"""Slots: whom we dial and when, whom we let in, who makes room, and one node met twice."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pychain.base.entropy import Random
+from pychain.p2p.addresses import AddressManager
+from pychain.p2p.messages import Goodbye, GoodbyeCode
+from pychain.p2p.misbehaviour import Misbehaviour, Offence, parse_network
+from pychain.p2p.netaddress import AddressError, NetAddress
+from pychain.p2p.peer import Peer
+from pychain.p2p.slots import SlotManager
+from tests.p2p.recording import START_S, RecordingWire, at, make_hello, make_peer
+
+OUR_NONCE = 1000
+
+
+def public(number: int, port: int = 30700) -> NetAddress:
+    """An address in a network group of its own."""
+    return NetAddress(f"{20 + number // 256}.{number % 256}.0.1", port)
+
+
+class Desk:
+    """A slot manager with its neighbours, and the part of the node that hands connections around."""
+
+    def __init__(
+        self,
+        *persistent: NetAddress,
+        connect_only: bool = False,
+        max_inbound: int = 117,
+        max_outbound: int = 8,
+        seed: int = 1,
+    ) -> None:
+        self.wire = RecordingWire()
+        self.addresses = AddressManager(self.wire, Random(seed))
+        self.judge = Misbehaviour(self.wire)
+        self.slots = SlotManager(
+            self.wire,
+            Random(seed),
+            self.addresses,
+            self.judge,
+            nonce=OUR_NONCE,
+            persistent=persistent,
+            connect_only=connect_only,
+            max_inbound=max_inbound,
+            max_outbound=max_outbound,
+        )
+        self.count = 0
+
+    def open(self, address: NetAddress, moment: float, *, inbound: bool = False) -> Peer:
+        """A stream opens."""
+        self.count += 1
+        peer = make_peer(self.count, address.host, address.port, inbound=inbound, now=at(moment), wire=self.wire)
+        self.slots.peer_opened(peer, at(moment))
+        return peer
+
+    def ready(self, peer: Peer, moment: float, nonce: int | None = None, listen_port: int = 30700) -> bool:
+        """The handshake completes."""
+        peer.accept_hello(make_hello(peer.peer_id if nonce is None else nonce, listen_port))
+        if not self.slots.peer_ready(peer):
+            return False
+        self.addresses.peer_ready(peer, at(moment))
+        return True
+
+    def join(self, address: NetAddress, moment: float, *, inbound: bool = False) -> Peer:
+        peer = self.open(address, moment, inbound=inbound)
+        if peer.is_open:
+            self.ready(peer, moment)
+        return peer
+
+    def close(self, peer: Peer, moment: float) -> None:
+        del self.wire.peers[peer.peer_id]
+        self.slots.peer_closed(peer, at(moment))
+        self.addresses.peer_closed(peer, at(moment))
+
+    def run(self, start: float, end: float) -> list[tuple[float, NetAddress]]:
+        """Serve deadlines; returns the dials with their moments."""
+        dials = []
+        moment = start
+        while True:
+            self.slots.poll(at(moment))
+            dials += [(moment, address) for address in self.wire.take_dialled()]
+            deadline = self.slots.deadline()
+            if deadline is None or deadline / 1e9 > end:
+                return dials
+            assert deadline / 1e9 > moment, "a deadline that was served must not come again at once"
+            moment = deadline / 1e9 + 1e-6
+
+
+# --- persistent addresses
+
+
+def test_persistent_addresses_are_dialled_at_once_and_for_ever_with_growing_pauses() -> None:
+    desk = Desk(public(1))
+    moments = []
+    moment = 0.0
+    for _ in range(12):
+        ((when, address),) = desk.run(moment, moment + 100)
+        assert address == public(1)
+        moments.append(when)
+        moment = when
+        desk.slots.dial_failed(public(1), at(moment))
+    pauses = [later - earlier for earlier, later in pairwise(moments)]
+    for pause, mean in zip(pauses, [1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30], strict=True):
+        assert mean / 2 <= pause <= 1.5 * mean + 0.001
+
+
+def test_a_long_connection_starts_the_pauses_anew() -> None:
+    desk = Desk(public(1))
+    desk.run(0, 0)
+    for _ in range(8):
+        desk.slots.dial_failed(public(1), at(0))
+        desk.run(0, 100)
+    peer = desk.open(public(1), 100)
+    assert peer.persistent
+    desk.ready(peer, 100)
+    desk.close(peer, 131)
+    ((when, _),) = desk.run(131, 200)
+    assert when - 131 <= 1.6
+
+
+def test_a_connection_that_ends_at_once_counts_as_a_failure() -> None:
+    desk = Desk(public(1))
+    moment = 0.0
+    for _ in range(6):
+        ((moment, _),) = desk.run(moment, moment + 100)
+        peer = desk.open(public(1), moment)
+        desk.ready(peer, moment)
+        desk.close(peer, moment)
+    deadline = desk.slots.deadline()
+    assert deadline is not None
+    assert deadline / 1e9 - moment > 7
+
+
+def test_the_operator_adds_and_removes_addresses() -> None:
+    desk = Desk(connect_only=True)
+    assert desk.slots.deadline() is None
+    desk.slots.add_persistent(public(1), at(5))
+    desk.slots.add_persistent(public(1), at(5))
+    assert [address for _, address in desk.run(5, 5)] == [public(1)]
+    assert desk.slots.persistent == (public(1),)
+    peer = desk.join(public(1), 5)
+    assert peer.persistent
+    assert desk.slots.remove_persistent(public(1))
+    assert not desk.slots.remove_persistent(public(1))
+    assert not peer.persistent
+    assert peer.is_open
+    desk.close(peer, 6)
+    assert desk.run(6, 100) == []
+
+
+def test_an_address_added_while_connected_makes_that_peer_persistent() -> None:
+    desk = Desk()
+    inbound = desk.join(NetAddress(public(1).host, 5555), 0, inbound=True)
+    desk.slots.add_persistent(public(1), at(1))
+    assert inbound.persistent
+    assert desk.run(1, 100) == []
+    desk.close(inbound, 100)
+    assert [address for _, address in desk.run(100, 110)] == [public(1)]
+
+
+def test_persistent_addresses_are_bounded() -> None:
+    desk = Desk(*map(public, range(64)))
+    with pytest.raises(AddressError, match="64 addresses"):
+        desk.slots.add_persistent(public(99), at(0))
+
+
+def test_a_single_dial_is_not_repeated() -> None:
+    desk = Desk()
+    desk.slots.dial_once(public(1))
+    desk.slots.dial_once(public(1))
+    assert desk.wire.take_dialled() == [public(1)]
+    desk.slots.dial_failed(public(1), at(0))
+    assert desk.run(0, 100) == []
+
+
+# --- filling our own slots
+
+
+def test_eight_slots_are_filled_quickly_from_distinct_groups() -> None:
+    desk = Desk()
+    for number in range(100):
+        desk.addresses.add(NetAddress(f"20.{number % 12}.0.{number + 1}", 30700), at(0))
+    dials = desk.run(0, 10)
+    assert len(dials) == 8
+    assert dials[-1][0] < 1
+    assert len({address.netgroup for _, address in dials}) == 8
+    for _, address in dials:
+        desk.join(address, 1)
+    assert desk.run(1, 1000) == []
+
+
+def test_a_lost_peer_is_replaced() -> None:
+    desk = Desk(max_outbound=2)
+    for number in range(10):
+        desk.addresses.add(public(number), at(0))
+    peers = [desk.join(address, 1) for _, address in desk.run(0, 1)]
+    desk.close(peers[0], 5)
+    assert len(desk.run(5, 6)) == 1
+
+
+def test_local_addresses_are_exempt_from_distinct_groups() -> None:
+    desk = Desk()
+    for port in range(1, 20):
+        desk.addresses.add(NetAddress("127.0.0.1", port), at(0))
+    assert len(desk.run(0, 10)) == 8
+
+
+def test_failed_dials_go_on_to_other_addresses() -> None:
+    desk = Desk()
+    for number in range(8):
+        desk.addresses.add(public(number), at(0))
+    for _, address in desk.run(0, 5):
+        desk.slots.dial_failed(address, at(5))
+    assert desk.run(5, 9.5) == []
+    again = desk.run(9.5, 30)
+    assert {address for _, address in again} == {public(number) for number in range(8)}
+
+
+def test_an_empty_table_asks_for_no_deadline_and_news_wake_it() -> None:
+    desk = Desk()
+    assert desk.slots.deadline() is None
+    desk.addresses.add(public(1), at(50))
+    assert [address for _, address in desk.run(50, 51)] == [public(1)]
+    desk.slots.dial_failed(public(1), at(51))
+    assert desk.run(51, 52) == []
+    desk.addresses.add(public(2), at(52))
+    assert [address for _, address in desk.run(52, 53)] == [public(2)], "not only at the next idle look"
+
+
+def test_connect_only_dials_nothing_else() -> None:
+    desk = Desk(public(1), connect_only=True)
+    for number in range(10):
+        desk.addresses.add(public(number), at(0))
+    assert [address for _, address in desk.run(0, 0.5)] == [public(1)]
+
+
+def test_who_is_met_banned_or_discouraged_is_not_dialled() -> None:
+    desk = Desk()
+    inbound = desk.join(NetAddress(public(1).host, 5555), 0, inbound=True)
+    assert inbound.listen_address == public(1)
+    desk.judge.ban(parse_network("20.2.0.0/16"), START_S + 1000, at(0))
+    desk.judge.offend(make_peer(99, public(3).host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
+    for number in range(1, 5):
+        desk.addresses.add(public(number), at(0))
+    assert [address for _, address in desk.run(0, 5)] == [public(4)]
+
+
+@pytest.mark.parametrize("told_by", ["us", "them"])
+def test_we_dial_ourselves_once(told_by: str) -> None:
+    desk = Desk()
+    desk.addresses.add(public(1), at(0))
+    desk.run(0, 1)
+    peer = desk.open(public(1), 1)
+    if told_by == "us":
+        desk.wire.hang_up(peer.peer_id, GoodbyeCode.SELF_CONNECTION, "")
+    else:
+        peer.goodbye_received = Goodbye(GoodbyeCode.SELF_CONNECTION, "")
+    desk.close(peer, 1)
+    assert public(1) not in desk.addresses
+    desk.addresses.add(public(1), at(2))
+    assert desk.run(2, 10_000) == []
+
+
+def test_own_addresses_of_the_operator_are_not_dialled_again() -> None:
+    desk = Desk(public(1))
+    desk.run(0, 0)
+    peer = desk.open(public(1), 0)
+    desk.wire.hang_up(peer.peer_id, GoodbyeCode.SELF_CONNECTION, "")
+    desk.close(peer, 0)
+    assert desk.run(0, 10_000) == []
+
+
+# --- inbound
+
+
+def fill(desk: Desk, count: int) -> list[Peer]:
+    """Inbound peers that brought nothing, all of other groups."""
+    return [desk.join(public(number), number, inbound=True) for number in range(count)]
+
+
+def test_a_full_house_evicts_one_for_each_newcomer() -> None:
+    desk = Desk(max_inbound=20)
+    fill(desk, 20)
+    for number in range(100, 110):
+        assert desk.join(public(number), number, inbound=True).is_open
+    assert [code for _, code in desk.wire.ended()] == [GoodbyeCode.EVICTED] * 10
+    assert sum(peer.is_open for peer in desk.wire.peers.values()) == 20
+
+
+def test_the_oldest_half_is_safe_from_a_flood() -> None:
+    desk = Desk(max_inbound=20)
+    old = fill(desk, 20)
+    for number in range(500):
+        desk.open(NetAddress(f"200.1.{number // 250}.{number % 250}", 1), 100 + number, inbound=True)
+    assert all(peer.is_open for peer in old[:10])
+    assert sum(peer.is_open for peer in old) >= 10
+
+
+def test_banned_hosts_are_refused() -> None:
+    desk = Desk()
+    desk.judge.ban(parse_network("20.0.0.0/8"), START_S + 1000, at(0))
+    peer = desk.open(public(1), 0, inbound=True)
+    assert desk.wire.ended() == [(peer.peer_id, GoodbyeCode.BANNED)]
+
+
+def test_discouraged_hosts_get_free_slots_only_and_go_first() -> None:
+    desk = Desk(max_inbound=3)
+    peers = fill(desk, 2)
+    desk.judge.offend(make_peer(99, public(50).host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
+    desk.wire.hung_up.clear()
+    bad = desk.open(public(50), 10, inbound=True)
+    assert bad.is_open
+    desk.open(public(60), 11, inbound=True)
+    assert desk.wire.ended() == [(bad.peer_id, GoodbyeCode.EVICTED)]
+    worse = desk.open(public(50), 12, inbound=True)
+    assert desk.wire.ended()[1:] == [(worse.peer_id, GoodbyeCode.TOO_MANY_PEERS)]
+    assert all(peer.is_open for peer in peers)
+
+
+def test_with_no_slot_everybody_is_refused_with_the_reason() -> None:
+    desk = Desk(max_inbound=0)
+    peer = desk.open(public(1), 0, inbound=True)
+    assert desk.wire.hung_up == [(peer.peer_id, GoodbyeCode.TOO_MANY_PEERS, "all 0 inbound slots are taken")]
+
+
+# --- one node met twice
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.permutations(range(4)))
+def test_crossing_dials_leave_one_connection_on_both_sides(a: int, b: int, order: list[int]) -> None:
+    """Two nodes dial each other; whatever order the four hellos arrive in, both end the same connection."""
+    if a == b:
+        return
+    hosts = (NetAddress("192.0.2.1", 30700), NetAddress("192.0.2.2", 30700))
+    sides = []
+    for nonce in (a, b):
+        wire = RecordingWire()
+        addresses, judge = AddressManager(wire, Random(1)), Misbehaviour(wire)
+        sides.append((wire, SlotManager(wire, Random(1), addresses, judge, nonce=nonce)))
+    views: list[tuple[int, Peer, int]] = []
+    for side, (wire, slots) in enumerate(sides):
+        for dialler in (0, 1):
+            remote = hosts[1 - side]
+            address = remote if dialler == side else NetAddress(remote.host, 50000)
+            peer = make_peer(dialler, address.host, address.port, inbound=dialler != side, wire=wire)
+            slots.peer_opened(peer, at(0))
+            views.append((side, peer, b if side == 0 else a))
+    for index in order:
+        side, peer, nonce = views[index]
+        if peer.is_open:
+            peer.accept_hello(make_hello(nonce))
+            sides[side][1].peer_ready(peer)
+    ended = [wire.ended() for wire, _ in sides]
+    assert ended[0] == ended[1] == [(0 if a > b else 1, GoodbyeCode.DUPLICATE)]
+
+
+def test_another_host_with_a_copied_nonce_is_not_taken_for_the_same_node() -> None:
+    desk = Desk()
+    first, second = desk.open(public(1), 0), desk.open(public(2), 0, inbound=True)
+    assert desk.ready(first, 0, nonce=5)
+    assert desk.ready(second, 0, nonce=5)
+    assert desk.wire.ended() == []
+
+
+def test_nodes_behind_one_host_are_told_apart_by_their_nonces() -> None:
+    desk = Desk()
+    first, second = desk.open(public(1), 0), desk.open(public(1), 0, inbound=True)
+    assert desk.ready(first, 0, nonce=5)
+    assert desk.ready(second, 0, nonce=6)
+    assert desk.wire.ended() == []
+
+
+def test_a_persistent_address_of_a_node_met_otherwise_is_not_dialled_while_that_lasts() -> None:
+    """The node listens on two ports; we hold one open and are asked to hold the other."""
+    desk = Desk(public(1, 1))
+    desk.run(0, 0)
+    first = desk.open(public(1, 1), 0)
+    assert desk.ready(first, 0, nonce=5)
+    desk.slots.add_persistent(public(1, 2), at(1))
+    desk.run(1, 1)
+    second = desk.open(public(1, 2), 1)
+    assert not desk.ready(second, 1, nonce=5)
+    assert desk.wire.ended() == [(second.peer_id, GoodbyeCode.DUPLICATE)]
+    desk.close(second, 1)
+    assert desk.run(1, 1000) == []
+    desk.close(first, 1000)
+    assert {address for _, address in desk.run(1000, 1010)} == {public(1, 1), public(1, 2)}
+
+
+def test_the_side_that_was_dialled_twice_leaves_it_to_the_other() -> None:
+    desk = Desk()
+    first, second = desk.open(public(1, 5001), 0, inbound=True), desk.open(public(1, 5002), 0, inbound=True)
+    assert desk.ready(first, 0, nonce=5)
+    assert desk.ready(second, 0, nonce=5)
+    assert desk.wire.ended() == []
+
+
+# --- any order of events
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 30), st.integers(0, 30)), max_size=60),
+    st.integers(0, 2**64 - 1),
+)
+def test_limits_hold_and_runs_repeat(steps: list[tuple[int, int, int]], seed: int) -> None:
+    def play() -> list[object]:
+        desk = Desk(public(90), max_inbound=5, max_outbound=3, seed=seed)
+        pending: list[NetAddress] = []
+        moment = 0.0
+        log: list[object] = []
+        for action, number, gap in steps:
+            moment += gap / 10
+            peers = list(desk.wire.peers.values())
+            match action:
+                case 0:
+                    desk.addresses.add(public(number), at(moment))
+                case 1 if pending:
+                    desk.join(pending.pop(number % len(pending)), moment)
+                case 2 if pending:
+                    desk.slots.dial_failed(pending.pop(number % len(pending)), at(moment))
+                case 3:
+                    desk.join(NetAddress(public(number).host, 50_000 + gap), moment, inbound=True)
+                case 4 if peers:
+                    desk.close(peers[number % len(peers)], moment)
+                case _:
+                    desk.slots.poll(at(moment))
+            pending += desk.wire.take_dialled()
+            opened = [peer for peer in desk.wire.peers.values() if peer.is_open]
+            assert sum(peer.inbound for peer in opened) <= 5 + sum(peer.persistent for peer in opened)
+            automatic = [peer for peer in opened if not peer.inbound and not peer.persistent]
+            assert len(automatic) + len([address for address in pending if address != public(90)]) <= 3
+            assert len(pending) == len(set(pending))
+            log.append((pending.copy(), desk.wire.ended(), desk.slots.deadline()))
+        return log
+
+    assert play() == play()
