@@ -1,0 +1,242 @@
+"""The daemon's store: LMDB for what is looked up and changes, block files for what is written once.
+
+A commit is three steps, each durable before the next: the bodies, the names of new block files, and the LMDB
+transaction that names the bodies and carries the rest. A process or a machine that dies in between leaves bodies that
+nothing names; the next opening cuts them off. So a store is always as some commit left it: the last one that returned,
+or the one that was under way.
+
+Any thread may read and commit. `advance`, and what is read between two of them, is one thread's: the event loop's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import lmdb
+
+from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.daemon.store.block_files import ROLL_BYTES, START, Appended, BlockFiles, Position, sync_directory
+from pychain.daemon.store.environment import MAP_BYTES, Environment
+from pychain.daemon.store.errors import (
+    DamagedBlockError,
+    DamagedStoreError,
+    StoreError,
+    StoreRefusedError,
+)
+from pychain.daemon.store.records import (
+    decode_account,
+    decode_end,
+    decode_index,
+    decode_number_key,
+    decode_place,
+    decode_reward,
+    decode_transaction,
+    encode_account,
+    encode_end,
+    encode_index,
+    encode_place,
+    encode_reward,
+    encode_transaction,
+    index_key,
+    number_key,
+    seal,
+    unseal,
+)
+from pychain.daemon.store.schema import END, TIP, open_databases
+from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
+
+_INDEX_SLICE = 4096
+"""Headers that are read, and hashed in one call, at a time: under a megabyte."""
+
+_NEWEST_BODIES = 8
+"""Bodies of the last commit that the next opening checks: what a crash could have harmed, in a few milliseconds."""
+
+T = TypeVar("T")
+
+
+class LmdbStore:
+    """A `WritableStore` in a directory.
+
+    damaged: what opening found wrong with the newest bodies. Their reads raise the same.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        genesis_hash: bytes,
+        *,
+        read_only: bool = False,
+        map_bytes: int = MAP_BYTES,
+        roll_bytes: int = ROLL_BYTES,
+    ) -> None:
+        """Open the store in `directory`, creating it if need be; with `read_only`, as another process writes it.
+
+        The caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain
+        or this version, OSError where it cannot be used.
+        """
+        state, blocks = directory / "state", directory / "blocks"
+        self._files = BlockFiles(blocks, roll_bytes)
+        if read_only and not state.exists():
+            raise StoreRefusedError(f"{directory} holds no store")
+        if not read_only:
+            _make_directories(directory, state, blocks)
+        self._environment = Environment(state, read_only=read_only, map_bytes=map_bytes)
+        try:
+            self._databases = open_databases(
+                self._environment, directory, genesis_hash, read_only=read_only, orphans=self._files.exist()
+            )
+            self._environment.advance()
+            self._end, newest = self._stored_end()
+            if not read_only:
+                sync_directory(state)
+                self._files.cut(self._end)
+            self.damaged = tuple(self._check(newest))
+        except BaseException:
+            self._environment.close()
+            raise
+        self._writing = threading.Lock()
+        self._failure = StoreError("the store was opened to be read alone") if read_only else None
+
+    # --- reads of the pinned snapshot
+
+    def tip(self) -> bytes | None:
+        return self._environment.pinned.get(self._databases.meta, TIP)
+
+    def index(self) -> Iterator[IndexRecord]:
+        """All known headers by height, so parents before children. An `advance` meanwhile shows in the rows to come."""
+        start = b"\0"
+        while rows := self._environment.pinned.rows(self._databases.headers, start, _INDEX_SLICE):
+            yield from decode_index(rows)
+            start = rows[-1][0] + b"\0"
+
+    def account(self, key: bytes) -> Account:
+        row = self._environment.pinned.get(self._databases.accounts, key)
+        return ABSENT if row is None else decode_account(row)
+
+    def undo(self, block_hash: bytes) -> bytes | None:
+        row = self._environment.pinned.get(self._databases.undo, block_hash)
+        return None if row is None else unseal(row, "an undo record")
+
+    def reward(self, block_hash: bytes) -> Reward | None:
+        row = self._environment.pinned.get(self._databases.rewards, block_hash)
+        return None if row is None else decode_reward(row)
+
+    def transaction(self, txid: bytes) -> TransactionPlace | None:
+        row = self._environment.pinned.get(self._databases.transactions, txid)
+        if row is None:
+            return None
+        number, position = decode_transaction(row)
+        block_hash = self._environment.pinned.get(self._databases.connections, number_key(number))
+        if block_hash is None:
+            raise DamagedStoreError(f"a transaction's place is damaged: no block has connected as number {number}")
+        return TransactionPlace(block_hash, position)
+
+    def table(self, name: str) -> bytes | None:
+        row = self._environment.pinned.get(self._databases.tables, name.encode())
+        return None if row is None else unseal(row, f"table '{name}'")
+
+    def advance(self) -> None:
+        self._environment.advance()
+
+    # --- any thread
+
+    def body(self, block_hash: bytes) -> bytes | None:
+        """As in `WritableStore`; a DamagedBlockError where the file does not give back what was written."""
+        row = self._environment.newest.get(self._databases.bodies, block_hash)
+        return None if row is None else self._files.read(block_hash, decode_place(row))
+
+    def commit(self, batch: Batch) -> None:
+        """As in `WritableStore`; StoreFullError where there was no room for it.
+
+        After a failure nothing more is committed: what of it has reached the disk is known only after the next opening.
+        A body that is stored already is written anew and read from there, which is how a damaged one is mended.
+        """
+        with self._writing:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                appended = self._files.append(self._end, batch.bodies)
+                self._environment.write(lambda transaction: self._write(transaction, batch, appended))
+            except StoreError as error:
+                self._failure = error
+                raise
+            self._end = appended.end
+
+    def close(self) -> None:
+        """Wait for a commit under way, and end."""
+        with self._writing:
+            self._failure = StoreError("the store is closed")
+            self._environment.close()
+
+    # --- inside
+
+    def _write(self, transaction: lmdb.Transaction[bytes], batch: Batch, appended: Appended) -> None:
+        """One batch as changes of rows, each database's in the order of its keys: neighbours share pages."""
+        databases = self._databases
+        accounts = {key: account for key, account in batch.accounts.items() if account != ABSENT}
+        _delete(transaction, databases.accounts, batch.accounts.keys() - accounts.keys())
+        _delete(transaction, databases.transactions, batch.disconnected)
+        numbers = self._number(transaction, dict.fromkeys(place.block_hash for place in batch.connected.values()))
+
+        def encode_connected(place: TransactionPlace) -> bytes:
+            return encode_transaction(numbers[place.block_hash], place.position)
+
+        _put(transaction, databases.accounts, accounts, encode_account)
+        _put(transaction, databases.transactions, batch.connected, encode_connected)
+        _put(transaction, databases.headers, {index_key(record): record for record in batch.index}, encode_index)
+        _put(transaction, databases.undo, batch.undo, seal)
+        _put(transaction, databases.rewards, batch.rewards, encode_reward)
+        _put(transaction, databases.bodies, appended.places, encode_place)
+        _put(transaction, databases.tables, {name.encode(): table for name, table in batch.tables.items()}, seal)
+        if appended.places:
+            newest = list(appended.places)[-_NEWEST_BODIES:]
+            transaction.put(END, encode_end(appended.end, newest), db=databases.meta)
+        if batch.tip is not None:
+            transaction.put(TIP, batch.tip, db=databases.meta)
+
+    def _number(self, transaction: lmdb.Transaction[bytes], blocks: Iterable[bytes]) -> dict[bytes, int]:
+        """Give blocks that connect the next numbers, under which their transactions will be kept."""
+        with transaction.cursor(self._databases.connections) as cursor:
+            first = decode_number_key(cursor.key()) + 1 if cursor.last() else 0
+            numbers = {block_hash: number for number, block_hash in enumerate(blocks, first)}
+            for block_hash, number in numbers.items():
+                cursor.put(number_key(number), block_hash, append=True)
+        return numbers
+
+    def _stored_end(self) -> tuple[Position, list[bytes]]:
+        row = self._environment.pinned.get(self._databases.meta, END)
+        return (START, []) if row is None else decode_end(row)
+
+    def _check(self, newest: list[bytes]) -> Iterator[DamagedBlockError]:
+        for block_hash in newest:
+            try:
+                self.body(block_hash)
+            except DamagedBlockError as damage:
+                yield damage
+
+
+def _put(
+    transaction: lmdb.Transaction[bytes],
+    database: lmdb._Database,
+    rows: Mapping[bytes, T],
+    encode: Callable[[T], bytes],
+) -> None:
+    if rows:
+        with transaction.cursor(database) as cursor:
+            cursor.putmulti([(key, encode(rows[key])) for key in sorted(rows)])
+
+
+def _delete(transaction: lmdb.Transaction[bytes], database: lmdb._Database, keys: Iterable[bytes]) -> None:
+    for key in sorted(keys):
+        transaction.delete(key, db=database)
+
+
+def _make_directories(directory: Path, *inner: Path) -> None:
+    """Create what is missing, for the owner's eyes only, with durable names."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in inner:
+        path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(directory)

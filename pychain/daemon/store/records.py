@@ -1,0 +1,142 @@
+"""Rows of the store as bytes: fixed-width structs, little-endian but for keys that must sort.
+
+| table | key | row |
+|---|---|---|
+| headers | u32 height, big-endian; 32 hash | 80 header, u8 status |
+| accounts | 32 public key | u64 balance, u64 sequence |
+| undo | 32 block hash | sealed undo record |
+| rewards | 32 block hash | 32 recipient, u64 amount |
+| connections | u32 number, big-endian | 32 block hash: one row each time that a block connects |
+| transactions | 32 txid | u32 connection number, u16 position (u32 from 65,536 on) |
+| bodies | 32 block hash | u32 file, u64 offset, u32 length, u32 crc32 |
+| tables | name, UTF-8 | sealed bytes |
+
+A transaction's row names its block by a number of 4 bytes and not by a hash of 32, for these rows are the most numerous
+of all. `sealed` is crc32 and the bytes: LMDB's pages have no checksum of their own. Decoders raise DamagedStoreError
+alone.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+
+from pychain.chain.hashes import HASH_BYTES
+from pychain.chain.header import HEADER_BYTES, decode_headers
+from pychain.consensus.state import Account, Reward
+from pychain.daemon.store.block_files import Place, Position
+from pychain.daemon.store.errors import DamagedStoreError
+from pychain.ledger.store import IndexRecord, Status
+
+_INDEX_KEY = struct.Struct(">I32s")
+_ACCOUNT = struct.Struct("<QQ")
+_REWARD = struct.Struct("<32sQ")
+_NUMBER = struct.Struct(">I")
+_NEAR = struct.Struct("<IH")
+_FAR = struct.Struct("<II")
+_PLACE = struct.Struct("<IQII")
+_END = struct.Struct("<IQ")
+_CRC = struct.Struct("<I")
+
+_INDEX_ROW_BYTES = HEADER_BYTES + 1
+_STATUSES = tuple(Status(value) for value in range(2 * max(Status)))
+_POSITION_U16 = 1 << 16
+
+
+def index_key(record: IndexRecord) -> bytes:
+    return _INDEX_KEY.pack(record.height, record.header.hash)
+
+
+def encode_index(record: IndexRecord) -> bytes:
+    return record.header.raw + bytes((record.status,))
+
+
+def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> list[IndexRecord]:
+    """Many rows (key, value), their headers hashed in one call and held against the keys."""
+    for key, row in rows:
+        if len(key) != _INDEX_KEY.size or len(row) != _INDEX_ROW_BYTES or row[-1] >= len(_STATUSES):
+            raise DamagedStoreError("a row of the header index is damaged")
+    headers = decode_headers([row[:HEADER_BYTES] for _, row in rows])
+    records = []
+    for (key, row), header in zip(rows, headers, strict=True):
+        height, block_hash = _INDEX_KEY.unpack(key)
+        if header.hash != block_hash:
+            raise DamagedStoreError(f"the header index is damaged at height {height}: a header and its hash differ")
+        records.append(IndexRecord(header, height, _STATUSES[row[-1]]))
+    return records
+
+
+def encode_account(account: Account) -> bytes:
+    return _ACCOUNT.pack(*account)
+
+
+def decode_account(row: bytes) -> Account:
+    return Account._make(_unpack(_ACCOUNT, row, "an account"))
+
+
+def encode_reward(reward: Reward) -> bytes:
+    return _REWARD.pack(*reward)
+
+
+def decode_reward(row: bytes) -> Reward:
+    return Reward._make(_unpack(_REWARD, row, "a reward"))
+
+
+def number_key(number: int) -> bytes:
+    return _NUMBER.pack(number)
+
+
+def decode_number_key(key: bytes) -> int:
+    (number,) = _unpack(_NUMBER, key, "a block connection")
+    return number
+
+
+def encode_transaction(number: int, position: int) -> bytes:
+    """Connection number and position in the block, in 6 or 8 bytes."""
+    return (_NEAR if position < _POSITION_U16 else _FAR).pack(number, position)
+
+
+def decode_transaction(row: bytes) -> tuple[int, int]:
+    """(connection number, position)."""
+    number, position = _unpack(_NEAR if len(row) == _NEAR.size else _FAR, row, "a transaction's place")
+    return number, position
+
+
+def encode_place(place: Place) -> bytes:
+    return _PLACE.pack(*place)
+
+
+def decode_place(row: bytes) -> Place:
+    return Place._make(_unpack(_PLACE, row, "a body's place"))
+
+
+def encode_end(end: Position, newest: Sequence[bytes]) -> bytes:
+    """Where the block files end, and the hashes of bodies that were written last."""
+    return _END.pack(*end) + b"".join(newest)
+
+
+def decode_end(row: bytes) -> tuple[Position, list[bytes]]:
+    if len(row) % HASH_BYTES != _END.size:
+        raise DamagedStoreError("the end of the block files is damaged")
+    newest = [row[start : start + HASH_BYTES] for start in range(_END.size, len(row), HASH_BYTES)]
+    return Position._make(_END.unpack_from(row)), newest
+
+
+def seal(data: bytes) -> bytes:
+    return _CRC.pack(zlib.crc32(data)) + data
+
+
+def unseal(row: bytes, what: str) -> bytes:
+    """The bytes that were sealed; `what` names them if they are damaged."""
+    data = row[_CRC.size :]
+    if row[: _CRC.size] != _CRC.pack(zlib.crc32(data)):
+        raise DamagedStoreError(f"{what} is damaged: its checksum differs")
+    return data
+
+
+def _unpack(form: struct.Struct, row: bytes, what: str) -> tuple[int, ...]:
+    try:
+        return form.unpack(row)
+    except struct.error:
+        raise DamagedStoreError(f"{what} is damaged: its row has {len(row)} bytes, not {form.size}") from None

@@ -1,0 +1,93 @@
+"""A store in memory, for simulated nodes and tests: the daemon's semantics without its disk, and crashes on demand.
+
+A commit has two moments, as on a disk: `start`, and `finish` when it is durable. `commit` is both at once. What was
+started and not finished is lost in a crash; what was finished is there, whether or not it was ever advanced to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
+
+
+class MemoryStore:
+    """A `WritableStore` whose rows are the very objects of the batches, which many nodes of one process share."""
+
+    def __init__(self) -> None:
+        self._started: deque[Batch] = deque()
+        self._finished: deque[Batch] = deque()
+        self._bodies: dict[bytes, bytes] = {}
+        self._tip: bytes | None = None
+        self._index: dict[bytes, IndexRecord] = {}
+        self._accounts: dict[bytes, Account] = {}
+        self._undo: dict[bytes, bytes] = {}
+        self._rewards: dict[bytes, Reward] = {}
+        self._transactions: dict[bytes, TransactionPlace] = {}
+        self._tables: dict[str, bytes] = {}
+
+    def tip(self) -> bytes | None:
+        return self._tip
+
+    def index(self) -> Iterator[IndexRecord]:
+        """By height and hash, as a store on disk yields them."""
+        return iter(sorted(self._index.values(), key=lambda record: (record.height, record.header.hash)))
+
+    def account(self, key: bytes) -> Account:
+        return self._accounts.get(key, ABSENT)
+
+    def undo(self, block_hash: bytes) -> bytes | None:
+        return self._undo.get(block_hash)
+
+    def reward(self, block_hash: bytes) -> Reward | None:
+        return self._rewards.get(block_hash)
+
+    def transaction(self, txid: bytes) -> TransactionPlace | None:
+        return self._transactions.get(txid)
+
+    def table(self, name: str) -> bytes | None:
+        return self._tables.get(name)
+
+    def body(self, block_hash: bytes) -> bytes | None:
+        return self._bodies.get(block_hash)
+
+    def commit(self, batch: Batch) -> None:
+        self.start(batch)
+        self.finish()
+
+    def start(self, batch: Batch) -> None:
+        """Begin a commit: nothing shows, and a crash loses it."""
+        self._started.append(batch)
+
+    def finish(self) -> None:
+        """The oldest commit begun is durable: its bodies show now, the rest from the next `advance`."""
+        batch = self._started.popleft()
+        self._bodies.update(batch.bodies)
+        self._finished.append(batch)
+
+    def advance(self) -> None:
+        while self._finished:
+            self._show(self._finished.popleft())
+
+    def crash(self) -> None:
+        """Forget what is not durable, and stand as a store that was opened anew."""
+        self._started.clear()
+        self.advance()
+
+    def _show(self, batch: Batch) -> None:
+        if batch.tip is not None:
+            self._tip = batch.tip
+        self._index.update((record.header.hash, record) for record in batch.index)
+        for key, account in batch.accounts.items():
+            if account == ABSENT:
+                self._accounts.pop(key, None)
+            else:
+                self._accounts[key] = account
+        self._undo.update(batch.undo)
+        self._rewards.update(batch.rewards)
+        for txid in batch.disconnected:
+            self._transactions.pop(txid, None)
+        self._transactions.update(batch.connected)
+        self._tables.update(batch.tables)

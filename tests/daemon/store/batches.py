@@ -1,0 +1,104 @@
+"""A series of batches that any process can make again from a number, and the comparison of two stores.
+
+Batch k brings block k with its body, undo, reward, transactions and account changes. Every fifth block is a child of
+block k - 2: its batch disconnects block k - 1 and marks it invalid, and some of the transactions that leave join block
+k.
+
+    0 - 1 - 2 - 3 - 4        (4 leaves when 5 comes)
+                 `- 5 - 6 - 7 - 8 - 9
+                                 `- 10 - ...
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256, shake_128
+
+from pychain.chain.header import Header, new_header
+from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.ledger.store import Batch, IndexRecord, Status, Store, TransactionPlace, WritableStore
+
+GENESIS = sha256(b"the genesis of the store's tests").digest()
+ACCOUNTS = tuple(sha256(b"account %d" % number).digest() for number in range(300))
+COUNTER = "counter"
+"""The table that says which batch a store is at."""
+
+_TRANSACTIONS = 12
+_KNOWN = Status.BODY | Status.VERIFIED | Status.CONNECTED
+
+
+class Series:
+    """Batches 0, 1, 2, ... and what all of them together ever touched."""
+
+    def __init__(self) -> None:
+        self.headers: list[Header] = []
+        self._heights: list[int] = []
+
+    def record(self, number: int, status: Status = _KNOWN) -> IndexRecord:
+        while len(self.headers) <= number:
+            this = len(self.headers)
+            parent = this - 2 if _forks(this) else this - 1
+            prev_hash = self.headers[parent].hash if this else bytes(32)
+            self.headers.append(new_header(1, prev_hash, sha256(b"root %d" % this).digest(), this, 0x207FFFFF, this))
+            self._heights.append(self._heights[parent] + 1 if this else 0)
+        return IndexRecord(self.headers[number], self._heights[number], status)
+
+    def body(self, number: int) -> bytes:
+        """The header and 0 to 20,000 bytes that look random."""
+        draw = shake_128(b"body %d" % number)
+        return self.record(number).header.raw + draw.digest(int.from_bytes(draw.digest(4), "little") % 20_000)
+
+    def txids(self, number: int) -> list[bytes]:
+        """The first three transactions of a block that leaves are also in the block that comes instead."""
+        own = [sha256(b"transaction %d of %d" % (i, number)).digest() for i in range(_TRANSACTIONS)]
+        return self.txids(number - 1)[:3] + own if _forks(number) else own
+
+    def batch(self, number: int) -> Batch:
+        record = self.record(number)
+        block_hash = record.header.hash
+        draw = shake_128(b"accounts %d" % number).digest(90)
+        keys = [ACCOUNTS[int.from_bytes(draw[i : i + 2], "little") % len(ACCOUNTS)] for i in range(0, 80, 2)]
+        accounts = {key: ABSENT if key[0] % 7 == number % 7 else Account(number * 1_000, number) for key in keys}
+        index: tuple[IndexRecord, ...] = (record,)
+        if _forks(number):
+            index = (*index, self.record(number - 1, _KNOWN | Status.INVALID))
+        connected = {txid: TransactionPlace(block_hash, i) for i, txid in enumerate(self.txids(number), 1)}
+        return Batch(
+            bodies={block_hash: self.body(number)},
+            index=index,
+            accounts=accounts,
+            undo={block_hash: b"undo" + draw * (number % 90)},
+            rewards={block_hash: Reward(keys[0], number)},
+            connected=connected,
+            disconnected=tuple(self.txids(number - 1)[3:]) if _forks(number) else (),
+            tip=block_hash,
+            tables={COUNTER: b"%d" % number, "mempool": draw * (number % 50)},
+        )
+
+
+def _forks(number: int) -> bool:
+    return number > 0 and number % 5 == 0
+
+
+def counter(store: Store) -> int:
+    """The number of the last batch that the store shows, -1 before the first."""
+    table = store.table(COUNTER)
+    return -1 if table is None else int(table)
+
+
+def assert_same(store: WritableStore, model: WritableStore, series: Series, bodies_from: int = 0) -> None:
+    """Every read gives the same from both, for all that the series wrote up to the model's batch, and one batch on."""
+    last = counter(model)
+    assert store.tip() == model.tip()
+    assert list(store.index()) == list(model.index())
+    for key in ACCOUNTS:
+        assert store.account(key) == model.account(key)
+    for number in range(last + 2):
+        block_hash = series.record(number).header.hash
+        assert store.undo(block_hash) == model.undo(block_hash)
+        assert store.reward(block_hash) == model.reward(block_hash)
+        for txid in series.txids(number):
+            assert store.transaction(txid) == model.transaction(txid)
+        if number >= bodies_from:
+            assert store.body(block_hash) == model.body(block_hash)
+    for name in (COUNTER, "mempool"):
+        assert store.table(name) == model.table(name)
