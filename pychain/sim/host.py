@@ -1,0 +1,253 @@
+"""A simulated host: one node, its store, its miner, and the carrying out of its effects in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pychain import native
+from pychain.base.time import NS, Now
+from pychain.chain.block import Block, decode_block
+from pychain.consensus.rules import RuleError
+from pychain.node.config import NodeConfig
+from pychain.node.effects import (
+    Commit,
+    Dial,
+    Effect,
+    HangUp,
+    Publish,
+    ReadBlock,
+    Reply,
+    Resolve,
+    Send,
+    StartMining,
+    StopMining,
+    Stopped,
+    VerifyBlock,
+    VerifyTransfers,
+)
+from pychain.node.events import Event
+from pychain.node.inputs import (
+    Asked,
+    BlockMined,
+    BlockRead,
+    BlockVerified,
+    BytesReceived,
+    CommitDone,
+    Input,
+    NameResolved,
+    Start,
+    Stop,
+    Tick,
+    TransfersVerified,
+)
+from pychain.node.node import Node
+from pychain.node.requests import Answer, Request
+from pychain.p2p.draws import exponential
+from pychain.p2p.netaddress import NetAddress
+from pychain.sim.entropy import SeededEntropy
+from pychain.sim.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from pychain.sim.world import World
+
+VERIFY_BLOCK_NS = 1_000_000
+VERIFY_TRANSFER_NS = 40_000
+"""Modelled time of a signature check (libsodium does 25,000 a second)."""
+READ_NS = 200_000
+COMMIT_NS = 2_000_000
+EXTRA_BYTES = 32
+
+
+class Host:
+    """A machine in the world. It can crash and be started again; its store outlives its node."""
+
+    def __init__(self, world: World, name: str, address: NetAddress, config: NodeConfig, hash_rate: int) -> None:
+        """`hash_rate` in hashes a second of virtual time, 0 for none."""
+        self.name = name
+        self.address = address
+        self.hash_rate = hash_rate
+        self.store = MemoryStore()
+        self.events: list[Event] = []
+        """Everything that the node published, oldest first."""
+        self.answers: dict[int, Answer] = {}
+        self.fault: str | None = None
+        self.mined = 0
+        self.clock_offset_s = 0
+        """How far this machine's wall clock is ahead of the world's."""
+        self._world = world
+        self._config = config
+        self._node: Node | None = None
+        self._life = 0
+        """Counts starts: what was planned for an earlier life does not reach the next."""
+        self._search = 0
+        self._requests = 0
+        self._tick_ns: int | None = None
+        self._carriers: dict[type[Effect], Callable[[Any], None]] = {
+            Send: lambda effect: world.send(self, effect.peer, effect.data),
+            Dial: lambda effect: world.dial(self, effect.address),
+            Resolve: lambda effect: self.feed(NameResolved(effect.name, ())),
+            HangUp: lambda effect: world.hang_up(self, effect.peer, effect.reason),
+            Commit: self._commit,
+            VerifyBlock: self._verify_block,
+            VerifyTransfers: self._verify_transfers,
+            ReadBlock: self._read_block,
+            StartMining: self._start_mining,
+            StopMining: self._stop_mining,
+            Reply: self._take_reply,
+            Publish: lambda effect: self.events.append(effect.event),
+            Stopped: self._ended,
+        }
+
+    @property
+    def node(self) -> Node:
+        assert self._node is not None, f"{self.name} is not running"
+        return self._node
+
+    @property
+    def is_running(self) -> bool:
+        return self._node is not None
+
+    @property
+    def now(self) -> Now:
+        ns = self._world.heap.now_ns
+        return Now(ns, self._world.start_wall_s + ns // NS + self.clock_offset_s)
+
+    # --- life
+
+    def start(self) -> None:
+        """Begin a life on whatever the store holds."""
+        self._life += 1
+        entropy = SeededEntropy(self._world.seed, f"{self.name}/{self._life}")
+        self._node = Node(self._config, self.store, entropy)
+        self.feed(Start())
+
+    def stop(self) -> None:
+        """Ask the node to end in order."""
+        self.feed(Stop())
+
+    def crash(self) -> None:
+        """Pull the plug: what was not durable is gone, connections just break."""
+        self._node = None
+        self._search += 1
+        self.store.crash()
+        self._world.drop_connections(self)
+
+    def ask(self, request: Request) -> int:
+        """Hand a request to the node; its answer comes to `answers` under the id returned."""
+        self._requests += 1
+        self.feed(Asked(self._requests, request))
+        return self._requests
+
+    # --- the loop
+
+    def feed(self, incoming: Input) -> None:
+        """One input, its effects, and the next deadline."""
+        if self._node is None:
+            return
+        self._world.trace.note(self._world.heap.now_ns, self.name, type(incoming).__name__, _essence(incoming))
+        node = self._node
+        for effect in node.handle(incoming, self.now):
+            self._world.trace.note(self._world.heap.now_ns, self.name, type(effect).__name__, _essence(effect))
+            self._carriers[type(effect)](effect)
+        if self._node is node:
+            self._plan_tick(node)
+
+    def _plan_tick(self, node: Node) -> None:
+        deadline = node.deadline()
+        if deadline is None:
+            self._tick_ns = None
+        elif self._tick_ns is None or deadline < self._tick_ns or self._tick_ns < self._world.heap.now_ns:
+            self._tick_ns = deadline
+            self._later_at(deadline, lambda: self._tick(deadline))
+
+    def _tick(self, planned_ns: int) -> None:
+        if self._tick_ns == planned_ns:
+            self._tick_ns = None
+            self.feed(Tick())
+
+    def _later(self, delay_ns: int, action: Callable[[], None]) -> None:
+        self._later_at(self._world.heap.now_ns + delay_ns, action)
+
+    def _later_at(self, when_ns: int, action: Callable[[], None]) -> None:
+        life = self._life
+        self._world.heap.at(when_ns, lambda: action() if life == self._life and self._node is not None else None)
+
+    # --- effects
+
+    def _commit(self, effect: Commit) -> None:
+        self.store.start(effect.batch)
+        self._later(COMMIT_NS, lambda: self._committed(effect.job))
+
+    def _committed(self, job: int) -> None:
+        self.store.finish()
+        self.store.advance()
+        self.feed(CommitDone(job))
+
+    def _verify_block(self, effect: VerifyBlock) -> None:
+        result: Block | RuleError
+        try:
+            result = self._world.verified_block(effect.raw)
+        except RuleError as error:
+            result = error
+        count = len(result.transactions) if isinstance(result, Block) else 1
+        self._later(VERIFY_BLOCK_NS + count * VERIFY_TRANSFER_NS, lambda: self.feed(BlockVerified(effect.job, result)))
+
+    def _verify_transfers(self, effect: VerifyTransfers) -> None:
+        valid = tuple(self._world.is_signed(transfer) for transfer in effect.transfers)
+        self._later(len(valid) * VERIFY_TRANSFER_NS, lambda: self.feed(TransfersVerified(effect.job, valid)))
+
+    def _read_block(self, effect: ReadBlock) -> None:
+        raw = self.store.body(effect.block_hash)
+        block = decode_block(raw) if raw is not None and effect.decoded else raw
+        self._later(READ_NS, lambda: self.feed(BlockRead(effect.job, block)))
+
+    def _start_mining(self, effect: StartMining) -> None:
+        self._search += 1
+        if not self.hash_rate:
+            return
+        search = self._search
+        mean_ns = 2**256 // (effect.template.target + 1) * NS // self.hash_rate
+        self._later(
+            exponential(self._world.random, mean_ns),
+            lambda: self._solve(effect) if search == self._search else None,
+        )
+
+    def _solve(self, effect: StartMining) -> None:
+        """The drawn time is over: find a real nonce, as the block must convince real nodes."""
+        template = effect.template
+        time = max(template.time, min(self.now.wall_s, template.max_time))
+        extra = self.mined.to_bytes(8, "little") + native.sha256d(self.name.encode())[: EXTRA_BYTES - 8]
+        coinbase = template.coinbase(effect.recipient, extra)
+        nonce, _ = native.search(template.header_prefix(coinbase, time), template.target, 0, 2**32)
+        assert nonce is not None, "simulated networks have targets that 2^32 nonces meet"
+        self.mined += 1
+        self.feed(BlockMined(template.block(coinbase, time, nonce).raw))
+
+    def _stop_mining(self, _: StopMining) -> None:
+        self._search += 1
+
+    def _take_reply(self, effect: Reply) -> None:
+        self.answers[effect.request_id] = effect.answer
+
+    def _ended(self, effect: Stopped) -> None:
+        self.fault = effect.fault
+        self._node = None
+        self._world.drop_connections(self)
+
+
+def _essence(happening: Input | Effect) -> bytes:
+    """What the trace takes of an input or effect: enough to tell two runs apart."""
+    match happening:
+        case Send() | BytesReceived():
+            return happening.peer.to_bytes(8, "little") + happening.data
+        case Commit():
+            return (happening.batch.tip or b"") + len(happening.batch.accounts).to_bytes(8, "little")
+        case VerifyBlock() | BlockMined():
+            return happening.raw
+        case Publish():
+            return repr(happening.event).encode()
+        case StartMining():
+            return happening.template.prev_hash + happening.template.coinbase_amount.to_bytes(8, "little")
+        case _:
+            return b""

@@ -1,0 +1,219 @@
+"""The world: hosts, the network between them, and virtual time. Everything follows from the seed.
+
+world = World(rulebook, seed=7)
+a, b = world.add("a"), world.add("b", connect=["a"])
+world.start()
+world.run_until(lambda: world.agree(), limit_s=60)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from pychain import native
+from pychain.base.entropy import Random
+from pychain.base.time import seconds
+from pychain.chain.block import Block
+from pychain.chain.transaction import Transfer, signed_message
+from pychain.consensus.rulebook import Rulebook
+from pychain.consensus.semantic import verify_block
+from pychain.node.config import NodeConfig
+from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerClosed, PeerOpened
+from pychain.p2p.netaddress import NetAddress
+from pychain.sim.events import EventHeap, Trace
+from pychain.sim.host import Host
+from pychain.sim.network import DIAL_TIMEOUT_NS, LinkModel, Network, Stream
+
+PORT = 30700
+MAX_SHARED_RESULTS = 4096
+"""Verified blocks and signatures kept for other hosts: verification is a pure function, so one answer serves all."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    """One end of a connection: the way to the other end."""
+
+    host: Host
+    peer: int
+    other: Host
+    other_peer: int
+    stream: Stream
+    open: bool = True
+
+
+class World:
+    """A network of real nodes in virtual time."""
+
+    def __init__(
+        self, rulebook: Rulebook, seed: int, link: LinkModel | None = None, start_wall_s: int | None = None
+    ) -> None:
+        """`start_wall_s`: the wall clock at virtual time 0, by default a minute after the network's start time."""
+        self.rulebook = rulebook
+        self.seed = seed
+        self.random = Random(seed)
+        self.heap = EventHeap()
+        self.trace = Trace()
+        self.network = Network(self.heap, Random(seed ^ 0x6E6574), link or LinkModel())
+        self.start_wall_s = rulebook.spec.start_time + 60 if start_wall_s is None else start_wall_s
+        self.hosts: dict[str, Host] = {}
+        self._by_address: dict[NetAddress, Host] = {}
+        self._connections: dict[tuple[str, int], _Connection] = {}
+        self._next_peer = 1
+        self._blocks: dict[bytes, Block] = {}
+        self._signatures: dict[bytes, bool] = {}
+
+    # --- building
+
+    def add(
+        self,
+        name: str,
+        connect: Iterable[str] = (),
+        *,
+        mine_to: bytes | None = None,
+        hash_rate: int = 0,
+        config: NodeConfig | None = None,
+    ) -> Host:
+        """A host that keeps connections to the named ones, which may be added later."""
+        address = self.address_of(name)
+        base = config or NodeConfig(self.rulebook)
+        settings = replace(
+            base,
+            listen_port=PORT,
+            connect=tuple(self.address_of(other) for other in connect),
+            connect_only=True,
+            mine_to=mine_to,
+        )
+        host = Host(self, name, address, settings, hash_rate)
+        self.hosts[name] = host
+        self._by_address[address] = host
+        return host
+
+    def address_of(self, name: str) -> NetAddress:
+        """Every host has an address of its own in 10.0.0.0/8, from its name."""
+        digest = native.sha256d(name.encode())
+        return NetAddress(f"10.{digest[0]}.{digest[1]}.{digest[2]}", PORT)
+
+    def start(self) -> None:
+        """Start all hosts that are not running."""
+        for host in self.hosts.values():
+            if not host.is_running:
+                host.start()
+
+    # --- time
+
+    def run_for(self, duration_s: float) -> None:
+        """Let virtual time pass."""
+        until = self.heap.now_ns + seconds(duration_s)
+        while self.heap.step(until):
+            pass
+
+    def run_until(self, condition: Callable[[], bool], limit_s: float) -> None:
+        """Let time pass until a condition holds; AssertionError with the seed if it does not within `limit_s`."""
+        until = self.heap.now_ns + seconds(limit_s)
+        while not condition():
+            assert self.heap.step(until), f"seed {self.seed}: not reached within {limit_s} s of virtual time"
+
+    # --- faults
+
+    def cut(self, one: Iterable[Host], other: Iterable[Host]) -> None:
+        """Part two groups of hosts; bytes between them wait."""
+        self.network.cut([host.name for host in one], [host.name for host in other])
+
+    def heal(self) -> None:
+        self.network.heal()
+
+    # --- observing
+
+    def tips(self) -> list[bytes]:
+        """The durable tips of all running hosts."""
+        return [host.node.queries.tip.hash for host in self.hosts.values() if host.is_running]
+
+    def agree(self) -> bool:
+        """All running hosts have one durable tip."""
+        tips = self.tips()
+        return all(tip == tips[0] for tip in tips)
+
+    # --- what hosts ask of the world
+
+    def verified_block(self, raw: bytes) -> Block:
+        """`semantic.verify_block`, worked out once for all hosts. RuleError where it is invalid."""
+        block = self._blocks.get(raw)
+        if block is None:
+            block = verify_block(self.rulebook.spec, raw)
+            self._blocks[raw] = block
+            if len(self._blocks) > MAX_SHARED_RESULTS:
+                del self._blocks[next(iter(self._blocks))]
+        return block
+
+    def is_signed(self, transfer: Transfer) -> bool:
+        """The strict signature check, worked out once for all hosts."""
+        known = self._signatures.get(transfer.txid)
+        if known is None:
+            message = signed_message(self.rulebook.spec.genesis_hash, transfer)
+            known = native.verify_strict(transfer.sender, message, transfer.signature)
+            self._signatures[transfer.txid] = known
+            if len(self._signatures) > MAX_SHARED_RESULTS:
+                del self._signatures[next(iter(self._signatures))]
+        return known
+
+    def dial(self, host: Host, address: NetAddress) -> None:
+        """Connect two hosts after a round trip; fail after a timeout where nobody answers."""
+        target = self._by_address.get(address)
+        latency = 2 * self.network.link.latency_ns
+
+        def complete() -> None:
+            reachable = target is not None and target.is_running and not self.network.is_cut(host.name, target.name)
+            if not host.is_running:
+                return
+            if target is None or not reachable:
+                self.heap.after(DIAL_TIMEOUT_NS, lambda: host.feed(DialFailed(address, "no answer")))
+                return
+            self._connect(host, target)
+
+        self.heap.after(latency, complete)
+
+    def send(self, host: Host, peer: int, data: bytes) -> None:
+        """Put bytes on a connection, if it still stands."""
+        connection = self._connections.get((host.name, peer))
+        if connection is not None and connection.open:
+            connection.stream.send(data, lambda count: self._drained(connection, count))
+
+    def hang_up(self, host: Host, peer: int, reason: str) -> None:
+        """Close a connection after what was sent on it."""
+        connection = self._connections.get((host.name, peer))
+        if connection is not None and connection.open:
+            connection.open = False
+            connection.stream.close(lambda: self._close_end(connection.other, connection.other_peer, "closed by peer"))
+            self.heap.after(0, lambda: self._close_end(host, peer, reason))
+
+    def drop_connections(self, host: Host) -> None:
+        """A host is gone: its peers see their connections break, as soon as word can reach them."""
+        for key, connection in list(self._connections.items()):
+            if key[0] == host.name:
+                del self._connections[key]
+                connection.stream.close(
+                    lambda c=connection: self._close_end(c.other, c.other_peer, "connection reset")  # type: ignore[misc]
+                )
+
+    def _connect(self, dialler: Host, listener: Host) -> None:
+        near, far = self._next_peer, self._next_peer + 1
+        self._next_peer += 2
+        out = Stream(self.network, dialler.name, listener.name, lambda data: self._deliver(listener, far, data))
+        back = Stream(self.network, listener.name, dialler.name, lambda data: self._deliver(dialler, near, data))
+        self._connections[dialler.name, near] = _Connection(dialler, near, listener, far, out)
+        self._connections[listener.name, far] = _Connection(listener, far, dialler, near, back)
+        listener.feed(PeerOpened(far, NetAddress(dialler.address.host, 1024 + near % 60000), inbound=True))
+        dialler.feed(PeerOpened(near, listener.address, inbound=False))
+
+    def _deliver(self, host: Host, peer: int, data: bytes) -> None:
+        if (host.name, peer) in self._connections:
+            host.feed(BytesReceived(peer, data))
+
+    def _drained(self, connection: _Connection, count: int) -> None:
+        if (connection.host.name, connection.peer) in self._connections:
+            connection.host.feed(BytesDrained(connection.peer, count))
+
+    def _close_end(self, host: Host, peer: int, reason: str) -> None:
+        if self._connections.pop((host.name, peer), None) is not None:
+            host.feed(PeerClosed(peer, reason))
