@@ -138,6 +138,8 @@ class Desk:
                 continue
             if self._commits.durable.descends_from(entry):
                 answer = None
+            elif entry.doomed:
+                answer = Rule.PREVIOUS_INVALID.code
             else:
                 at_rest = self._at_rest() if at_rest is None else at_rest
                 if not at_rest:

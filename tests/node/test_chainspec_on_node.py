@@ -1,0 +1,14 @@
+"""The executable chain specification, played on the real node."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.consensus.chainspec.story import Case, play
+from tests.consensus.chainspec.test_chainspec import CASES
+from tests.support.node_driver import NodeDriver
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case) -> None:
+    play(case.make(), NodeDriver)
