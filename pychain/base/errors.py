@@ -6,7 +6,14 @@ Local faults (a full disk, a refused port) stay `OSError`; bugs stay `AssertionE
 
 
 class PychainError(Exception):
-    """Something outside the program was wrong; `str(error)` is one line that says what."""
+    """Something outside the program was wrong; `str(error)` is one line that says what.
+
+    Messages quote what they refuse. Whatever that was, no line break and no terminal escape in it reaches a person.
+    """
+
+    def __str__(self) -> str:
+        line = super().__str__()
+        return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class DecodeError(PychainError):

@@ -21,7 +21,7 @@ class Now(NamedTuple):
 
 def seconds(value: float) -> int:
     """A span in seconds as nanoseconds."""
-    return int(value * NS)
+    return round(value * NS)
 
 
 def earliest(*deadlines: int | None) -> int | None:

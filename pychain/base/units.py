@@ -8,6 +8,8 @@ COIN = 100_000_000
 _DECIMALS = 8
 _MAX_DIGITS = 19
 """Whole coins that any amount can need, with room: longer texts are not worth converting."""
+_QUOTED = 40
+"""Characters of a refused text that its error repeats."""
 
 
 def format_coins(amount: int) -> str:
@@ -23,5 +25,5 @@ def parse_coins(text: str) -> int:
     whole, dot, part = text.strip().partition(".")
     plain = (whole + part).isascii() and (whole + part).isdecimal() and len(whole) <= _MAX_DIGITS
     if not plain or len(part) > _DECIMALS or (dot and not part):
-        raise DecodeError(f"'{text}' is not an amount of coins (digits, at most {_DECIMALS} after the point)")
+        raise DecodeError(f"'{text[:_QUOTED]}' is not an amount of coins (digits, at most {_DECIMALS} after the point)")
     return int(whole or "0") * COIN + int(part.ljust(_DECIMALS, "0") or "0")
