@@ -116,7 +116,8 @@ class RelayManager:
         """Tell every peer at once of the blocks that just joined our active chain, oldest first, the new tip last."""
         for peer_id, listener in self._listeners.items():
             known = listener.known[Kind.BLOCK]
-            first = next((at for at, block in enumerate(blocks) if block.block_hash not in known), len(blocks))
+            # Who has a block has its ancestors.
+            first = 1 + max((at for at, block in enumerate(blocks) if block.block_hash in known), default=-1)
             unknown = blocks[first:]
             if not unknown:
                 continue

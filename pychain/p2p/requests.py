@@ -220,10 +220,15 @@ class RequestTracker:
                 self._wire.send(peer_id, Want(kind, tuple(hashes[start : start + limits.MAX_INV])))
 
     def _refill(self, peer_ids: Iterable[int], now: Now) -> None:
-        """Peers whose requests were answered or given up can take objects that waited for them."""
+        """Peers whose requests were answered or given up can take objects that waited for them.
+
+        They take them when they are half idle, so that wants go out in batches however the answers come in.
+        """
         for peer_id in peer_ids:
             announcer = self._announcers.get(peer_id)
-            while announcer is not None and announcer.idle and not announcer.busy:
+            if announcer is None or len(announcer.in_flight) > limits.MAX_REQUESTS_IN_FLIGHT // 2:
+                continue
+            while announcer.idle and not announcer.busy:
                 # Some may go to a better announcer who became free as well, hence the loop; each round asks somebody.
                 room = limits.MAX_REQUESTS_IN_FLIGHT - len(announcer.in_flight)
                 self._assign(list(islice(announcer.idle, room)), now)

@@ -139,14 +139,15 @@ def test_a_new_tip_goes_at_once_as_a_header() -> None:
     assert wire.sent == [(2, Headers((block.header,))), (3, Headers((block.header,)))]
 
 
-def test_a_short_branch_goes_as_headers_from_the_first_unknown() -> None:
-    wire, relay, _ = setup(peers=2)
+def test_a_short_branch_goes_as_headers_after_the_last_that_the_peer_has() -> None:
+    wire, relay, _ = setup(peers=3)
     blocks = new_blocks(1, 8)
-    relay.learned(2, BLOCK, blocks[0].block_hash)
     relay.learned(2, BLOCK, blocks[1].block_hash)
+    relay.learned(3, BLOCK, blocks[7].block_hash)
     relay.announce_blocks(blocks)
     assert wire.sent_to(1, Headers) == [Headers(tuple(block.header for block in blocks))]
     assert wire.sent_to(2, Headers) == [Headers(tuple(block.header for block in blocks[2:]))]
+    assert wire.sent_to(3, Headers) == []
 
 
 def test_a_long_branch_goes_as_the_hash_of_its_tip() -> None:

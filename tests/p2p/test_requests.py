@@ -142,13 +142,17 @@ def test_requests_to_one_peer_are_bounded_and_flow_on_as_answers_come() -> None:
     count = 3 * limits.MAX_REQUESTS_IN_FLIGHT + 7
     tracker.announced(1, TX, map(digest, range(count)), at(0))
     got = 0
+    wants = 0
     while waves := asked(wire):
-        (wave,) = waves
-        assert len(wave[1]) <= limits.MAX_REQUESTS_IN_FLIGHT
-        assert wave[1] == list(map(digest, range(got, got + len(wave[1]))))
-        tracker.received(TX, wave[1], at(1))
-        got += len(wave[1])
+        for _, wave in waves:
+            assert wave == list(map(digest, range(got, got + len(wave))))
+            got += len(wave)
+            wants += 1
+            for object_hash in wave:
+                assert tracker.in_flight(1) <= limits.MAX_REQUESTS_IN_FLIGHT
+                tracker.received(TX, [object_hash], at(1))
     assert got == count
+    assert wants < 12, "answers that come one by one do not make wants of one hash"
 
 
 def test_what_a_busy_peer_cannot_take_goes_to_another() -> None:
@@ -291,7 +295,7 @@ class Tracker(RuleBasedStateMachine):
         assert all(self.tracker.in_flight(peer_id) == load for peer_id, load in loads.items())
         for number, peers in self.could.items():
             if number not in self.pending:
-                assert all(loads[peer_id] == 3 for peer_id in peers), "somebody free could have been asked"
+                assert all(loads[peer_id] >= 2 for peer_id in peers), "somebody half idle could have been asked"
 
 
 NUMBERS = {digest(number): number for number in range(Tracker.OBJECTS)}
