@@ -16,7 +16,7 @@ from pychain.node.inputs import BytesDrained, BytesReceived, Input, PeerClosed, 
 from pychain.p2p.netaddress import NetAddress
 
 PIECE_BYTES = 128 * 1024
-"""Given to the loop's transport at once: drains are reported in steps of at most this size."""
+"""Given to the loop's transport at once: what it holds back of a send is at most this, the rest waits here uncopied."""
 GRACE_S = 2.0
 """For what was sent to leave and the peer to close, after we hung up or he did."""
 DISCARD_BYTES = 1024 * 1024

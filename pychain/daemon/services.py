@@ -24,13 +24,14 @@ class Services:
     """One running daemon.
 
     node: for its `queries`; it is driven by `driver` alone. store: for reads. bound: the addresses that peers can
-    connect to, none where the node does not listen. node_id: the libp2p peer id. started_ns: monotonic. stop: begin a
-    clean stop, and return at once.
+    connect to, none where the node does not listen. node_id: the libp2p peer id. cookie: the secret in the data
+    directory's `.cookie`. started_ns: monotonic. stop: begin a clean stop, and return at once.
     """
 
     settings: Settings
     node: Node
     node_id: str
+    cookie: str
     bound: tuple[NetAddress, ...]
     started_ns: int
     driver: Driver

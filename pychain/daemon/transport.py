@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import itertools
 import logging
-import os
 import socket
 from collections.abc import Callable, Sequence
 
@@ -20,11 +18,6 @@ _log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 256 * 1024
 """The one receive buffer: larger reads gain nothing, and a read is handled as one input."""
-BACKLOG = 128
-"""Connections that the kernel may hold until the loop accepts them."""
-IPV6_ANY = "::"
-PORT_TRIES = 16
-"""Free ports tried for port 0, until one is free in every family."""
 
 
 class Transport:
@@ -39,7 +32,6 @@ class Transport:
         self._peer_ids = itertools.count(1)
         self._connections: dict[int, Connection] = {}
         self._dials: dict[asyncio.Task[None], None] = {}
-        self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._congested = False
         self._held: list[Connection] = []
@@ -49,30 +41,11 @@ class Transport:
     def __len__(self) -> int:
         return len(self._connections)
 
-    # --- listening
-
-    def bind(self, hosts: Sequence[str], port: int) -> tuple[NetAddress, ...]:
-        """Take the port on each host, the same free one for port 0; `::` means IPv6 alone, and where the machine has
-        none it is left out beside other hosts.
-
-        Returns the addresses; connections are accepted from `serve` on. OSError with one line where a port is taken
-        or a host is not ours."""
-        last = PORT_TRIES - 1 if port == 0 else 0
-        for attempt in range(last + 1):
-            try:
-                self._sockets = _bind_all(hosts, port)
-                break
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or attempt == last:
-                    raise
-        return tuple(NetAddress.observed(*bound.getsockname()[:2]) for bound in self._sockets)
-
-    async def serve(self) -> None:
-        """Accept connections on what `bind` took."""
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept connections on bound sockets, which from now on are the transport's."""
         loop = asyncio.get_running_loop()
-        for bound in self._sockets:
-            self._servers.append(await loop.create_server(lambda: Connection(self), sock=bound, backlog=BACKLOG))
-        self._sockets = []
+        for listener in listeners:
+            self._servers.append(await loop.create_server(lambda: Connection(self), sock=listener))
 
     # --- effects
 
@@ -94,17 +67,15 @@ class Transport:
 
     async def _dial(self, address: NetAddress) -> None:
         connection = Connection(self, dialled=address)
+        reason = "no room for another connection"
         try:
-            if self._closing or len(self._connections) >= self.max_connections:
-                raise OSError(errno.EMFILE, "no room for another connection")
-            async with asyncio.timeout(DIAL_TIMEOUT_NS / NS):
-                await asyncio.get_running_loop().create_connection(lambda: connection, address.host, address.port)
+            if self._has_room():
+                async with asyncio.timeout(DIAL_TIMEOUT_NS / NS):
+                    await asyncio.get_running_loop().create_connection(lambda: connection, address.host, address.port)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that IDNA cannot encode
-            if connection.peer is None:  # one that opened and went at once reports itself
-                self.feed(DialFailed(address, failure_text(error)))
-            return
-        if connection.peer is None:
-            self.feed(DialFailed(address, "no room for another connection"))
+            reason = failure_text(error)
+        if connection.peer is None:  # one that opened and went at once reports itself
+            self.feed(DialFailed(address, reason))
 
     def hold_all(self, congested: bool) -> None:
         """Read nothing while the node is behind; each connection stops at its next read."""
@@ -117,7 +88,7 @@ class Transport:
     # --- the connections' side
 
     def admit(self, connection: Connection) -> int | None:
-        if self._closing or len(self._connections) >= self.max_connections:
+        if not self._has_room():
             self.refused += 1
             _log.debug("connection refused: %d stand already", len(self._connections))
             return None
@@ -135,6 +106,9 @@ class Transport:
         del self._connections[connection.peer]
         self._one_gone.set()
 
+    def _has_room(self) -> bool:
+        return not self._closing and len(self._connections) < self.max_connections
+
     # --- the end
 
     async def close(self, reason: str) -> None:
@@ -142,8 +116,6 @@ class Transport:
         self._closing = True
         for server in self._servers:
             server.close()
-        for bound in self._sockets:
-            bound.close()
         dials = list(self._dials)
         for dial in dials:
             dial.cancel()
@@ -153,38 +125,3 @@ class Transport:
         while self._connections:
             self._one_gone.clear()
             await self._one_gone.wait()
-
-
-def _bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
-    """One socket a host, all on one port."""
-    bound: list[socket.socket] = []
-    try:
-        for host in hosts:
-            if host == IPV6_ANY and len(hosts) > 1 and not _has_ipv6():
-                continue
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            try:
-                bound.append(socket.create_server((host, port), family=family, backlog=BACKLOG))
-            except OSError as error:
-                where = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
-                why = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error.strerror
-                raise OSError(error.errno, f"cannot listen on {where}: {why}") from None
-            port = port or bound[0].getsockname()[1]
-    except OSError:
-        for each in bound:
-            each.close()
-        raise
-    for each in bound:
-        each.setblocking(False)
-    return bound
-
-
-def _has_ipv6() -> bool:
-    if not socket.has_ipv6:
-        return False
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
