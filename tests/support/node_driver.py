@@ -140,7 +140,10 @@ class NodeDriver:
             return rejected(known[-1] if known else "bad-prevblk")
         if answer in ("time-too-new", "prev-blk-not-found"):
             return pending(str(answer))
-        if answer in ("duplicate", "duplicate-inconclusive"):  # known by its hash; what these bytes are is another matter
+        if answer in (
+            "duplicate",
+            "duplicate-inconclusive",
+        ):  # known by its hash; what these bytes are is another matter
             result = _result(lambda: verify_block(self._lone.rulebook.spec, raw))
             return rejected(result.rule.code) if isinstance(result, RuleError) else ACCEPTED
         if answer in (None, "inconclusive"):
