@@ -88,5 +88,5 @@ def _regroup(values: Iterable[int], width_in: int, width_out: int, *, pad: bool)
         if bits:
             out.append(accumulator << width_out - bits & (1 << width_out) - 1)
     elif bits >= width_in or accumulator:
-        raise DecodeError("the address has padding that is not zero")
+        raise DecodeError("the address ends in padding that is too long or not zero")
     return out

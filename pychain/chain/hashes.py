@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import hexdigits
+
 from pychain.base.errors import DecodeError
 
 HASH_BYTES = 32
@@ -17,7 +19,6 @@ def parse_hash_hex(text: str) -> bytes:
     """The raw hash behind 64 hex digits in display order."""
     if len(text) != 2 * HASH_BYTES:
         raise DecodeError(f"a hash has {2 * HASH_BYTES} hex digits, not {len(text)}")
-    try:
-        return bytes.fromhex(text)[::-1]
-    except ValueError:
-        raise DecodeError(f"'{text}' is not a hash: it has characters that are no hex digits") from None
+    if any(character not in hexdigits for character in text):  # bytes.fromhex would skip spaces
+        raise DecodeError(f"'{text}' is not a hash: it has characters that are no hex digits")
+    return bytes.fromhex(text)[::-1]

@@ -8,6 +8,7 @@ import msgspec
 
 from pychain import native
 from pychain.base.errors import DecodeError
+from pychain.chain.hashes import HASH_BYTES
 
 HEADER_BYTES = 80
 _FIELDS = struct.Struct("<i32s32sIII")
@@ -28,6 +29,7 @@ class Header(msgspec.Struct, frozen=True, gc=False):
 
 def new_header(version: int, prev_hash: bytes, merkle_root: bytes, time: int, bits: int, nonce: int) -> Header:
     """A header from its fields (int32, 32 bytes, 32 bytes, uint32 each)."""
+    assert len(prev_hash) == len(merkle_root) == HASH_BYTES  # struct would cut or pad other lengths in silence
     raw = _FIELDS.pack(version, prev_hash, merkle_root, time, bits, nonce)
     return Header(raw, native.header_hash(raw), version, prev_hash, merkle_root, time, bits, nonce)
 

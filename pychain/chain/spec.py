@@ -36,8 +36,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 U31 = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 U32 = Annotated[int, msgspec.Meta(ge=0, le=U32_MAX)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-RuleName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[a-z0-9._-]+$")]
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+RuleName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9._-]+\Z")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,8 +70,8 @@ class _Node(_Table):
 
 
 class _SpecFile(_Table):
-    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,31}$")]
-    hrp: Annotated[str, msgspec.Meta(pattern="^[a-z]{1,16}$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")]
+    hrp: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{1,16}\Z")]
     spacing_s: Positive
     half_life_s: Positive
     pow_limit: Hex32
@@ -182,7 +182,7 @@ def parse_spec(text: str) -> ChainSpec:
         raise ConfigError(f"a chain spec has at most {MAX_SPEC_BYTES} characters")
     try:
         document: dict[str, Any] = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and integers of thousands of digits
         raise ConfigError(f"the chain spec is not TOML: {error}") from None
     try:
         file = msgspec.convert(document, _SpecFile)

@@ -66,6 +66,7 @@ Transaction = Transfer | Coinbase
 
 def transfer_body(sender: bytes, sequence: int, recipient: bytes, amount: int, fee: int, memo: bytes) -> bytes:
     """All bytes of a transfer before its signature."""
+    assert len(sender) == len(recipient) == KEY_BYTES  # struct would cut or pad other lengths in silence
     return _TRANSFER_HEAD.pack(TRANSFER_TYPE, sender, sequence, recipient, amount, fee, len(memo)) + memo
 
 
@@ -86,6 +87,7 @@ def new_transfer(body: bytes, signature: bytes) -> Transfer:
 
 def new_coinbase(height: int, recipient: bytes, amount: int, extra: bytes) -> Coinbase:
     """A coinbase from its fields (uint32, 32 bytes, uint64, up to 255 bytes)."""
+    assert len(recipient) == KEY_BYTES
     raw = _COINBASE_HEAD.pack(COINBASE_TYPE, height, recipient, amount, len(extra)) + extra
     return Coinbase(raw, native.sha256d(raw), height, recipient, amount, extra)
 

@@ -70,6 +70,11 @@ def _fixed(spec: ChainSpec, branch: Branch) -> int:
     return spec.genesis_bits
 
 
+def _window_s(spec: ChainSpec) -> int:
+    """What a window of the `bitcoin` rule should take, in seconds."""
+    return spec.retarget_params.get("window", BITCOIN_WINDOW) * spec.spacing_s
+
+
 def _bitcoin(spec: ChainSpec, branch: Branch) -> int:
     """Every `window` blocks the target is scaled by the time that the last window took, at most fourfold either way.
 
@@ -78,7 +83,7 @@ def _bitcoin(spec: ChainSpec, branch: Branch) -> int:
     tip = branch.header(branch.height)
     if (branch.height + 1) % window:
         return tip.bits
-    expected = window * spec.spacing_s
+    expected = _window_s(spec)
     actual = tip.time - branch.header(branch.height - (window - 1)).time
     actual = max(expected // BITCOIN_CLAMP, min(actual, expected * BITCOIN_CLAMP))
     return bits_from_target(max(1, min(target_from_bits(tip.bits) * actual // expected, spec.pow_limit)))
@@ -119,3 +124,8 @@ def check_parameters(spec: ChainSpec) -> None:
             raise ConfigError(f"chain spec '{spec.name}': retarget rule '{spec.retarget}' takes no parameter '{name}'")
         if value < known[name]:
             raise ConfigError(f"chain spec '{spec.name}': retarget parameter {name} must be at least {known[name]}")
+    if spec.retarget == "bitcoin" and _window_s(spec) < BITCOIN_CLAMP:
+        raise ConfigError(
+            f"chain spec '{spec.name}': under bitcoin, window times spacing_s must be at least {BITCOIN_CLAMP} s: "
+            "shorter windows can measure no time at all, and the target would fall to nothing"
+        )

@@ -21,6 +21,7 @@ class Rulebook:
         self._next_bits: retarget.NextBits = _named(spec, "retarget", spec.retarget, retarget.BUILT_IN)
         self._weight: fork_choice.Weight = _named(spec, "fork_choice", spec.fork_choice, fork_choice.BUILT_IN)
         retarget.check_parameters(spec)
+        fork_choice.check_parameters(spec)
         if total_supply(spec) > MAX_SUPPLY:
             raise ConfigError(f"chain spec '{spec.name}': allocations and subsidies add up to over 2^63 - 1")
 

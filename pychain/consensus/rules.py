@@ -109,3 +109,7 @@ class RuleError(PychainError):
         super().__init__(f"{rule.code}: {detail or rule.meaning}")
         self.rule = rule
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type[RuleError], tuple[Rule, str]]:
+        """Made again from its arguments where it crosses to another process."""
+        return type(self), (self.rule, self.detail)

@@ -25,9 +25,7 @@ def issued(spec: ChainSpec, height: int) -> int:
     for halvings in range(MAX_HALVINGS):
         first = max(1, halvings * spec.halving_interval)
         last = min(height, (halvings + 1) * spec.halving_interval - 1)
-        if first > last:
-            break
-        total += (last - first + 1) * (spec.initial_subsidy >> halvings)
+        total += max(0, last - first + 1) * (spec.initial_subsidy >> halvings)
     return total
 
 

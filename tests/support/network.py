@@ -80,13 +80,13 @@ class Network:
 
 
 def toml_text(table: dict[str, Any], path: str = "") -> str:
-    """TOML of nested tables, arrays of tables, strings, integers and booleans."""
+    """TOML of nested tables, arrays, strings, integers and booleans."""
     lines, rest = [], []
     for key, value in table.items():
         name = f"{path}.{_string(key)}" if path else _string(key)
         if isinstance(value, dict):
             rest.append(f"[{name}]\n{toml_text(value, name)}")
-        elif isinstance(value, list):
+        elif isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
             rest.extend(f"[[{name}]]\n{toml_text(entry, name)}" for entry in value)
         else:
             lines.append(f"{_string(key)} = {_scalar(value)}\n")
@@ -101,6 +101,8 @@ def _file_tables(committed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scalar(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_scalar(entry) for entry in value)}]"
     return _string(value) if isinstance(value, str) else json.dumps(value)
 
 
