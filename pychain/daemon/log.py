@@ -6,14 +6,13 @@ printable is escaped when the line is written.
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import sys
 import time
 from pathlib import Path
 from typing import Literal
-
-import msgspec
 
 from pychain.chain.hashes import hash_hex
 from pychain.node.events import (
@@ -81,7 +80,7 @@ class JsonFormatter(_Formatter):
         }
         if traceback := self.traceback(record):
             entry["traceback"] = traceback
-        return msgspec.json.encode(entry).decode("utf-8")
+        return json.dumps(entry)  # ASCII alone: what is not printable is escaped, and comes out as it was
 
 
 def set_up_log(level: str, log_format: LogFormat, file: Path | None = None) -> logging.Handler:

@@ -31,7 +31,7 @@ SALT_BYTES = 24
 SLICE_NS = NS // 4
 """One search: the header's time is at most this old, and the interpreter's lock is wanted four times a second."""
 FIRST_SLICE = 1 << 12
-"""Nonces of a thread's first slice; half a second in pure Python on a slow machine would be too long."""
+"""Nonces of a thread's first slice, and the least of any: microseconds in C, milliseconds in pure Python."""
 
 
 @dataclass(frozen=True)
