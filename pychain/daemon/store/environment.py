@@ -38,10 +38,13 @@ SMALL_MAP_BYTES = 64 << 20
 _MAP_STEP = 1 << 20
 """Maps grow by multiples of this, which is whole pages everywhere."""
 
+_SPARE_BYTES = 32 << 20
+"""Address space that a growing map leaves to the rest of the process."""
+
 _MAX_DATABASES = 16
 
 _FULL_BELOW_BYTES = 1 << 20
-"""LMDB calls a write that was cut short an I/O error; with less than this left, it was the want of room."""
+"""LMDB calls a write that was cut short an I/O error; with less than this left, it was cut short for want of room."""
 
 _DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
@@ -119,17 +122,9 @@ class Environment:
             max_spare_txns=0,
         )
 
-    def open_database(self, name: str, transaction: lmdb.Transaction[bytes], *, create: bool) -> lmdb._Database:
-        """A handle of a named database; lmdb.NotFoundError where it is missing and not to be created."""
-        return self._lmdb.open_db(name.encode(), txn=transaction, create=create)
-
-    def read(self, look: Callable[[lmdb.Transaction[bytes]], T]) -> T:
-        """Look at the newest commit in a transaction of its own (before any thread can make the map move)."""
-        try:
-            with self._lmdb.begin() as transaction:
-                return look(transaction)
-        except lmdb.Error as error:
-            raise fault(error, self._directory) from error
+    def open_database(self, name: str, transaction: lmdb.Transaction[bytes] | None = None) -> lmdb._Database:
+        """The handle of a named database: created where missing in a write transaction, else lmdb.NotFoundError."""
+        return self._lmdb.open_db(name.encode(), txn=transaction, create=transaction is not None)
 
     def write(self, apply: Callable[[lmdb.Transaction[bytes]], T]) -> T:
         """Apply changes as one durable transaction, or none of them.
@@ -174,7 +169,7 @@ class Environment:
         """Double the map; where address space is short, grow it by what can be had."""
         size = self.map_bytes()
         extra = max(size, _MAP_STEP)
-        while not _address_space(extra):
+        while not _address_space(extra + _SPARE_BYTES):
             if extra <= _MAP_STEP:
                 line = f"no address space is left to map more than {size} bytes of {self._directory}"
                 raise StoreFullError(line, errno.ENOMEM)
@@ -183,12 +178,15 @@ class Environment:
 
     def _move_map(self, size: int) -> None:
         """Map `size` bytes (0: as many as another process has), with every read transaction given up for the moment."""
-        with self.pinned.lock, self.newest.lock:
-            self.pinned.end()
-            self.newest.end()
-            self._lmdb.set_mapsize(size)
-            self.pinned.begin()
-            self.newest.begin()
+        try:
+            with self.pinned.lock, self.newest.lock:
+                self.pinned.end()
+                self.newest.end()
+                self._lmdb.set_mapsize(size)
+                self.pinned.begin()
+                self.newest.begin()
+        except lmdb.Error as error:
+            raise fault(error, self._directory) from error
 
 
 def _address_space(count: int) -> bool:
@@ -206,8 +204,10 @@ def fault(error: lmdb.Error, directory: Path) -> StoreError:
     if isinstance(error, _DAMAGE):
         return DamagedStoreError(line)
     code = next((code for code in (*NO_ROOM, errno.EIO) if os.strerror(code) in str(error)), None)
-    if code in NO_ROOM or (code == errno.EIO and _out_of_room(directory)):
-        return StoreFullError(f"no room to store more in {directory}: {os.strerror(code)}", code)
+    if code == errno.EIO and _out_of_room(directory):
+        code = errno.ENOSPC
+    if code in NO_ROOM:
+        return StoreFullError(f"cannot write the index in {directory}: {os.strerror(code)}", code)
     return StoreError(line, code)
 
 

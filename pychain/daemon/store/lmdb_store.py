@@ -45,7 +45,7 @@ from pychain.daemon.store.records import (
     seal,
     unseal,
 )
-from pychain.daemon.store.schema import END, TIP, open_databases
+from pychain.daemon.store.schema import END, TIP, find_databases, open_databases
 from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
 
 _INDEX_SLICE = 4096
@@ -79,16 +79,18 @@ class LmdbStore:
         """
         state, blocks = directory / "state", directory / "blocks"
         self._files = BlockFiles(blocks, roll_bytes)
-        if read_only and not state.exists():
+        if read_only and not (state / "data.mdb").exists():
             raise StoreRefusedError(f"{directory} holds no store")
         if not read_only:
             _make_directories(directory, state, blocks)
         self._environment = Environment(state, read_only=read_only, map_bytes=map_bytes)
         try:
-            self._databases = open_databases(
-                self._environment, directory, genesis_hash, read_only=read_only, orphans=self._files.exist()
-            )
-            self._environment.advance()
+            if read_only:
+                self._databases = find_databases(self._environment, directory, genesis_hash)
+            else:
+                orphans = self._files.exist()
+                self._databases = open_databases(self._environment, directory, genesis_hash, orphans=orphans)
+                self._environment.advance()
             self._end, newest = self._stored_end()
             if not read_only:
                 sync_directory(state)

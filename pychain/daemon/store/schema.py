@@ -41,40 +41,45 @@ class Databases:
     tables: lmdb._Database
 
 
-def open_databases(
-    environment: Environment, directory: Path, genesis_hash: bytes, *, read_only: bool, orphans: bool
-) -> Databases:
+_NAMES = tuple(field.name for field in fields(Databases))
+
+
+def open_databases(environment: Environment, directory: Path, genesis_hash: bytes, *, orphans: bool) -> Databases:
     """Open the databases; where there are none, create them all at once. StoreRefusedError: they are not for this node.
 
-    directory: what a person knows the store by. orphans: there are block files, so a store without a schema has lost
-    it.
+    directory: what a person knows the store by. orphans: there are block files, so a store without a schema lost it.
     """
 
     def open_all(transaction: lmdb.Transaction[bytes]) -> Databases:
-        try:
-            handles = {
-                field.name: environment.open_database(field.name, transaction, create=not read_only)
-                for field in fields(Databases)
-            }
-        except lmdb.NotFoundError:
-            raise StoreRefusedError(f"{directory} holds no store") from None
-        databases = Databases(**handles)
+        databases = Databases(**{name: environment.open_database(name, transaction) for name in _NAMES})
         version = transaction.get(_SCHEMA, db=databases.meta)
         if version is not None:
             _check(directory, version, transaction.get(_GENESIS, db=databases.meta), genesis_hash)
-        elif orphans or read_only:
+        elif orphans:
             raise StoreRefusedError(f"{directory} has block files without their index; move them away to start anew")
         else:
             transaction.put(_SCHEMA, _VERSION.pack(SCHEMA), db=databases.meta)
             transaction.put(_GENESIS, genesis_hash, db=databases.meta)
         return databases
 
-    return environment.read(open_all) if read_only else environment.write(open_all)
+    return environment.write(open_all)
 
 
-def _check(directory: Path, version: bytes, stored_genesis: bytes | None, genesis_hash: bytes) -> None:
+def find_databases(environment: Environment, directory: Path, genesis_hash: bytes) -> Databases:
+    """Open the databases of an environment that is only read. StoreRefusedError as above, and where there are none."""
+    try:
+        databases = Databases(**{name: environment.open_database(name) for name in _NAMES})
+    except lmdb.NotFoundError:
+        raise StoreRefusedError(f"{directory} holds no store") from None
+    environment.advance()
+    version, stored_genesis = (environment.pinned.get(databases.meta, key) for key in (_SCHEMA, _GENESIS))
+    _check(directory, version, stored_genesis, genesis_hash)
+    return databases
+
+
+def _check(directory: Path, version: bytes | None, stored_genesis: bytes | None, genesis_hash: bytes) -> None:
     if version != _VERSION.pack(SCHEMA):
-        number = _VERSION.unpack(version)[0] if len(version) == _VERSION.size else "unknown"
+        number = _VERSION.unpack(version)[0] if version and len(version) == _VERSION.size else "unknown"
         raise StoreRefusedError(f"{directory} is in store format {number}; this version reads format {SCHEMA} alone")
     if stored_genesis != genesis_hash:
         theirs = hash_hex(stored_genesis or b"")

@@ -1,0 +1,202 @@
+"""Processes that the tests start, limit and kill: `python -m tests.daemon.store.children NAME ARGUMENTS`.
+
+Each prints lines: numbers of commits that returned, or one JSON object with its findings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from pychain.daemon.store import LmdbStore, StoreError, StoreFullError, block_files
+from pychain.daemon.store.environment import MAP_BYTES, Environment
+from pychain.ledger.store import Batch
+from pychain.sim.memory_store import MemoryStore
+from tests.daemon.store.batches import GENESIS, Series, assert_same, counter
+
+ROOT = Path(__file__).parents[3]
+CRASHED = 86
+"""Exit code of a process that died at the gap it was told."""
+
+GAPS = ("half of the body", "before the sync", "before the directory", "before the index", "before the commit", "done")
+_MIB = 1 << 20
+
+
+def command(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", "tests.daemon.store.children", name, *map(str, arguments)]
+
+
+def run(name: str, *arguments: object, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a child to its end."""
+    return subprocess.run(
+        [*before, *command(name, *arguments)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def findings(name: str, *arguments: object, before: Sequence[str] = ()) -> dict[str, Any]:
+    """What a child that must succeed found."""
+    done = run(name, *arguments, before=before)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def keep_committing(directory: str) -> None:
+    """Commit batch after batch, and print each number once its commit has returned."""
+    store, series = LmdbStore(Path(directory), GENESIS), Series()
+    number = counter(store)
+    while True:
+        number += 1
+        store.commit(series.batch(number))
+        os.write(sys.stdout.fileno(), b"%d\n" % number)
+        store.advance()
+
+
+def keep_forking(directory: str) -> None:
+    """For each line read, fork a process that keeps committing, print its pid, and `gone` when it is."""
+    for _ in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            keep_committing(directory)
+        os.write(sys.stdout.fileno(), b"pid %d\n" % pid)
+        os.waitpid(pid, 0)
+        os.write(sys.stdout.fileno(), b"gone\n")
+
+
+def crash(directory: str, gap: str) -> None:
+    """Make one more commit, and die at a gap of it without any further instruction. Each body has its own file."""
+    store, series = LmdbStore(Path(directory), GENESIS, roll_bytes=1), Series()
+    batch = series.batch(counter(store) + 1)
+
+    def die(*_: object) -> None:
+        os._exit(CRASHED)
+
+    def die_in_the_middle(descriptor: int) -> None:
+        length = sum(map(len, batch.bodies.values()))
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - length // 2)
+        die()
+
+    write = Environment.write
+
+    def write_and_die(environment: Environment, apply: Callable[[lmdb.Transaction[bytes]], Any]) -> None:
+        write(environment, lambda transaction: die(apply(transaction)))
+
+    if gap == "half of the body":
+        block_files._sync = die_in_the_middle
+    elif gap == "before the sync":
+        block_files._sync = die
+    elif gap == "before the directory":
+        block_files.sync_directory = die
+    elif gap == "before the index":
+        Environment.write = die
+    elif gap == "before the commit":
+        Environment.write = write_and_die
+    store.commit(batch)
+    die()
+
+
+def fill(directory: str, what: str) -> None:
+    """Commit until there is no room (a limit on the size of files, unless the disk ends first) and report."""
+    store, series = LmdbStore(Path(directory), GENESIS), Series()
+    if what != "the disk":
+        for number in range(20):
+            store.commit(series.batch(number))
+        largest = max(path.stat().st_size for path in Path(directory).glob("*/*"))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 3 * _MIB, resource.RLIM_INFINITY))
+    print(json.dumps(_commit_until_full(store, series, what)))
+
+
+def fill_and_go_on(directory: str) -> None:
+    """Fill the disk, with a ballast file on it; then open, remove the ballast and go on."""
+    path = Path(directory)
+    ballast = path / "ballast"
+    ballast.write_bytes(bytes(2 * _MIB))
+    store, series, model = LmdbStore(path, GENESIS), Series(), MemoryStore()
+    found = _commit_until_full(store, series, "the disk")
+    last = found["committed"]
+    for number in range(last + 1):
+        model.commit(series.batch(number))
+    model.advance()
+    store.advance()
+    assert_same(store, model, series)
+    store.close()
+    store = LmdbStore(path, GENESIS)
+    assert_same(store, model, series)
+    ballast.unlink()
+    store.commit(series.batch(last + 1))
+    model.commit(series.batch(last + 1))
+    store.advance()
+    model.advance()
+    assert_same(store, model, series)
+    store.close()
+    print(json.dumps(found))
+
+
+def _commit_until_full(store: LmdbStore, series: Series, what: str) -> dict[str, Any]:
+    number = counter(store)
+    while True:
+        batch = series.batch(number + 1)
+        if what == "accounts":
+            undo = {block_hash: bytes(100_000) for block_hash in batch.undo}
+            batch = Batch(accounts=batch.accounts, undo=undo, tables=batch.tables)
+        try:
+            store.commit(batch)
+        except StoreFullError as error:
+            line = str(error)
+            break
+        number += 1
+        store.advance()
+    try:
+        store.commit(Batch(tables={"more": b"x"}))
+    except StoreError as error:
+        refused = str(error)
+    return {"committed": number, "line": line, "refused": refused, "shown": counter(store)}
+
+
+def little_address_space(directory: str) -> None:
+    """Open a map with hardly any address space to spare, and write until it cannot grow."""
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 200 * _MIB, resource.RLIM_INFINITY))
+    environment = Environment(Path(directory), read_only=False, map_bytes=MAP_BYTES)
+    first, value, keys = environment.map_bytes(), bytes(4 * _MIB), [b"0"]
+    database = environment.write(lambda transaction: environment.open_database("db", transaction))
+    try:
+        while True:
+            environment.write(lambda transaction: transaction.put(keys[-1], value, db=database))
+            keys.append(b"%d" % len(keys))
+    except StoreFullError as error:
+        line = str(error)
+    kept = [environment.newest.get(database, key) == value for key in keys[:-1]]
+    print(json.dumps({"first": first, "last": environment.map_bytes(), "kept": kept, "line": line}))
+
+
+def read_only(directory: str) -> None:
+    """Open what the parent writes; for each line read, advance and print the batch that shows."""
+    store = LmdbStore(Path(directory), GENESIS, read_only=True, map_bytes=_MIB)
+    series = Series()
+    for _ in sys.stdin:
+        store.advance()
+        number = counter(store)
+        body = store.body(series.record(number).header.hash)
+        assert body == series.body(number)
+        assert len(list(store.index())) == number + 1
+        os.write(sys.stdout.fileno(), b"%d\n" % number)
+    try:
+        store.commit(Batch(tip=bytes(32)))
+    except StoreError as error:
+        print(error)
+
+
+_CHILDREN = (keep_committing, keep_forking, crash, fill, fill_and_go_on, little_address_space, read_only)
+
+if __name__ == "__main__":
+    {child.__name__: child for child in _CHILDREN}[sys.argv[1]](*sys.argv[2:])
