@@ -1,0 +1,62 @@
+"""Errors of the API: JSON-RPC 2.0's own codes, and Bitcoin Core's (src/rpc/protocol.h) where the meaning is Core's."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pychain.base.errors import PychainError
+
+
+class Code(IntEnum):
+    """The `code` of an error object."""
+
+    PARSE_ERROR = -32700
+    """The body is not JSON."""
+    INVALID_REQUEST = -32600
+    """JSON, but no request."""
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    """Parameters are missing, or too many."""
+    INTERNAL_ERROR = -32603
+    """A bug; the node's log has the traceback."""
+
+    MISC_ERROR = -1
+    TYPE_ERROR = -3
+    """A parameter has the wrong JSON type."""
+    INVALID_ADDRESS_OR_KEY = -5
+    """An address, a key, or the hash of a block or transaction that is not known."""
+    INVALID_PARAMETER = -8
+    """A parameter is out of range, or a name that the method does not have."""
+    NOT_CONNECTED = -9
+    IN_INITIAL_DOWNLOAD = -10
+    """The node is still syncing."""
+    DESERIALIZATION_ERROR = -22
+    """The hex of a block or transaction does not decode."""
+    NODE_ALREADY_ADDED = -23
+    NODE_NOT_ADDED = -24
+    VERIFY_ERROR = -25
+    """A transaction or block could not be judged, or not be taken."""
+    VERIFY_REJECTED = -26
+    """A transaction or block breaks a rule, of consensus or of the mempool."""
+    VERIFY_ALREADY_IN_CHAIN = -27
+    """The transaction is in a block already."""
+    NODE_NOT_CONNECTED = -29
+    INVALID_IP_OR_SUBNET = -30
+
+
+class RpcError(PychainError):
+    """What a caller is told: a code for programs, a line for people."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def not_found(message: str) -> RpcError:
+    """Core's answer for blocks and transactions that it does not know."""
+    return RpcError(Code.INVALID_ADDRESS_OR_KEY, message)
+
+
+def out_of_range(message: str) -> RpcError:
+    return RpcError(Code.INVALID_PARAMETER, message)

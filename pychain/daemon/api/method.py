@@ -1,0 +1,149 @@
+"""Methods: typed Python functions, each the one definition that serves calls, `help` and the documentation.
+
+A method is a function whose first parameter is the `Context`; the others are the call's parameters, with types that
+msgspec can convert JSON to. The docstring's first line is the summary, the rest the description.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from pychain.daemon.api.errors import Code, RpcError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+REQUIRED: Any = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter. `default` is `REQUIRED` where there is none."""
+
+    name: str
+    type: Any
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method as it is called and described. `errors` are those it raises itself, with when; one that `waits` may
+    take for ever."""
+
+    name: str
+    group: str
+    summary: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    result: Any
+    errors: Mapping[Code, str]
+    example: tuple[Any, ...]
+    dev_only: bool
+    is_async: bool
+    waits: bool
+    function: Callable[..., Any]
+    arguments: type[msgspec.Struct]
+
+    def bind(self, params: Any) -> Sequence[Any]:
+        """The function's arguments out of a call's `params` (a list, an object, or None), converted and checked."""
+        if not params:
+            if params is None or isinstance(params, (list, dict)):
+                return self._convert({})
+        elif isinstance(params, list):
+            if len(params) > len(self.parameters):
+                raise RpcError(Code.INVALID_PARAMS, f"too many parameters: {self.signature}")
+            names = (parameter.name for parameter in self.parameters)
+            given = dict(zip(names, params, strict=False))
+            # As in Core, null in the place of an optional parameter means its default.
+            optional = {parameter.name for parameter in self.parameters if not parameter.required}
+            return self._convert({k: v for k, v in given.items() if v is not None or k not in optional})
+        elif isinstance(params, dict):
+            return self._convert(params)
+        raise RpcError(Code.INVALID_REQUEST, "params is neither a list nor an object")
+
+    def _convert(self, given: dict[str, Any]) -> Sequence[Any]:
+        for parameter in self.parameters:
+            if parameter.required and parameter.name not in given:
+                raise RpcError(Code.INVALID_PARAMS, f"parameter '{parameter.name}' is missing: {self.signature}")
+        for name in given:
+            if all(name != parameter.name for parameter in self.parameters):
+                raise RpcError(Code.INVALID_PARAMETER, f"there is no parameter '{name[:64]}': {self.signature}")
+        if not self.parameters:
+            return ()
+        try:
+            return msgspec.structs.astuple(msgspec.convert(given, self.arguments))
+        except msgspec.ValidationError as error:
+            wrong_type = str(error).startswith(("Expected `", "Invalid type")) and ", got `" in str(error)
+            code = Code.TYPE_ERROR if wrong_type else Code.INVALID_PARAMETER
+            raise RpcError(code, f"{error}: {self.signature}") from None
+
+    @property
+    def signature(self) -> str:
+        """The call as one line for a person: `getblock blockhash [verbosity=1]`."""
+        words = [self.name]
+        for parameter in self.parameters:
+            default = msgspec.json.encode(parameter.default).decode() if not parameter.required else ""
+            words.append(parameter.name if parameter.required else f"[{parameter.name}={default}]")
+        return " ".join(words)
+
+
+class Group:
+    """The methods of one concern, in the order in which they are written down."""
+
+    def __init__(self, name: str, title: str, *, dev_only: bool = False) -> None:
+        self.name = name
+        self.title = title
+        self._dev_only = dev_only
+        self._methods: list[Method] = []
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        return tuple(self._methods)
+
+    def method(
+        self, *, errors: Mapping[Code, str] | None = None, example: tuple[Any, ...] = (), waits: bool = False
+    ) -> Callable[[Function], Function]:
+        """Make a function a method of this group. `example`: arguments for its documentation."""
+
+        def register(function: Function) -> Function:
+            self._methods.append(self._describe(function, errors or {}, example, waits))
+            return function
+
+        return register
+
+    def _describe(
+        self, function: Callable[..., Any], errors: Mapping[Code, str], example: tuple[Any, ...], waits: bool
+    ) -> Method:
+        hints = get_type_hints(function, include_extras=True)
+        _, *parameters = inspect.signature(function).parameters.values()  # the first is the context
+        params = tuple(Parameter(each.name, hints[each.name], each.default) for each in parameters)
+        fields = [(each.name, each.type) if each.required else (each.name, each.type, each.default) for each in params]
+        summary, _, description = (inspect.getdoc(function) or "").partition("\n")
+        return Method(
+            name=function.__name__,
+            group=self.name,
+            summary=summary,
+            description=description.strip(),
+            parameters=params,
+            result=hints["return"],
+            errors=errors,
+            example=example,
+            dev_only=self._dev_only,
+            is_async=inspect.iscoroutinefunction(function),
+            waits=waits,
+            function=function,
+            arguments=msgspec.defstruct(f"{function.__name__}_arguments", fields, forbid_unknown_fields=True),
+        )
+
+
+def table(groups: Iterable[Group], *, dev: bool) -> dict[str, Method]:
+    """The methods that a node serves, by name; those of dev networks only where it is on one."""
+    return {method.name: method for group in groups for method in group.methods if dev or not method.dev_only}

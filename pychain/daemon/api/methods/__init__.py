@@ -1,0 +1,1 @@
+"""The methods of JSON-RPC, a file for each concern; `control.GROUPS` is all of them."""

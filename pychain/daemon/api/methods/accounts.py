@@ -1,0 +1,54 @@
+"""Accounts: what an address has, and what its next transfer must carry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from pychain.chain.address import encode_address
+from pychain.daemon.api.errors import Code
+from pychain.daemon.api.method import Group
+from pychain.daemon.api.methods.lookups import key_of
+from pychain.daemon.api.types import Address, Amount
+from pychain.daemon.services import Services
+
+group = Group("accounts", "Accounts")
+
+Sequence = Annotated[int, Meta(ge=0, description="what the next transfer must carry")]
+
+
+class AccountView(Struct, kw_only=True):
+    """An account in the state after the tip; what was never paid to has zeros.
+
+    `available` is the balance less all that the account's pending transfers spend. `immature` are rewards that were
+    mined and not credited yet. `pending_sequence` follows the account's transfers in the mempool.
+    """
+
+    address: Address
+    public_key: Annotated[str, Meta(description="64 hex digits")]
+    balance: Amount
+    available: Amount
+    immature: Amount
+    sequence: Sequence
+    pending_sequence: Sequence
+    pending: Annotated[int, Meta(ge=0, description="transfers in the mempool that the account sends")]
+
+
+@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
+def getaccount(services: Services, address: Address) -> AccountView:
+    """An account's balance, and the sequence of its next transfer."""
+    queries = services.node.queries
+    key = key_of(services, address)
+    account = queries.account(key)
+    queue = queries.mempool.queue(key)
+    return AccountView(
+        address=encode_address(queries.spec.hrp, key),
+        public_key=key.hex(),
+        balance=account.balance,
+        available=max(0, account.balance - sum(pending.cost for pending in queue)),
+        immature=queries.immature(key),
+        sequence=account.sequence,
+        pending_sequence=max(account.sequence, queue[-1].transfer.sequence + 1) if queue else account.sequence,
+        pending=len(queue),
+    )
