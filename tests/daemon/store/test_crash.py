@@ -23,7 +23,7 @@ from tests.daemon.store.children import CRASHED, GAPS, ROOT, command, run
 ROUNDS, LONG_ROUNDS = 100, 1_000
 RECORD_HEAD_BYTES = 12
 LONGEST_LIFE_S = 0.06
-"""A child lives at most so long: some die while they open the store, most within some commit."""
+"""A child lives at most so long after its start, or after its first commit: some die while they open the store."""
 
 
 class Model:
@@ -154,7 +154,7 @@ def test_sigkill_at_random_moments(tmp_path: Path, rounds: int) -> None:
     """A process that commits on and on is killed; what it has reported is there, and all of it belongs together."""
     seed = int(os.environ.get("PYCHAIN_SEED") or random.SystemRandom().getrandbits(32))
     print(f"PYCHAIN_SEED={seed}")
-    moments, model, seen = random.Random(seed), Model(), 0
+    moments, model, seen = random.Random(seed), Model(), -1
     with subprocess.Popen(
         command("keep_forking", tmp_path), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -163,15 +163,15 @@ def test_sigkill_at_random_moments(tmp_path: Path, rounds: int) -> None:
         for _ in range(rounds):
             print("go", file=parent.stdin, flush=True)
             _, pid = parent.stdout.readline().split()
+            reported = [seen, int(parent.stdout.readline())] if moments.random() < 0.7 else [seen]
             time.sleep(moments.uniform(0, LONGEST_LIFE_S))
             os.kill(int(pid), signal.SIGKILL)
-            reported = [int(line) for line in iter(parent.stdout.readline, "gone\n")]
-            seen = check_after_death(tmp_path, model, reported[-1] if reported else seen, seen)
+            reported += [int(line) for line in iter(parent.stdout.readline, "gone\n")]
+            seen = check_after_death(tmp_path, model, reported[-1], max(seen, 0))
         parent.stdin.close()
     store = LmdbStore(tmp_path, GENESIS)
     assert_same(store, model.at(seen), model.series)
     store.close()
-    assert seen > rounds, "the children did hardly anything before they died"
     shutil.rmtree(tmp_path)
 
 
