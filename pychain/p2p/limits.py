@@ -154,8 +154,9 @@ EVICTION_PROTECTED: Final = 4
 
 # --- relay and requests
 
-KNOWN_TXS: Final = 10_000
-"""Transactions remembered as known to one peer. Forgetting one costs a repeated 32-byte announcement, nothing else."""
+KNOWN_TXS: Final = 2500
+"""Transactions remembered as known to one peer: seconds of the heaviest traffic, 0.8 MB at the worst. Forgetting one
+costs a repeated 32-byte announcement, nothing else."""
 
 KNOWN_BLOCKS: Final = 512
 """Blocks remembered as known to one peer: eight minutes on the fastest network."""
@@ -193,10 +194,11 @@ MAX_REQUESTS_IN_FLIGHT: Final = 256
 """Objects asked of one peer and not answered yet; further ones wait for these."""
 
 MAX_ANNOUNCED_BY_PEER: Final = 5000
-"""Objects one peer may have announced that we neither got nor gave up (Core's number): 125 peers stay under 100 MB."""
+"""Objects one peer may have announced that we neither got nor gave up (Core's number)."""
 
-MAX_OBJECTS_TRACKED: Final = 100_000
-"""The same over all peers together."""
+MAX_OBJECTS_TRACKED: Final = 50_000
+"""The same over all peers together, 1 KB each. When it is reached, a peer may still announce as much as his even share,
+so that no crowd of liars can keep the others from being heard; at most twice as many objects are tracked."""
 
 # --- addresses
 

@@ -111,13 +111,11 @@ class RequestTracker:
             return
         unasked: list[_Key] = []
         for object_hash in hashes:
-            if len(announcer.announced) >= limits.MAX_ANNOUNCED_BY_PEER:
+            if self._has_announced_enough(announcer):
                 break
             key = _Key(kind, object_hash)
             wanted = self._wanted.get(key)
             if wanted is None:
-                if len(self._wanted) >= limits.MAX_OBJECTS_TRACKED:
-                    break
                 wanted = self._wanted[key] = _Wanted()
             if key in announcer.announced or peer_id in wanted.tried:
                 continue
@@ -174,6 +172,12 @@ class RequestTracker:
 
     def deadline(self) -> int | None:
         return self._timers.deadline()
+
+    def _has_announced_enough(self, announcer: _Announcer) -> bool:
+        count = len(announcer.announced)
+        if len(self._wanted) < limits.MAX_OBJECTS_TRACKED:
+            return count >= limits.MAX_ANNOUNCED_BY_PEER
+        return count >= min(limits.MAX_ANNOUNCED_BY_PEER, limits.MAX_OBJECTS_TRACKED // len(self._announcers))
 
     def _give_up(self, key: _Key, wanted: _Wanted, peer_id: int) -> None:
         """Never ask `peer_id` for this object again."""

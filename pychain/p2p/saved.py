@@ -25,7 +25,7 @@ def load(magic: bytes, data: bytes, decoder: msgpack.Decoder[T]) -> T:
     if not data.startswith(magic):
         raise DecodeError(f"a saved table does not begin with {magic!r}")
     start = len(magic) + _CHECKSUM_BYTES
-    if int.from_bytes(data[len(magic) : start], "big") != crc32(data[start:]) or len(data) < start:
+    if int.from_bytes(data[len(magic) : start], "big") != crc32(data[start:]):
         raise DecodeError(f"the checksum of a saved table ({magic!r}) is wrong")
     try:
         return decoder.decode(memoryview(data)[start:])

@@ -55,16 +55,14 @@ def test_the_four_with_the_best_merit_are_safe(merit: str) -> None:
     assert victim.peer_id == 15
 
 
-def test_the_older_half_is_safe() -> None:
-    peers = crowd(10, host="20.1.0.{}")
-    gone = []
-    for _ in range(20):
-        victim = choose_victim(peers, nobody)
-        assert victim is not None
-        gone.append(victim.peer_id)
-        peers.remove(victim)
-        peers.append(make_peer(100 + len(gone), "20.1.0.99", inbound=True, now=at(100 + len(gone)), hello=make_hello()))
-    assert all(peer_id >= 9 for peer_id in gone)
+def test_the_older_half_is_safe_even_in_the_largest_group() -> None:
+    old = crowd(6, host="200.1.0.{}")
+    young = [
+        make_peer(100 + number, f"20.{number}.0.1", inbound=True, now=at(100 + number), hello=make_hello())
+        for number in range(6)
+    ]
+    victim = choose_victim(old + young, nobody)
+    assert victim is young[-1]
 
 
 def test_discouraged_ones_go_first_and_persistent_ones_never() -> None:

@@ -104,11 +104,13 @@ def test_the_table_of_discouraged_hosts_is_bounded_oldest_first(
     judge: Misbehaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "MAX_DISCOURAGED", 3)
-    hosts = [f"198.51.100.{number}" for number in (1, 2, 3, 1, 4)]
-    for peer_id, host in enumerate(hosts):
-        judge.offend(make_peer(peer_id, host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
-    avoided = [number for number in range(1, 5) if judge.is_discouraged(NetAddress(f"198.51.100.{number}", 1), at(0))]
-    assert avoided == [1, 3, 4]
+    hosts = [NetAddress(f"198.51.100.{number}", 1) for number in range(5)]
+    after = {}
+    for peer_id, number in enumerate((1, 2, 3, 3, 1, 4)):
+        judge.offend(make_peer(peer_id, hosts[number].host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
+        after[peer_id] = [number for number, host in enumerate(hosts) if judge.is_discouraged(host, at(0))]
+    assert after[3] == [1, 2, 3]
+    assert after[5] == [1, 3, 4]
 
 
 def test_points_go_with_the_connection(judge: Misbehaviour) -> None:

@@ -163,17 +163,38 @@ def test_what_a_busy_peer_cannot_take_goes_to_another() -> None:
     assert [(peer, len(hashes)) for peer, hashes in asked(wire)] == [(1, limits.MAX_REQUESTS_IN_FLIGHT), (2, 5)]
 
 
-def test_announcements_of_one_peer_and_of_all_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire, tracker = setup(inbound=3)
+def test_nobody_is_left_idle_when_two_become_free_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_REQUESTS_IN_FLIGHT", 2)
+    wire, tracker = setup(inbound=1, outbound=1)
+    tracker.announced(1, TX, map(digest, (0, 1)), at(0))
+    tracker.announced(101, TX, map(digest, (2, 3)), at(0))
+    for peer_id in (1, 101):
+        tracker.announced(peer_id, TX, map(digest, range(4, 8)), at(0))
+    asked(wire)
+    tracker.received(TX, map(digest, range(4)), at(1))
+    assert [tracker.in_flight(peer_id) for peer_id in (1, 101)] == [2, 2]
+
+
+def test_announcements_of_one_peer_are_bounded() -> None:
+    _, tracker = setup(inbound=1)
     tracker.announced(1, TX, map(digest, range(6000)), at(0))
     assert len(tracker) == 5000
-    monkeypatch.setattr(limits, "MAX_OBJECTS_TRACKED", 5003)
-    tracker.announced(2, TX, map(digest, range(6000, 7000)), at(0))
-    assert len(tracker) == 5003
     tracker.peer_closed(1, at(0))
-    tracker.peer_closed(2, at(0))
     assert len(tracker) == 0
+
+
+def test_a_crowd_that_announces_all_it_may_leaves_the_others_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_OBJECTS_TRACKED", 600)
+    wire, tracker = setup(inbound=5, outbound=1)
+    for liar in range(1, 6):
+        tracker.announced(liar, TX, map(digest, range(1000 * liar, 1000 * liar + 400)), at(0))
+    assert 600 <= len(tracker) <= 1200
     asked(wire)
+    tracker.announced(101, TX, map(digest, range(150)), at(0))
+    assert asked(wire) == [(101, list(map(digest, range(100))))]
+    tracker.received(TX, map(digest, range(100)), at(1))
+    tracker.announced(101, TX, map(digest, range(100, 150)), at(1))
+    assert asked(wire) == [(101, list(map(digest, range(100, 150))))]
 
 
 def test_unknown_peers_and_objects_are_ignored() -> None:

@@ -393,6 +393,18 @@ def test_a_persistent_address_of_a_node_met_otherwise_is_not_dialled_while_that_
     assert {address for _, address in desk.run(1000, 1010)} == {public(1, 1), public(1, 2)}
 
 
+def test_who_was_met_by_chance_is_kept_as_persistent_when_the_operator_asks_for_him() -> None:
+    desk = Desk()
+    desk.addresses.add(public(1, 1), at(0))
+    desk.run(0, 0)
+    first = desk.open(public(1, 1), 0)
+    assert desk.ready(first, 0, nonce=5)
+    desk.slots.add_persistent(public(1, 2), at(1))
+    desk.run(1, 1)
+    assert not desk.ready(desk.open(public(1, 2), 1), 1, nonce=5)
+    assert first.persistent
+
+
 def test_the_side_that_was_dialled_twice_leaves_it_to_the_other() -> None:
     desk = Desk()
     first, second = desk.open(public(1, 5001), 0, inbound=True), desk.open(public(1, 5002), 0, inbound=True)
