@@ -146,6 +146,10 @@ class ReferenceChain:
     def height(self) -> int:
         return self._tip.height
 
+    def active(self) -> list[Place]:
+        """The active chain, genesis first."""
+        return self._tip.path()
+
     def state(self) -> Accounts:
         """All accounts at the tip."""
         return Accounts(self._state_after(self._tip)[0].accounts)
