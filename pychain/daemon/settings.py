@@ -70,7 +70,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     threads: Threads = 1
     """Mining threads."""
     verify_threads: Threads | None = None
-    """Default: one a core."""
+    """Threads that verify blocks and signatures. Default: one for each core but one."""
     max_mempool_bytes: Annotated[int, msgspec.Meta(ge=1_000_000, le=2**40)] = DEFAULT_MAX_BYTES
     min_relay_fee: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
     """Base units a 1,000 bytes. Default: 1,000, on dev networks 0."""

@@ -1,0 +1,309 @@
+"""The daemon: a node with its store, sockets, threads and API, joined, started, and taken down in order.
+
+`run` is the whole life of one, from settings to exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, nullcontext
+from typing import Any
+
+from pychain import __version__, native
+from pychain.base.errors import PychainError
+from pychain.chain.block import Block
+from pychain.chain.hashes import hash_hex
+from pychain.consensus.rulebook import Rulebook
+from pychain.daemon.api import start_api
+from pychain.daemon.clock import Clock
+from pychain.daemon.datadir import DataDirectory, Ready
+from pychain.daemon.driver import Driver
+from pychain.daemon.entropy import SystemEntropy
+from pychain.daemon.hub import EventHub
+from pychain.daemon.identity import load_identity, peer_id
+from pychain.daemon.listeners import bind_listeners
+from pychain.daemon.live import LiveView
+from pychain.daemon.log import log_event, set_up_log, take_down_log
+from pychain.daemon.miner import Miner
+from pychain.daemon.resolver import resolve
+from pychain.daemon.rlimit import raise_descriptor_limit
+from pychain.daemon.services import Services
+from pychain.daemon.settings import Settings, unknown_variables
+from pychain.daemon.store import LmdbStore
+from pychain.daemon.transport import Transport
+from pychain.daemon.watchdog import LoopWatchdog
+from pychain.daemon.workers import Workers, default_verifiers, share_the_interpreter
+from pychain.node.config import NodeConfig
+from pychain.node.effects import (
+    Commit,
+    Dial,
+    Effect,
+    HangUp,
+    Publish,
+    ReadBlock,
+    Reply,
+    Resolve,
+    Send,
+    StartMining,
+    StopMining,
+    Stopped,
+    VerifyBlock,
+    VerifyTransfers,
+)
+from pychain.node.inputs import BlockMined, Input, Start, Stop
+from pychain.node.node import Node
+from pychain.p2p.limits import MAX_INBOUND, MAX_OUTBOUND, MAX_PERSISTENT
+from pychain.p2p.netaddress import NetAddress
+
+_log = logging.getLogger(__name__)
+
+LOG_FILE = "node.log"
+STOP_TIMEOUT_S = 60.0
+"""For the node to end in order: one commit on a slow disk, with plenty to spare."""
+MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_PERSISTENT + 64
+"""The node's own slots, and newcomers among whom it chooses."""
+RESERVED_DESCRIPTORS = 128
+"""Kept from the peers: store, log, API, loop."""
+
+
+def run(settings: Settings) -> int:
+    """Run a node until it is told to stop. Returns the exit code: 0, or 1 where one line on standard error says why."""
+    try:
+        directory = DataDirectory(settings.datadir)
+        try:
+            fault = _run_logged(settings, directory)
+        finally:
+            directory.close()
+    except PychainError as error:
+        fault = str(error)
+    except OSError as error:
+        fault = error.strerror or str(error)
+    if fault is None:
+        return 0
+    print(f"pychain: {fault}", file=sys.stderr)
+    return 1
+
+
+def _run_logged(settings: Settings, directory: DataDirectory) -> str | None:
+    """Run with the log set up: on a terminal in a file beside the live view, else on standard error."""
+    live = settings.options.live and sys.stdout.isatty()
+    file = directory.path / LOG_FILE if live else None
+    handler = set_up_log(settings.options.log_level, settings.options.log_format, file)
+    try:
+        share_the_interpreter()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            fault = runner.run(_serve(settings, directory, live))
+        if fault is not None and live:
+            _log.error("%s", fault)
+        return fault
+    finally:
+        take_down_log(handler)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: Settings, directory: DataDirectory, live: bool) -> str | None:
+    """One node's life on the loop. Returns None after a clean stop, or the line that says what ended it."""
+    async with AsyncExitStack() as stack:
+        daemon = Daemon(settings, directory, stack)
+        await daemon.start()
+        async with LiveView(daemon.services) if live else nullcontext():
+            await daemon.until_told()
+        return await daemon.end()
+
+
+class Daemon:
+    """The parts of one node, joined. What it opens is pushed on `stack`, which takes it down, last opened first."""
+
+    def __init__(self, settings: Settings, directory: DataDirectory, stack: AsyncExitStack) -> None:
+        """Open the store and bind the ports. ConfigError or OSError with one line where that fails."""
+        self._settings = settings
+        self._directory = directory
+        self._stack = stack
+        self._loop = asyncio.get_running_loop()
+        self._stop_wanted = asyncio.Event()
+        self._lookups: dict[asyncio.Task[None], None] = {}
+        spec = settings.spec
+        identity = load_identity(directory.path, SystemEntropy())
+        descriptors = raise_descriptor_limit()
+        store = LmdbStore(directory.path, spec.genesis_hash)
+        stack.callback(store.close)
+        for damage in store.damaged:
+            _log.warning("%s", damage)
+        self._listeners = bind_listeners(settings.listen, settings.p2p_port)
+        self._api_listener = bind_listeners([settings.options.api_host], settings.api_port)[0]
+        bound = tuple(NetAddress.observed(*listener.getsockname()[:2]) for listener in self._listeners)
+        node = Node(_node_config(settings, bound), store, SystemEntropy())
+        clock = Clock()
+        miner = Miner(settings.options.threads, clock, self._mined, self._failed_elsewhere)
+        transport = Transport(self._feed, min(MAX_CONNECTIONS, descriptors - RESERVED_DESCRIPTORS))
+        driver = Driver(node, clock, self._carry, store.advance, transport.hold_all)
+        verifiers = settings.options.verify_threads or default_verifiers()
+        self.services = Services(
+            settings=settings,
+            node=node,
+            node_id=peer_id(identity.verify_key.encode()),
+            cookie=secrets.token_hex(32),
+            bound=bound,
+            started_ns=time.monotonic_ns(),
+            driver=driver,
+            store=store,
+            workers=Workers(spec, store, driver.feed, driver.fail, verifiers),
+            transport=transport,
+            miner=miner,
+            clock=clock,
+            events=EventHub(),
+            watchdog=LoopWatchdog(self._loop),
+            stop=self._stop_wanted.set,
+        )
+        self._driver = driver
+
+    async def start(self) -> None:
+        """Start the node and its API, and say in the data directory that it is ready."""
+        services = self.services
+        for name in unknown_variables():
+            _log.warning("%s is set, and is no setting of a node", name)
+        if native.fallback_reason is not None:
+            _log.warning("%s", native.fallback_reason)
+        self._loop.set_exception_handler(_log_stray)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._on_signal)
+        services.events.listen(log_event)
+        services.watchdog.start()
+        self._stack.callback(services.watchdog.stop)
+        self._stack.push_async_callback(services.workers.close)
+        self._stack.callback(services.miner.close)
+        self._stack.push_async_callback(services.transport.close, "this node is stopping")
+        self._stack.push_async_callback(self.end)
+        self._driver.feed(Start())
+        await services.transport.serve(self._listeners)
+        self._directory.write_cookie(services.cookie)
+        api = await start_api(services, self._api_listener)
+        self._stack.push_async_callback(api.close)
+        self._stack.callback(services.events.close)
+        self._directory.announce(self._ready())
+        _log.info("node %s on '%s' is ready", services.node_id, self._settings.spec.name)
+        _log.info("peers connect to %s", ", ".join(address.host_port for address in services.bound) or "nothing")
+
+    async def until_told(self) -> None:
+        """Wait until someone wants the node to stop, or it has ended by itself."""
+        wanted = self._loop.create_task(self._stop_wanted.wait())
+        await asyncio.wait((wanted, self._driver.ended), return_when=asyncio.FIRST_COMPLETED)
+        wanted.cancel()
+
+    async def end(self) -> str | None:
+        """Have the node tell its peers and save its tables, if it has not ended. The line that says what went wrong."""
+        ended = self._driver.ended
+        if not ended.done():
+            _log.info("stopping")
+            self._driver.feed(Stop())
+            await asyncio.wait((ended,), timeout=STOP_TIMEOUT_S)
+        if not ended.done():
+            self._driver.fail(TimeoutError(f"the node did not stop within {STOP_TIMEOUT_S:.0f} s"))
+        return ended.result()
+
+    def _on_signal(self) -> None:
+        """The first one stops the node in order; from now on the system's own way, at once, is back."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        self._stop_wanted.set()
+
+    # --- the node's inputs and effects
+
+    def _feed(self, event: Input) -> None:
+        self._driver.feed(event)
+
+    def _mined(self, block: Block) -> None:
+        """On a mining thread."""
+        self._loop.call_soon_threadsafe(self._feed, BlockMined(block.raw))
+
+    def _failed_elsewhere(self, error: BaseException) -> None:
+        """On a mining thread."""
+        self._loop.call_soon_threadsafe(self._driver.fail, error)
+
+    def _carry(self, effect: Effect) -> None:
+        services = self.services
+        match effect:
+            case Send(peer, data):
+                services.transport.send(peer, data)
+            case Publish(event):
+                services.events.publish(event)
+            case VerifyBlock(job, raw):
+                services.workers.verify_block(job, raw)
+            case VerifyTransfers(job, transfers):
+                services.workers.verify_transfers(job, transfers)
+            case ReadBlock(job, block_hash, decoded):
+                services.workers.read_block(job, block_hash, decoded)
+            case Commit(job, batch):
+                services.workers.commit(job, batch)
+            case HangUp(peer, reason):
+                services.transport.hang_up(peer, reason)
+            case Dial(address):
+                services.transport.dial(address)
+            case Resolve(name, port):
+                self._look_up(name, port)
+            case StartMining(template, recipient):
+                services.miner.start(template, recipient)
+            case StopMining():
+                services.miner.stop()
+            case Reply() | Stopped():
+                raise AssertionError("the driver keeps these to itself")
+
+    def _look_up(self, name: str, port: int) -> None:
+        async def look_up() -> None:
+            self._feed(await resolve(name, port))
+
+        task = self._loop.create_task(look_up())
+        self._lookups[task] = None
+        task.add_done_callback(self._lookups.pop)
+
+    def _ready(self) -> Ready:
+        services = self.services
+        return Ready(
+            pid=os.getpid(),
+            version=__version__,
+            network=self._settings.spec.name,
+            genesis=hash_hex(self._settings.spec.genesis_hash),
+            node_id=services.node_id,
+            p2p=_reachable(services.bound[0]) if services.bound else "",
+            api=f"http://{_reachable(NetAddress.observed(*self._api_listener.getsockname()[:2]))}",
+        )
+
+
+def _node_config(settings: Settings, bound: tuple[NetAddress, ...]) -> NodeConfig:
+    return NodeConfig(
+        rulebook=Rulebook(settings.spec),
+        listen_port=bound[0].port if bound else 0,
+        connect=settings.connect,
+        connect_only=settings.options.connect_only,
+        seeds=settings.seeds,
+        mine_to=settings.mine_to,
+        mine_interval_s=settings.options.mine_interval_s,
+        mempool=settings.mempool,
+    )
+
+
+def _reachable(address: NetAddress) -> str:
+    """An address to connect to from this machine: loopback in the place of "all interfaces"."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    return NetAddress(host, address.port).host_port
+
+
+def _log_stray(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What the loop caught in a callback or a task that nobody waits for."""
+    _log.error("in the event loop: %s", context["message"], exc_info=context.get("exception"))
