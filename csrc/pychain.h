@@ -43,17 +43,26 @@ void pychain_sha256d_records(uint8_t *out, const uint8_t *data, size_t size, siz
  * made to fill an odd level), else 0; the root is written in both cases. */
 int pychain_merkle_root(uint8_t root[32], const uint8_t *leaves, size_t count, uint8_t *scratch);
 
+enum { PYCHAIN_MAX_VERSIONS = 16 };
+
 typedef struct {
-    uint64_t hashes; /* nonces tried, counted from the start of the range */
-    uint32_t hits;   /* nonces written */
+    uint32_t nonce;
+    uint32_t version; /* its index in the versions that were given */
+} pychain_hit;
+
+typedef struct {
+    uint64_t hashes; /* nonces tried, times the versions; after hit number `room`, those up to it */
+    size_t hits;     /* hits written */
 } pychain_search_result;
 
-/* Try the nonces start to start + count - 1 (start + count <= 2^32) in `header`, whose own nonce is ignored, and
- * write to `nonces` those whose double hash, read as a little-endian integer, is at most `target` (little-endian
- * too), in ascending order. Ends when the range does, or right after hit number `room` >= 1, or soon after the byte
- * at `stop` (which may be NULL) becomes non-zero. `hashes` then says how far it came. */
-pychain_search_result pychain_search(uint32_t *nonces, size_t room, const uint8_t header[80], const uint8_t target[32],
-                                     uint64_t start, uint64_t count, const uint8_t *stop);
+/* Try the nonces start to start + count - 1 (start + count <= 2^32) in `header`, each under every one of the versions
+ * (at most PYCHAIN_MAX_VERSIONS; version and nonce of `header` itself are ignored). Writes the combinations whose double
+ * hash, read as a little-endian integer, is at most `target` (little-endian too), ordered by nonce and then by version.
+ * Ends when the range does, or with hit number `room` >= 1, or soon after the byte at `stop` (which may be NULL) becomes
+ * non-zero. Several versions cost less a hash than one: they share a part of the work. */
+pychain_search_result pychain_search(pychain_hit *hits, size_t room, const uint8_t header[80], const uint32_t *versions,
+                                     size_t version_count, const uint8_t target[32], uint64_t start, uint64_t count,
+                                     const uint8_t *stop);
 
 /* The CPU's name as it gives it, and the instruction sets the kernels look for that both it and the operating
  * system support, separated by spaces. Both end in a zero byte and are cut to `size`. */

@@ -1,51 +1,53 @@
 /* The proof-of-work search: which nonces give a header a double hash at or under the target. */
 #include <string.h>
 
+#include "lanes_scalar.h"
 #include "sha256.h"
 
 enum {
     HEADER = 80,
     NONCE_AT = 76,
-    POLL = 2048, /* nonces between two looks at the stop flag: under 2 ms on the slowest kernel */
+    POLL = 1024, /* batches between two looks at the stop flag: about half a millisecond in every kernel */
 };
 
-/* A header whose first block is already hashed (the midstate), and the padded blocks of both hashes. */
-struct search {
-    uint32_t midstate[8];
-    uint8_t tail[BLOCK];
-    uint8_t second[BLOCK];
-};
-
-static void prepare(struct search *search, const struct sha256_kernel *kernel, const uint8_t header[HEADER])
+static void store_le32(uint8_t *p, uint32_t x)
 {
-    memset(search, 0, sizeof *search);
-    memcpy(search->midstate, SHA256_IV, sizeof search->midstate);
-    kernel->compress(search->midstate, header, 1);
-    memcpy(search->tail, header + BLOCK, NONCE_AT - BLOCK);
-    search->tail[HEADER - BLOCK] = 0x80;
-    store_be32(search->tail + BLOCK - 4, HEADER * 8);
-    search->second[DIGEST] = 0x80;
-    store_be32(search->second + BLOCK - 4, DIGEST * 8);
+    store_be32(p, byte_swap(x));
 }
 
-static void hash_nonce(struct search *search, const struct sha256_kernel *kernel, uint8_t hash[DIGEST], uint32_t nonce)
+/* Four rounds of the header's second block with nonce 0; its nonce is the fourth word, and only adds to a and to e. */
+static void four_rounds(uint32_t state[8], const struct search_job *job)
 {
-    uint32_t state[8];
+    uint32_t a = job->midstate[0], b = job->midstate[1], c = job->midstate[2], d = job->midstate[3];
+    uint32_t e = job->midstate[4], f = job->midstate[5], g = job->midstate[6], h = job->midstate[7];
 
-    for (int i = 0; i < 4; i++)
-        search->tail[NONCE_AT - BLOCK + i] = (uint8_t)(nonce >> 8 * i);
-    memcpy(state, search->midstate, sizeof state);
-    kernel->compress(state, search->tail, 1);
-    for (int i = 0; i < 8; i++)
-        store_be32(search->second + 4 * i, state[i]);
-    memcpy(state, SHA256_IV, sizeof state);
-    kernel->compress(state, search->second, 1);
-    for (int i = 0; i < 8; i++)
-        store_be32(hash + 4 * i, state[i]);
+    for (int t = 0; t < 4; t++) {
+        const uint32_t t1 = h + BIG1(e) + CH(e, f, g) + SHA256_K[t] + job->tail[t], t2 = BIG0(a) + MAJ(a, b, c);
+
+        h = g, g = f, f = e, e = d + t1;
+        d = c, c = b, b = a, a = t1 + t2;
+    }
+    state[0] = a, state[1] = b, state[2] = c, state[3] = d;
+    state[4] = e, state[5] = f, state[6] = g, state[7] = h;
+}
+
+static void prepare(struct search_job *job, const struct sha256_kernel *kernel, const uint8_t header[HEADER],
+                    const uint8_t target[DIGEST])
+{
+    uint32_t *const midstate = job->midstate, *const tail = job->tail, *const u = job->uniforms;
+
+    memcpy(midstate, SHA256_IV, sizeof job->midstate);
+    kernel->compress(midstate, header, 1);
+    for (int i = 0; i < 3; i++)
+        tail[i] = load_be32(header + BLOCK + 4 * i);
+    tail[3] = 0;
+    four_rounds(job->state4, job);
+#include "generated/search_prologue.inc"
+    job->bound = byte_swap(load_be32(target + DIGEST - 4));
 }
 
 /* hash <= target as 256-bit little-endian integers. */
-static int meets(const uint8_t hash[DIGEST], const uint8_t target[DIGEST])
+static int at_most(const uint8_t hash[DIGEST], const uint8_t target[DIGEST])
 {
     for (int i = DIGEST - 1; i >= 0; i--)
         if (hash[i] != target[i])
@@ -53,33 +55,80 @@ static int meets(const uint8_t hash[DIGEST], const uint8_t target[DIGEST])
     return 1;
 }
 
-pychain_search_result search_with(const struct sha256_kernel *kernel, uint32_t *nonces, size_t room,
-                                  const uint8_t header[80], const uint8_t target[32], uint64_t start, uint64_t count,
-                                  const uint8_t *stop)
+/* A header under search: its job for each version, and what confirms a candidate. */
+struct search {
+    const struct sha256_kernel *kernel;
+    uint8_t header[HEADER];
+    const uint8_t *target;
+    const uint32_t *versions;
+    size_t version_count;
+    struct search_job jobs[MAX_VERSIONS];
+};
+
+/* Whether a candidate truly meets the target: the kernels look at the most significant word alone. */
+static int meets(struct search *search, uint32_t version, uint32_t nonce)
 {
+    uint8_t hash[DIGEST];
+
+    store_le32(search->header, version);
+    store_le32(search->header + NONCE_AT, nonce);
+    sha256d_with(search->kernel, hash, search->header, HEADER);
+    return at_most(hash, search->target);
+}
+
+/* Write the hits among the candidates of a batch that begins at `nonce`, of which `lanes` are in the range, until
+ * there is no room for more. Returns the hashes up to the last hit then, else those of the batch. */
+static uint64_t confirm(struct search *search, const uint32_t *candidates, uint32_t nonce, uint64_t lanes,
+                        pychain_hit *hits, size_t room, size_t *found)
+{
+    for (uint32_t lane = 0; lane < lanes; lane++)
+        for (uint32_t i = 0; i < search->version_count; i++)
+            if (candidates[i] >> lane & 1 && meets(search, search->versions[i], nonce + lane)) {
+                hits[(*found)++] = (pychain_hit){nonce + lane, i};
+                if (*found == room)
+                    return lane * search->version_count + i + 1;
+            }
+    return lanes * search->version_count;
+}
+
+static uint64_t at_most_of(uint64_t x, uint64_t most)
+{
+    return x < most ? x : most;
+}
+
+pychain_search_result search_with(const struct sha256_kernel *kernel, pychain_hit *hits, size_t room,
+                                  const uint8_t header[80], const uint32_t *versions, size_t version_count,
+                                  const uint8_t target[32], uint64_t start, uint64_t count, const uint8_t *stop)
+{
+    const uint64_t lanes = kernel->scan_lanes, end = start + count;
+    struct search search = {.kernel = kernel, .target = target, .versions = versions, .version_count = version_count};
     pychain_search_result result = {0, 0};
-    struct search search;
+    uint32_t candidates[MAX_VERSIONS];
 
-    prepare(&search, kernel, header);
-    while (result.hashes < count) {
-        const uint32_t nonce = (uint32_t)(start + result.hashes);
-        uint8_t hash[DIGEST];
+    memcpy(search.header, header, HEADER);
+    for (size_t i = 0; i < version_count; i++) {
+        store_le32(search.header, versions[i]);
+        prepare(&search.jobs[i], kernel, search.header, target);
+    }
+    while (start < end && result.hits < room && !(stop != NULL && __atomic_load_n(stop, __ATOMIC_RELAXED))) {
+        const uint64_t batches = at_most_of((end - start + lanes - 1) / lanes, POLL / version_count);
+        const uint64_t batch = kernel->scan(search.jobs, version_count, (uint32_t)start, batches, candidates);
+        const uint64_t clear = at_most_of(batch * lanes, end - start); /* nonces without a candidate */
 
-        if (stop != NULL && result.hashes % POLL == 0 && __atomic_load_n(stop, __ATOMIC_RELAXED))
-            break;
-        hash_nonce(&search, kernel, hash, nonce);
-        result.hashes++;
-        if (meets(hash, target)) {
-            nonces[result.hits++] = nonce;
-            if (result.hits == room)
-                break;
+        start += clear;
+        result.hashes += clear * version_count;
+        if (batch < batches) {
+            const uint64_t in_range = at_most_of(lanes, end - start);
+            result.hashes += confirm(&search, candidates, (uint32_t)start, in_range, hits, room, &result.hits);
+            start += in_range;
         }
     }
     return result;
 }
 
-pychain_search_result pychain_search(uint32_t *nonces, size_t room, const uint8_t header[80], const uint8_t target[32],
-                                     uint64_t start, uint64_t count, const uint8_t *stop)
+pychain_search_result pychain_search(pychain_hit *hits, size_t room, const uint8_t header[80], const uint32_t *versions,
+                                     size_t version_count, const uint8_t target[32], uint64_t start, uint64_t count,
+                                     const uint8_t *stop)
 {
-    return search_with(sha256_kernel(), nonces, room, header, target, start, count, stop);
+    return search_with(sha256_kernel(), hits, room, header, versions, version_count, target, start, count, stop);
 }

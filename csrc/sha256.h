@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4) as the kernels share it. Internal to the core. */
+/* SHA-256 (FIPS 180-4) and its kernels. Internal to the core. */
 #ifndef PYCHAIN_SHA256_H
 #define PYCHAIN_SHA256_H
 
@@ -6,19 +6,54 @@
 #include <stdint.h>
 
 #include "cpu.h"
+#include "generated/search_slots.h"
 #include "pychain.h"
 
-enum { BLOCK = 64, DIGEST = 32 };
+enum {
+    BLOCK = 64,
+    DIGEST = 32,
+    PAIR = 2 * DIGEST,    /* an inner node of a merkle tree hashes two digests */
+    MAX_LANES = 16,       /* messages that a kernel hashes side by side */
+    MAX_VERSIONS = PYCHAIN_MAX_VERSIONS,
+    MAX_LANE_BLOCKS = 16, /* blocks of a message that goes into lanes; a longer one is hashed alone */
+};
 
 extern const uint32_t SHA256_IV[8];
 extern const uint32_t SHA256_K[64];
+extern const uint32_t PADDING_64_WK[64]; /* schedule plus constants of the block that ends a message of 64 bytes */
+
+/* What a search knows of a header, under one version, before its first nonce. */
+struct search_job {
+    uint32_t midstate[8];            /* after the header's first block */
+    uint32_t tail[4];                /* the words between that block and the nonce, and a zero in its place */
+    uint32_t state4[8];              /* after four rounds of the second block with nonce 0 */
+    uint32_t uniforms[SEARCH_SLOTS]; /* what generated/search_prologue.inc makes of the first two */
+    uint32_t bound;                  /* most significant word of the target: all that the kernels test */
+};
 
 /* One way to compute SHA-256 on one family of CPUs. */
 struct sha256_kernel {
     const char *name;
     unsigned needs; /* set of enum cpu_feature */
-    /* Fold `count` blocks of 64 bytes into `state`. */
+
+    /* Fold `count` blocks into `state`. NULL in a kernel of lanes alone: the best other kernel's is taken. */
     void (*compress)(uint32_t state[8], const uint8_t *blocks, size_t count);
+
+    /* Double hashes of `lanes` messages of `count` padded blocks each, of which block k of message i is at
+     * blocks[k * lanes + i]. NULL in a kernel that hashes one message at a time. */
+    size_t lanes;
+    size_t worthwhile; /* messages from which a call of `many` beats hashing one by one */
+    void (*many)(uint8_t *const out[], const uint8_t *const blocks[], size_t count);
+    /* Double hashes of `lanes` messages of 64 bytes, back to back. */
+    void (*pairs)(uint8_t *out, const uint8_t *pairs);
+
+    /* Hash nonces from `nonce` on, `scan_lanes` a batch, each under every version: jobs that differ in the header's
+     * first block alone. Ends with the first batch that has a candidate, a hash whose most significant word is at most
+     * the jobs' bound; returns that batch's index and sets bit i of candidates[v] for lane i under version v. If there
+     * is none, returns `batches`, and the candidates mean nothing. Nonces wrap at 2^32. */
+    unsigned scan_lanes;
+    uint64_t (*scan)(const struct search_job *jobs, size_t versions, uint32_t nonce, uint64_t batches,
+                     uint32_t *candidates);
 };
 
 /* The kernel in use. A caller reads it once and works with that, whatever another thread chooses meanwhile. */
@@ -26,13 +61,19 @@ const struct sha256_kernel *sha256_kernel(void);
 
 /* As the functions of the public header, on a given kernel: the self-test needs them before one is in use. */
 void sha256d_with(const struct sha256_kernel *kernel, uint8_t out[DIGEST], const uint8_t *data, size_t size);
-pychain_search_result search_with(const struct sha256_kernel *kernel, uint32_t *nonces, size_t room,
-                                  const uint8_t header[80], const uint8_t target[32], uint64_t start, uint64_t count,
-                                  const uint8_t *stop);
+void records_with(const struct sha256_kernel *kernel, uint8_t *out, const uint8_t *data, size_t size, size_t count);
+int merkle_with(const struct sha256_kernel *kernel, uint8_t root[DIGEST], const uint8_t *leaves, size_t count,
+                uint8_t *scratch);
+pychain_search_result search_with(const struct sha256_kernel *kernel, pychain_hit *hits, size_t room,
+                                  const uint8_t header[80], const uint32_t *versions, size_t version_count,
+                                  const uint8_t target[32], uint64_t start, uint64_t count, const uint8_t *stop);
 
 extern const struct sha256_kernel SHA256_PORTABLE;
 #ifdef PYCHAIN_X86
-extern const struct sha256_kernel SHA256_SHANI;
+extern const struct sha256_kernel SHA256_SHANI, SHA256_AVX2, SHA256_AVX512, SHA256_AVX512_SERIAL;
+#endif
+#ifdef PYCHAIN_ARM64
+extern const struct sha256_kernel SHA256_ARMV8;
 #endif
 
 static inline uint32_t load_be32(const uint8_t *p)
@@ -46,6 +87,24 @@ static inline void store_be32(uint8_t *p, uint32_t x)
     p[1] = (uint8_t)(x >> 16);
     p[2] = (uint8_t)(x >> 8);
     p[3] = (uint8_t)x;
+}
+
+static inline uint32_t byte_swap(uint32_t x)
+{
+    return x >> 24 | (x >> 8 & 0xff00) | (x & 0xff00) << 8 | x << 24;
+}
+
+/* The padding that ends the last of a message's blocks; `rest` bytes of it, at the start of `tail`, are the message's.
+ * Returns the blocks that this makes of `tail`: one, or two where the length does not fit in the first. */
+static inline size_t sha256_pad(uint8_t tail[2 * BLOCK], size_t rest, uint64_t message_size)
+{
+    const size_t blocks = rest < BLOCK - 8 ? 1 : 2;
+
+    for (size_t i = rest; i < blocks * BLOCK - 8; i++)
+        tail[i] = i == rest ? 0x80 : 0;
+    store_be32(tail + blocks * BLOCK - 8, (uint32_t)(message_size >> 29));
+    store_be32(tail + blocks * BLOCK - 4, (uint32_t)(message_size << 3));
+    return blocks;
 }
 
 #endif

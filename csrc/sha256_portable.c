@@ -1,4 +1,5 @@
 /* SHA-256 in plain C: the kernel of every machine without a better one. */
+#include "lanes_scalar.h"
 #include "sha256.h"
 
 const uint32_t SHA256_IV[8] = {
@@ -16,18 +17,9 @@ const uint32_t SHA256_K[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static inline uint32_t rotr(uint32_t x, int n)
-{
-    return x >> n | x << (32 - n);
-}
-
-/* The letters of FIPS 180-4, 4.1.2: BIG for the capital sigmas of a round, SMALL for those of the schedule. */
-#define BIG0(x) (rotr(x, 2) ^ rotr(x, 13) ^ rotr(x, 22))
-#define BIG1(x) (rotr(x, 6) ^ rotr(x, 11) ^ rotr(x, 25))
-#define SMALL0(x) (rotr(x, 7) ^ rotr(x, 18) ^ (x) >> 3)
-#define SMALL1(x) (rotr(x, 17) ^ rotr(x, 19) ^ (x) >> 10)
-#define CH(x, y, z) ((z) ^ ((x) & ((y) ^ (z))))
-#define MAJ(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
+const uint32_t PADDING_64_WK[64] = {
+#include "generated/padding_64.inc"
+};
 
 /* One round with word `wt`. The roles of the eight variables turn by one from round to round; d and h are written. */
 #define ROUND(a, b, c, d, e, f, g, h, t)                         \
@@ -73,4 +65,35 @@ static void compress(uint32_t state[8], const uint8_t *blocks, size_t count)
     }
 }
 
-const struct sha256_kernel SHA256_PORTABLE = {"sha256:portable", 0, compress};
+/* The most significant word of the hash of a nonce. */
+static uint32_t hash_nonce(const struct search_job *job, uint32_t first)
+{
+    const uint32_t *const u = job->uniforms;
+    const V nonce = byte_swap(first);
+    V d0, d1, d2, d3, d4, d5, d6, d7, h7;
+#include "generated/search_first.inc"
+    const V s0 = d0, s1 = d1, s2 = d2, s3 = d3, s4 = d4, s5 = d5, s6 = d6, s7 = d7;
+#include "generated/search_second.inc"
+    return byte_swap(h7);
+}
+
+static uint64_t scan(const struct search_job *jobs, size_t versions, uint32_t first, uint64_t batches,
+                     uint32_t *candidates)
+{
+    for (uint64_t batch = 0; batch < batches; batch++, first++) {
+        uint32_t any = 0;
+
+        for (size_t i = 0; i < versions; i++)
+            any |= candidates[i] = hash_nonce(&jobs[i], first) <= jobs->bound;
+        if (any != 0)
+            return batch;
+    }
+    return batches;
+}
+
+const struct sha256_kernel SHA256_PORTABLE = {
+    .name = "sha256:portable",
+    .compress = compress,
+    .scan_lanes = 1,
+    .scan = scan,
+};

@@ -10,6 +10,7 @@ from __future__ import annotations
 from os import getenv
 from typing import TYPE_CHECKING
 
+from pychain.native._arguments import MAX_VERSIONS
 from pychain.native._errors import KernelError
 from pychain.native._libsodium import verify_strict
 from pychain.native.cpu import CpuInfo
@@ -31,6 +32,7 @@ try:
         merkle_root_checked,
         search,
         search_all,
+        search_rolling,
         sha256d,
         sha256d_many,
         sha256d_records,
@@ -48,6 +50,7 @@ except ImportError as error:
         merkle_root_checked,
         search,
         search_all,
+        search_rolling,
         sha256d,
         sha256d_many,
         sha256d_records,
@@ -57,6 +60,7 @@ except ImportError as error:
     compiled, fallback_reason = False, f"the C core is not available ({error}), so hashing runs in pure Python"
 
 __all__ = [
+    "MAX_VERSIONS",
     "CpuInfo",
     "KernelError",
     "StopFlag",
@@ -71,6 +75,7 @@ __all__ = [
     "merkle_root_checked",
     "search",
     "search_all",
+    "search_rolling",
     "sha256d",
     "sha256d_many",
     "sha256d_records",

@@ -19,6 +19,7 @@ PUBLIC_KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 TARGET_MAX = 2**256 - 1
 NONCE_RANGE = 2**32  # a header's nonce has 32 bits
+MAX_VERSIONS = 16  # versions that one search may roll through
 BUFFER_MAX = 2**32 - 1  # offsets into a buffer of messages have 32 bits
 
 
@@ -89,6 +90,13 @@ def search_range(target: int, start: int, count: int) -> None:
     integer(target, 0, TARGET_MAX, "target")
     integer(start, 0, NONCE_RANGE, "start")
     integer(count, 0, NONCE_RANGE - start, "count")
+
+
+def version_words(versions: Sequence[int]) -> list[int]:
+    """Header versions as unsigned words of 32 bits."""
+    if not 1 <= len(versions) <= MAX_VERSIONS:
+        raise ValueError(f"versions must be 1 to {MAX_VERSIONS}, not {len(versions)}")
+    return [integer(version, -(2**31), 2**32 - 1, "version") % 2**32 for version in versions]
 
 
 def signed(public_key: Bytes, message: Bytes, signature: Bytes) -> tuple[bytes, bytes, bytes]:

@@ -6,6 +6,7 @@ Each call releases the interpreter's lock, so threads hash and search in paralle
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pychain.native._arguments import (
@@ -20,6 +21,7 @@ from pychain.native._arguments import (
     records,
     search_range,
     sized,
+    version_words,
 )
 from pychain.native._core import ffi, lib
 from pychain.native._errors import unavailable
@@ -128,15 +130,17 @@ def merkle_root(hashes: Bytes) -> bytes:
 
 
 def _scan(
-    header: Bytes, target: int, start: int, count: int, stop: StopFlag | None, room: int
-) -> tuple[list[int], int]:
-    """The first `room` hits of the range, and the nonces tried for them."""
+    header: Bytes, versions: Sequence[int] | None, target: int, start: int, count: int, stop: StopFlag | None, room: int
+) -> tuple[list[tuple[int, int]], int]:
+    """The first `room` hits of the range, each a nonce and the index of its version, and the hashes tried for them."""
     header = sized(header, HEADER_SIZE, "header")
+    words = [int.from_bytes(header[:4], "little")] if versions is None else version_words(versions)
     search_range(target, start, count)
-    nonces = ffi.new("uint32_t[]", room)
+    hits = ffi.new("pychain_hit[]", room)
     cell = ffi.NULL if stop is None else ffi.from_buffer("uint8_t[]", stop.cell)
-    result = lib.pychain_search(nonces, room, header, target.to_bytes(HASH_SIZE, "little"), start, count, cell)
-    return ffi.unpack(nonces, result.hits), result.hashes
+    limit = target.to_bytes(HASH_SIZE, "little")
+    result = lib.pychain_search(hits, room, header, ffi.new("uint32_t[]", words), len(words), limit, start, count, cell)
+    return [(hit.nonce, hit.version) for hit in hits[0 : result.hits]], result.hashes
 
 
 def search(header: Bytes, target: int, start: int, count: int, stop: StopFlag | None = None) -> tuple[int | None, int]:
@@ -145,19 +149,32 @@ def search(header: Bytes, target: int, start: int, count: int, stop: StopFlag | 
     The header's own nonce is ignored. The range may not pass 2^32. A search that was stopped, or that found nothing,
     returns None and how far it came.
     """
-    hits, done = _scan(header, target, start, count, stop, room=1)
-    return (hits[0] if hits else None), done
+    hits, done = _scan(header, None, target, start, count, stop, room=1)
+    return (hits[0][0] if hits else None), done
 
 
 def search_all(
     header: Bytes, target: int, start: int, count: int, stop: StopFlag | None = None
 ) -> tuple[list[int], int]:
     """Every nonce of the range that meets the target, ascending, and the nonces tried; otherwise as `search`."""
-    hits: list[int] = []
+    nonces: list[int] = []
     done = 0
     while True:
-        more, tried = _scan(header, target, start + done, count - done, stop, room=_HITS_A_CALL)
-        hits += more
+        hits, tried = _scan(header, None, target, start + done, count - done, stop, room=_HITS_A_CALL)
+        nonces += [nonce for nonce, _ in hits]
         done += tried
-        if len(more) < _HITS_A_CALL:
-            return hits, done
+        if len(hits) < _HITS_A_CALL:
+            return nonces, done
+
+
+def search_rolling(
+    header: Bytes, versions: Sequence[int], target: int, start: int, count: int, stop: StopFlag | None = None
+) -> tuple[tuple[int, int] | None, int]:
+    """The first (nonce, version) that gives `header` a hash <= `target`, and the hashes tried.
+
+    Each nonce of the range is tried under each of up to `MAX_VERSIONS` versions (of 32 bits, signed or not), in that
+    order, before the next nonce; the header's own version is ignored. Several versions at once cost less a hash, since
+    the kernels share the message schedule among them; otherwise as `search`.
+    """
+    hits, done = _scan(header, versions, target, start, count, stop, room=1)
+    return ((hits[0][0], versions[hits[0][1]]) if hits else None), done

@@ -1,19 +1,22 @@
 """Types of the compiled module that csrc/build_native.py describes; csrc/pychain.h is its manual."""
 
 from array import array
+from collections.abc import Iterable
 
 class CData:
     """A C value that cffi owns or points to."""
 
     hashes: int
     hits: int
+    nonce: int
+    version: int
+    def __getitem__(self, index: slice) -> Iterable[CData]: ...
 
 class FFI:
     NULL: CData
-    def new(self, cdecl: str, init: int | None = None) -> CData: ...
+    def new(self, cdecl: str, init: int | list[int] | None = None) -> CData: ...
     def from_buffer(self, cdecl: str, python_buffer: bytearray | array[int]) -> CData: ...
     def buffer(self, cdata: CData, size: int = -1) -> memoryview: ...
-    def unpack(self, cdata: CData, length: int) -> list[int]: ...
     def string(self, cdata: CData) -> bytes: ...
 
 class Lib:
@@ -26,7 +29,16 @@ class Lib:
     def pychain_sha256d_records(self, out: CData, data: bytes, size: int, count: int) -> None: ...
     def pychain_merkle_root(self, root: CData, leaves: bytes, count: int, scratch: CData) -> int: ...
     def pychain_search(
-        self, nonces: CData, room: int, header: bytes, target: bytes, start: int, count: int, stop: CData
+        self,
+        hits: CData,
+        room: int,
+        header: bytes,
+        versions: CData,
+        version_count: int,
+        target: bytes,
+        start: int,
+        count: int,
+        stop: CData,
     ) -> CData: ...
     def pychain_cpu_name(self, out: CData, size: int) -> None: ...
     def pychain_cpu_features(self, out: CData, size: int) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from pychain import native
 from pychain.native import StopFlag, reference
 
+from .conftest import SHA256_KERNELS
 from .vectors import BITCOIN_BLOCKS, BitcoinBlock
 
 NONCES = 2**32
+LONG_RANGES = 8
+LONG_RANGE = -(-(2**22) // (LONG_RANGES * len(SHA256_KERNELS)))  # so that all kernels together try 2^22 nonces
 EVERY = 2**256 - 1  # the target that any hash meets
 HEADER = BITCOIN_BLOCKS[0].header
 
@@ -88,12 +92,49 @@ def test_many_hits_come_in_order_and_complete(kernel: str) -> None:
     assert native.search_all(HEADER, EVERY // 2, 0, count) == (expected, count)
 
 
-def test_a_long_random_range(kernel: str) -> None:
-    """2^17 nonces a kernel against hashlib, at a target that one in 2^10 meets."""
-    source = random.Random(kernel)
-    header, start, target = source.randbytes(80), source.randrange(NONCES - 2**17), EVERY >> 10
-    expected = [nonce for nonce in range(start, start + 2**17) if hash_number(header, nonce) <= target]
-    assert native.search_all(header, target, start, 2**17) == (expected, 2**17)
+@cache
+def hits_of_a_long_range(seed: int) -> tuple[bytes, int, int, list[int]]:
+    """A random header, a target, the start of a range, and its hits by hashlib; computed once for all kernels."""
+    source = random.Random(seed)
+    header, start = source.randbytes(80), source.randrange(NONCES - LONG_RANGE)
+    target = EVERY >> source.randrange(6, 14)
+    hits = [nonce for nonce in range(start, start + LONG_RANGE) if hash_number(header, nonce) <= target]
+    return header, target, start, hits
+
+
+@pytest.mark.parametrize("seed", range(LONG_RANGES))
+def test_long_random_ranges(kernel: str, seed: int) -> None:
+    """2^22 nonces over all kernels together."""
+    header, target, start, hits = hits_of_a_long_range(seed)
+    assert native.search_all(header, target, start, LONG_RANGE) == (hits, LONG_RANGE)
+
+
+@given(
+    headers,
+    st.lists(st.integers(-(2**31), 2**32 - 1), min_size=1, max_size=native.MAX_VERSIONS),
+    targets,
+    st.integers(0, NONCES - 100),
+    st.integers(0, 100),
+)
+def test_rolling_versions(kernel: str, header: bytes, versions: list[int], target: int, start: int, count: int) -> None:
+    found = native.search_rolling(header, versions, target, start, count)
+    assert found == reference.search_rolling(header, versions, target, start, count)
+
+
+def test_one_version_among_many_is_found_with_its_nonce(kernel: str) -> None:
+    for block in BITCOIN_BLOCKS:
+        versions = [*range(100, 100 + native.MAX_VERSIONS - 1), block.version]
+        found, tried = native.search_rolling(block.header, versions, block.target, block.nonce - 777, 2000)
+        assert found == (block.nonce, block.version)
+        assert tried == 778 * native.MAX_VERSIONS
+
+
+def test_a_stopped_rolling_search_counts_whole_nonces(kernel: str) -> None:
+    stop = StopFlag()
+    stop.set()
+    assert native.search_rolling(HEADER, [1, 2], EVERY, 0, NONCES, stop) == (None, 0)
+    stop.clear()
+    assert native.search_rolling(HEADER, [1, 2], 0, 0, 5000, stop) == (None, 10_000)
 
 
 def test_a_flag_that_is_set_ends_a_search_at_once(kernel: str) -> None:

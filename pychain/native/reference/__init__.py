@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 
+from pychain.native._arguments import MAX_VERSIONS
 from pychain.native._errors import KernelError, unavailable
 from pychain.native._libsodium import verify_strict
 from pychain.native.cpu import CpuInfo
@@ -18,6 +19,7 @@ from pychain.native.reference.hashing import (
     merkle_root_checked,
     search,
     search_all,
+    search_rolling,
     sha256d,
     sha256d_many,
     sha256d_records,
@@ -25,6 +27,7 @@ from pychain.native.reference.hashing import (
 from pychain.native.stop import StopFlag
 
 __all__ = [
+    "MAX_VERSIONS",
     "KernelError",
     "StopFlag",
     "cpu",
@@ -37,6 +40,7 @@ __all__ = [
     "merkle_root_checked",
     "search",
     "search_all",
+    "search_rolling",
     "sha256d",
     "sha256d_many",
     "sha256d_records",

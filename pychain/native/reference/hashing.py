@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from pychain.native._arguments import (
@@ -16,6 +17,7 @@ from pychain.native._arguments import (
     records,
     search_range,
     sized,
+    version_words,
 )
 from pychain.native.stop import StopFlag
 
@@ -74,21 +76,24 @@ def merkle_root(hashes: Bytes) -> bytes:
 
 
 def _scan(
-    header: Bytes, target: int, start: int, count: int, stop: StopFlag | None, room: int
-) -> tuple[list[int], int]:
-    """The first `room` hits of the range, and the nonces tried for them."""
-    fixed = sized(header, HEADER_SIZE, "header")[:-4]
+    header: Bytes, versions: Sequence[int] | None, target: int, start: int, count: int, stop: StopFlag | None, room: int
+) -> tuple[list[tuple[int, int]], int]:
+    """The first `room` hits of the range, each a nonce and the index of its version, and the hashes tried for them."""
+    header = sized(header, HEADER_SIZE, "header")
+    words = [header[:4]] if versions is None else [word.to_bytes(4, "little") for word in version_words(versions)]
     search_range(target, start, count)
-    hits: list[int] = []
+    hits: list[tuple[int, int]] = []
     for done in range(count):
         if stop is not None and done % POLL == 0 and stop.is_set():
-            return hits, done
+            return hits, done * len(words)
         nonce = start + done
-        if int.from_bytes(_double(fixed + nonce.to_bytes(4, "little")), "little") <= target:
-            hits.append(nonce)
-            if len(hits) == room:
-                return hits, done + 1
-    return hits, count
+        for index, word in enumerate(words):
+            trial = word + header[4:76] + nonce.to_bytes(4, "little")
+            if int.from_bytes(_double(trial), "little") <= target:
+                hits.append((nonce, index))
+                if len(hits) == room:
+                    return hits, done * len(words) + index + 1
+    return hits, count * len(words)
 
 
 def search(header: Bytes, target: int, start: int, count: int, stop: StopFlag | None = None) -> tuple[int | None, int]:
@@ -97,12 +102,25 @@ def search(header: Bytes, target: int, start: int, count: int, stop: StopFlag | 
     The header's own nonce is ignored. The range may not pass 2^32. A search that was stopped, or that found nothing,
     returns None and how far it came.
     """
-    hits, done = _scan(header, target, start, count, stop, room=1)
-    return (hits[0] if hits else None), done
+    hits, done = _scan(header, None, target, start, count, stop, room=1)
+    return (hits[0][0] if hits else None), done
 
 
 def search_all(
     header: Bytes, target: int, start: int, count: int, stop: StopFlag | None = None
 ) -> tuple[list[int], int]:
     """Every nonce of the range that meets the target, ascending, and the nonces tried; otherwise as `search`."""
-    return _scan(header, target, start, count, stop, room=count + 1)
+    hits, done = _scan(header, None, target, start, count, stop, room=count + 1)
+    return [nonce for nonce, _ in hits], done
+
+
+def search_rolling(
+    header: Bytes, versions: Sequence[int], target: int, start: int, count: int, stop: StopFlag | None = None
+) -> tuple[tuple[int, int] | None, int]:
+    """The first (nonce, version) that gives `header` a hash <= `target`, and the hashes tried.
+
+    Each nonce of the range is tried under each of up to `MAX_VERSIONS` versions (of 32 bits, signed or not), in that
+    order, before the next nonce; the header's own version is ignored. Otherwise as `search`.
+    """
+    hits, done = _scan(header, versions, target, start, count, stop, room=1)
+    return ((hits[0][0], versions[hits[0][1]]) if hits else None), done
