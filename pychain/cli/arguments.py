@@ -1,0 +1,24 @@
+"""Arguments that several commands take, checked while the line is read, so that a slip is a wrong usage."""
+
+from __future__ import annotations
+
+import click
+
+from pychain.base.errors import DecodeError
+from pychain.base.units import parse_coins
+
+
+def to_base_units(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """A callback: an amount of coins as people write it."""
+    try:
+        return None if value is None else parse_coins(value)
+    except DecodeError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from None
+
+
+def to_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> bytes | None:
+    """A callback: bytes in hex."""
+    try:
+        return None if value is None else bytes.fromhex(value)
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not hex", ctx, parameter) from None

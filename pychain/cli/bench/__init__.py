@@ -1,0 +1,5 @@
+"""`pychain bench`: how fast this machine hashes and verifies, kernel by kernel."""
+
+from pychain.cli.bench.command import command
+
+__all__ = ["command"]

@@ -1,0 +1,99 @@
+"""What every command may be told (network, data directory, configuration, --json), and how it comes to a node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pychain.client import Client, endpoint_of
+
+if TYPE_CHECKING:
+    from pychain.chain.spec import ChainSpec
+    from pychain.daemon.keystore import Keystore
+    from pychain.daemon.settings import Settings
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Context:
+    """The common options of one command line, wherever on it they stood, and what follows from them."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def json(self) -> bool:
+        """Print for programs."""
+        return bool(self.options.get("json"))
+
+    def load_settings(self, flags: dict[str, Any] | None = None) -> Settings:
+        """The node's settings under these options and further flags. ConfigError where something is wrong."""
+        from pychain.daemon.settings import load_settings
+
+        config = self.options.get("config")
+        common = {name: self.options.get(name) for name in ("network", "datadir")}
+        return load_settings({**common, **(flags or {})}, config=Path(config) if config else None)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.load_settings()
+
+    @property
+    def spec(self) -> ChainSpec:
+        return self.settings.spec
+
+    @property
+    def datadir(self) -> Path:
+        return self.settings.datadir
+
+    @property
+    def keystore(self) -> Keystore:
+        """The wallets of the data directory."""
+        from pychain.daemon.keystore import Keystore
+
+        return Keystore(self.datadir / "wallets")
+
+    def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
+        """Put a question to the node of the data directory. UnreachableError where none runs."""
+
+        async def put() -> T:
+            async with Client(endpoint_of(self.datadir)) as node:
+                return await question(node)
+
+        return asyncio.run(put())
+
+
+pass_context = click.make_pass_decorator(Context, ensure=True)
+
+
+def common_options(command: Command) -> Command:
+    """Let a command be told the common options."""
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep an option for the whole line; where it stands twice, the one further right holds."""
+    context = ctx.find_root().ensure_object(Context)
+    if value is not None and parameter.name is not None:
+        context.options[parameter.name] = value
+
+
+def _common(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    return click.option(*names, expose_value=False, callback=_remember, **settings)
+
+
+_COMMON = (
+    _common("--network", metavar="NAME|FILE", help="Network: main, test, race, dev, or a chain spec's path."),
+    _common("--datadir", metavar="DIR", help="Data directory (default: one for each network in the user's data)."),
+    _common("--config", metavar="FILE", help="Configuration (default: pychain.toml in the data directory)."),
+    _common("--json", is_flag=True, default=None, help="Print JSON, for programs."),
+)

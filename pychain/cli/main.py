@@ -1,0 +1,103 @@
+"""The `pychain` command: its groups, loaded when they are needed, and what becomes of errors.
+
+Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage, 3 could not reach the node.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from pychain import __version__
+from pychain.base.errors import ConfigError, PychainError
+from pychain.cli.context import common_options
+from pychain.cli.output import complain
+from pychain.client.errors import UnreachableError
+
+FAILED, WRONG_USAGE, UNREACHABLE = 1, 2, 3
+
+_COMMANDS = {
+    "node": "run a node",
+    "wallet": "keys, balances, payments",
+    "chain": "blocks, transactions, branches",
+    "peers": "connections with other nodes",
+    "mempool": "transfers that wait to be mined",
+    "rpc": "any call of the node's API",
+    "devnet": "a network of several nodes on this machine",
+    "bench": "how fast this machine hashes and verifies",
+    "completion": "shell completion",
+}
+"""Each command is `command` in the module of its name; listed here, so that help and start need not import them all."""
+
+
+class _Commands(click.Group):
+    """The commands of `_COMMANDS`, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"pychain.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@common_options
+def cli() -> None:
+    """A proof-of-work blockchain node.
+
+    \b
+    Begin with a race of three miners on this machine:
+        pychain devnet up -n 3
+    Or with a node of your own:
+        pychain node --network test
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; gives its exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="pychain", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted")
+        return FAILED
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except UnreachableError as error:
+        complain(str(error))
+        return UNREACHABLE
+    except ConfigError as error:
+        complain(str(error))
+        return WRONG_USAGE
+    except PychainError as error:
+        complain(str(error))
+        return FAILED
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+        return FAILED

@@ -1,0 +1,68 @@
+"""`pychain node`: run a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pychain.base.errors import ConfigError
+from pychain.chain.address import encode_address
+from pychain.chain.spec import ChainSpec
+from pychain.cli.context import Context, common_options, pass_context
+from pychain.daemon.keystore import DEFAULT_WALLET, Keystore
+from pychain.wallet.keys import dev_key
+
+_OWN_WALLET = "\0"
+"""What `--mine` holds where it stands without an address."""
+
+
+@click.command("node")
+@common_options
+@click.option(
+    "--mine",
+    metavar="[ADDRESS]",
+    is_flag=False,
+    flag_value=_OWN_WALLET,
+    help="Mine to ADDRESS; without one, to the wallet 'default', on dev networks to the first funded key.",
+)
+@click.option("--threads", type=int, metavar="N", help="Mining threads (1).")
+@click.option(
+    "--mine-interval", "mine_interval_s", type=float, metavar="S", help="On dev networks: mean seconds between blocks."
+)
+@click.option("--connect", multiple=True, metavar="HOST:PORT", help="Stay connected to this peer; may be repeated.")
+@click.option("--connect-only", is_flag=True, default=None, help="Dial nobody but --connect.")
+@click.option("--listen", multiple=True, metavar="HOST", help="Take peers on this address; may be repeated.")
+@click.option("--p2p-port", type=int, metavar="PORT", help="Port for peers; 0 is any free one.")
+@click.option("--api-port", type=int, metavar="PORT", help="Port of the API; 0 is any free one.")
+@click.option("--api-host", metavar="HOST", help="Address of the API (127.0.0.1).")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error (info).")
+@click.option("--log-format", metavar="FORMAT", help="text or json (text).")
+@click.option("--live/--no-live", default=None, help="On a terminal, show a live view and log to a file (--live).")
+@pass_context
+def command(context: Context, /, **flags: Any) -> int:
+    """Run a node until Ctrl-C.
+
+    \b
+    Follow the test network:
+        pychain node --network test --connect 192.0.2.1:31700
+    Mine on it, on two threads:
+        pychain node --network test --mine --threads 2
+    A private chain, a block every 5 seconds, on any free ports:
+        pychain node --network dev --mine --mine-interval 5 --p2p-port 0 --api-port 0
+    """
+    from pychain.daemon.daemon import run
+
+    for name in ("connect", "listen"):
+        flags[name] = list(flags[name]) or None
+    if flags["mine"] == _OWN_WALLET:
+        flags["mine"] = _own_address(context.spec, context.keystore)
+    return run(context.load_settings(flags))
+
+
+def _own_address(spec: ChainSpec, keystore: Keystore) -> str:
+    if DEFAULT_WALLET in keystore.names():
+        return encode_address(spec.hrp, keystore.load(DEFAULT_WALLET).accounts[0].public_key)
+    if spec.dev:
+        return encode_address(spec.hrp, dev_key(0).public_key)
+    raise ConfigError("--mine needs an address, or a wallet to mine to: make one with `pychain wallet create`")
