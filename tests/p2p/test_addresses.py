@@ -62,6 +62,13 @@ def test_peers_are_noted_where_they_listen() -> None:
     assert table(manager) == [NetAddress("198.51.100.7", 30700), NetAddress("203.0.113.9", 30700)]
 
 
+def test_an_address_was_alive_as_long_as_we_were_connected() -> None:
+    _, manager = setup()
+    peer = ready(manager, 1)
+    manager.peer_closed(peer, at(500))
+    assert [known.last_seen for known in manager.known()] == [START_S + 500]
+
+
 def test_only_those_we_dialled_are_asked() -> None:
     wire, manager = setup()
     ready(manager, 1)

@@ -13,7 +13,7 @@ def setup(seed: int = 1) -> tuple[RecordingWire, PingManager, Peer]:
     wire = RecordingWire()
     manager = PingManager(wire, CountedEntropy(), Random(seed))
     peer = make_peer(1, hello=make_hello(), wire=wire)
-    manager.peer_ready(peer, at(0))
+    manager.peer_ready(peer, at(3))
     return wire, manager, peer
 
 
@@ -23,14 +23,14 @@ def last_nonce(wire: RecordingWire) -> int:
 
 def test_a_new_peer_is_measured_at_once() -> None:
     wire, manager, peer = setup()
-    manager.on_pong(peer, Pong(last_nonce(wire)), at(0.25))
+    manager.on_pong(peer, Pong(last_nonce(wire)), at(3.25))
     assert peer.round_trip.last_ns == peer.round_trip.least_ns == at(0.25).mono_ns
 
 
 def test_pings_go_on_at_jittered_intervals_with_fresh_nonces() -> None:
     wire, manager, peer = setup()
     gaps = []
-    moment = 0.0
+    moment = 3.0
     for _ in range(20):
         manager.on_pong(peer, Pong(last_nonce(wire)), at(moment))
         following = manager.deadline()
@@ -47,22 +47,22 @@ def test_pings_go_on_at_jittered_intervals_with_fresh_nonces() -> None:
 
 def test_a_wrong_or_repeated_pong_changes_nothing() -> None:
     wire, manager, peer = setup()
-    manager.on_pong(peer, Pong(last_nonce(wire) ^ 1), at(0.1))
+    manager.on_pong(peer, Pong(last_nonce(wire) ^ 1), at(3.1))
     assert peer.round_trip.last_ns is None
-    manager.on_pong(peer, Pong(last_nonce(wire)), at(0.2))
+    manager.on_pong(peer, Pong(last_nonce(wire)), at(3.2))
     deadline = manager.deadline()
-    manager.on_pong(peer, Pong(last_nonce(wire)), at(0.3))
+    manager.on_pong(peer, Pong(last_nonce(wire)), at(3.3))
     assert peer.round_trip.last_ns == at(0.2).mono_ns
     assert manager.deadline() == deadline
 
 
 def test_silence_ends_the_connection() -> None:
     wire, manager, peer = setup()
-    manager.on_pong(peer, Pong(0), at(1))
-    assert manager.deadline() == at(45).mono_ns
-    manager.poll(at(44.9))
+    manager.on_pong(peer, Pong(0), at(4))
+    assert manager.deadline() == at(48).mono_ns
+    manager.poll(at(47.9))
     assert wire.ended() == []
-    manager.poll(at(45))
+    manager.poll(at(48))
     assert wire.ended() == [(1, GoodbyeCode.TIMEOUT)]
     assert manager.deadline() is None
 
@@ -77,7 +77,7 @@ def test_a_closed_peer_is_forgotten() -> None:
     wire, manager, peer = setup()
     nonce = last_nonce(wire)
     manager.peer_closed(1)
-    manager.on_pong(peer, Pong(nonce), at(1))
+    manager.on_pong(peer, Pong(nonce), at(4))
     manager.poll(at(1000))
     assert manager.deadline() is None
     assert wire.ended() == []

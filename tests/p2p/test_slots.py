@@ -137,6 +137,14 @@ def test_a_connection_that_ends_at_once_counts_as_a_failure() -> None:
     assert deadline / 1e9 - moment > 7
 
 
+def test_a_persistent_address_keeps_its_pauses_though_the_table_has_it() -> None:
+    desk = Desk(public(1))
+    desk.addresses.add(public(1), at(0))
+    desk.run(0, 0)
+    desk.slots.dial_failed(public(1), at(0))
+    assert desk.run(0, 0.49) == []
+
+
 def test_the_operator_adds_and_removes_addresses() -> None:
     desk = Desk(connect_only=True)
     assert desk.slots.deadline() is None
