@@ -216,7 +216,7 @@ def _read_text(path: Path, max_bytes: int, *, required: bool) -> str:
         if len(content) > max_bytes:
             raise ConfigError(f"{path} is larger than {max_bytes} bytes")
         return content.decode("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not required:
             return ""
         raise ConfigError(f"there is no file {path}") from None
