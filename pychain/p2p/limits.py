@@ -110,9 +110,6 @@ DIAL_TIMEOUT_NS: Final = seconds(5)
 HELLO_TIMEOUT_NS: Final = seconds(10)
 """From the open stream to the peer's hello; a slot must not be held by silence."""
 
-GOODBYE_LINGER_NS: Final = seconds(1)
-"""How long a closing stream may take to deliver the goodbye before the world cuts it."""
-
 PING_INTERVAL_NS: Final = seconds(15)
 """Mean time between pings; each is drawn from half to one and a half of it, so that pings of many peers spread."""
 
