@@ -244,6 +244,7 @@ class Dialogue:
         headers = decode_headers(list(message.headers))
         if any(child.prev_hash != parent.hash for parent, child in pairwise(headers)):
             self.misbehaviour.offend(peer, Offence.WRONG_ANSWER, "headers that are no chain", now)
+            self.sync.headers_ended(peer.peer_id)
         elif headers:
             self.relay.learned(peer.peer_id, Kind.BLOCK, headers[-1].hash)
             self._sink.headers_came(peer.peer_id, headers, answer)

@@ -1,7 +1,8 @@
 """Header intake: every header rule is judged here, in slices, before anything else is done about a block.
 
-Headers come in lists (sync, announcements) that may be long; the queue is worked off so many a turn. What is dated
-past our clock is set aside and tried again when its time has come.
+Headers come in lists (sync, announcements) that may be long; the queue is worked off so many a turn. A long chain
+must show its work in a first pass before any of it is stored. What is dated past our clock is set aside and tried
+again in time.
 """
 
 from __future__ import annotations
@@ -10,52 +11,76 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pychain.base.entropy import Entropy
+from pychain.base.errors import DecodeError
 from pychain.base.time import NS, Now
 from pychain.chain.header import Header
+from pychain.chain.target import work_from_bits
 from pychain.consensus.contextual import check_header_in_context, check_not_too_new
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.semantic import check_proof_of_work
 from pychain.ledger.overlay import Overlay
+from pychain.ledger.presync import SALT_BYTES, Presync, PresyncError, stored_work_threshold
 from pychain.ledger.tree import BlockTree, Entry, EntryBranch
 from pychain.ledger.waiting import EarlyBlock, EarlyBlocks
 from pychain.p2p.limits import MAX_HEADERS
 
 HEADERS_A_TURN = 250
 """About 5 ms of Python: the loop stays free between slices."""
+MAX_PRESYNCS = 8
+"""Long chains examined at once, over all peers: a bit a header, so under 1 MB a million headers each."""
 
 
 @dataclass(slots=True)
 class HeaderList:
-    """Headers from one peer (None: from here), oldest first, and how far they have been judged."""
+    """Headers from one peer (None: from here), oldest first, each the parent of the next, and how far they have been
+    judged.
+    """
 
     peer: int | None
     headers: Sequence[Header]
     answer: bool = False
     """It came when we had asked this peer for headers."""
-    judged: int = 0
-    new: int = 0
-    last: Entry | None = None
-    error: RuleError | None = None
+    claimed_work: int = 0
+    """Chain work that the peer claimed to have."""
     raw: bytes | None = field(default=None, repr=False)
     """The body of the last header, where it came along."""
+
+    judged: int = 0
+    last: Entry | None = None
+    """The last one that is in the tree now."""
+    error: RuleError | None = None
+    lie: str | None = None
+    """How the list contradicts what its peer showed before."""
+    is_examined: bool = False
+    """The list belongs to a chain that has too little work to be stored at its first sight."""
+    resume: tuple[Entry, bytes] | None = None
+    """Where the examination goes on: after this hash of the peer's chain, which leaves ours at this entry."""
 
     @property
     def is_full(self) -> bool:
         """As many as fit in a message: more may follow."""
         return len(self.headers) == MAX_HEADERS
 
+    @property
+    def has_failed(self) -> bool:
+        return self.error is not None or self.lie is not None
+
 
 class HeaderIntake:
     """Judges headers and grows the tree by them."""
 
-    def __init__(self, tree: BlockTree, overlay: Overlay, on_judged: Callable[[HeaderList, Now], None]) -> None:
+    def __init__(
+        self, tree: BlockTree, overlay: Overlay, entropy: Entropy, on_judged: Callable[[HeaderList, Now], None]
+    ) -> None:
         """`on_judged` is called for each list once it is judged to its end or its first fault."""
         self._tree = tree
         self._overlay = overlay
+        self._entropy = entropy
         self._on_judged = on_judged
         self._queue: deque[HeaderList] = deque()
         self._early = EarlyBlocks(tree.rulebook.spec.max_future_s)
-        self._wall_s = 0
+        self._presyncs: dict[int, Presync] = {}
 
     def submit(self, headers: HeaderList) -> None:
         """Queue a list."""
@@ -64,10 +89,10 @@ class HeaderIntake:
     def forget_peer(self, peer: int) -> None:
         """A peer is gone: what he sent and was not judged yet is dropped."""
         self._queue = deque(headers for headers in self._queue if headers.peer != peer)
+        self._presyncs.pop(peer, None)
 
     def work(self, now: Now) -> None:
         """One turn: retry what was early, judge up to `HEADERS_A_TURN` headers."""
-        self._wall_s = now.wall_s
         for early in self._early.due(now.wall_s):
             self._queue.append(HeaderList(early.peer, (early.header,), raw=early.raw))
         budget = HEADERS_A_TURN
@@ -75,8 +100,7 @@ class HeaderIntake:
             current = self._queue[0]
             end = min(len(current.headers), current.judged + budget)
             budget -= end - current.judged
-            self._judge(current, end, now.wall_s)
-            if current.error is not None or current.judged == len(current.headers):
+            if self._judge(current, end, now.wall_s):
                 self._queue.popleft()
                 self._on_judged(current, now)
 
@@ -106,17 +130,91 @@ class HeaderIntake:
         self._overlay.put_index(entry.record)
         return entry
 
-    def _judge(self, headers: HeaderList, end: int, wall_s: int) -> None:
+    def _judge(self, headers: HeaderList, end: int, wall_s: int) -> bool:
+        """Judge up to `end`; True when the list is done with."""
+        presync = self._examination(headers, wall_s)
+        try:
+            if presync is None:
+                self._store(headers, end, wall_s)
+            else:
+                self._examine(presync, headers, end, wall_s)
+        except RuleError as error:
+            headers.error = error
+        except PresyncError as error:
+            headers.lie = str(error)
+        if headers.has_failed:
+            if headers.peer is not None:
+                self._presyncs.pop(headers.peer, None)
+            return True
+        return headers.judged == len(headers.headers)
+
+    def _store(self, headers: HeaderList, end: int, wall_s: int) -> None:
         while headers.judged < end:
             header = headers.headers[headers.judged]
-            known = len(self._tree)
             try:
                 headers.last = self.accept(header, wall_s)
             except RuleError as error:
-                headers.error = error
                 if error.rule is Rule.TIME_TOO_NEW:
                     raw = headers.raw if headers.judged == len(headers.headers) - 1 else None
                     self._early.set_aside(EarlyBlock(header, headers.peer, raw), wall_s)
-                return
+                raise
             headers.judged += 1
-            headers.new += len(self._tree) - known
+
+    # --- long chains
+
+    def _examination(self, headers: HeaderList, wall_s: int) -> Presync | None:
+        """The presync that a list belongs to or begins, None where it is stored at once."""
+        if headers.peer is None:
+            return None
+        presync = self._presyncs.get(headers.peer)
+        if headers.judged:
+            return presync if headers.is_examined else None
+        first = headers.headers[0]
+        if presync is not None and first.prev_hash == presync.last:
+            headers.is_examined = True
+            return presync
+        parent = self._tree.get(first.prev_hash)
+        if parent is None or self._tree.get(headers.headers[-1].hash) is not None:
+            return None
+        required = stored_work_threshold(self._tree.rulebook.spec, self._tree.tip)
+        if required == 0 and headers.is_full:
+            required = headers.claimed_work
+        if parent.work + _claimed_work(headers.headers) >= required:
+            return None
+        headers.is_examined = True
+        if not headers.is_full or (presync is None and len(self._presyncs) >= MAX_PRESYNCS):
+            headers.judged = len(headers.headers)  # too little work, and no more to come: not worth a place
+            return None
+        presync = Presync(self._tree.rulebook.spec, parent, required, self._entropy.bytes(SALT_BYTES), wall_s)
+        self._presyncs[headers.peer] = presync
+        return presync
+
+    def _examine(self, presync: Presync, headers: HeaderList, end: int, wall_s: int) -> None:
+        passed = presync.take(headers.headers[headers.judged : end])
+        for header in passed:
+            headers.last = self.accept(header, wall_s)
+        headers.judged = end
+        if end < len(headers.headers):
+            return
+        assert headers.peer is not None
+        if presync.done:
+            del self._presyncs[headers.peer]
+        elif presync.enough() or headers.is_full:
+            headers.resume = (presync.start, presync.last)
+        else:
+            del self._presyncs[headers.peer]  # the chain ended before it had shown the work
+
+
+def _claimed_work(headers: Sequence[Header]) -> int:
+    """Work that the headers claim by their bits; their proof is still to be checked."""
+    spent: dict[int, int] = {}
+    for header in headers:
+        spent[header.bits] = spent.get(header.bits, 0) + 1
+    return sum(count * _work_or_none(bits) for bits, count in spent.items())
+
+
+def _work_or_none(bits: int) -> int:
+    try:
+        return work_from_bits(bits)
+    except DecodeError:
+        return 0

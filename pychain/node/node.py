@@ -79,7 +79,7 @@ class Node:
         self._mempool = Mempool(config.mempool)
         random = Random(int.from_bytes(entropy.bytes(8), "big"))
 
-        self._headers = HeaderIntake(self._tree, self._overlay, self._headers_judged)
+        self._headers = HeaderIntake(self._tree, self._overlay, entropy, self._headers_judged)
         self._bodies = Bodies(self._tree, self._overlay, self._outbox, self._body_verified)
         self._activation = Activation(self._tree, self._overlay, self._bodies, self._tip_changed, self._block_refused)
         self._commits = Commits(self._tree, self._overlay, self._outbox)
@@ -224,28 +224,43 @@ class Node:
 
     def _headers_judged(self, headers: HeaderList, now: Now) -> None:
         """A list of headers has been judged: follow it, and hold against its sender what is his fault."""
-        error, peer, last = headers.error, headers.peer, headers.last
+        peer, last = headers.peer, headers.last
+        if peer is not None:
+            self._dialogue.sync.headers_judged(peer)
         if peer is not None and last is not None:
             self._dialogue.sync.headers_accepted(peer, last.hash, headers.judged, now)
             self._fetch_rival(last)
-        if error is not None:
-            failed = headers.headers[headers.judged]
-            self._desk.block_refused(failed.hash, error)
-            if error.rule is Rule.PREVIOUS_UNKNOWN and peer is not None:
-                if headers.answer:
-                    self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
-                self._dialogue.sync.ask_headers(peer, now)
-            elif error.rule is Rule.PREVIOUS_INVALID:
-                self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
-            elif error.rule.blame is Blame.HEADER:
-                self._outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
-                self._dialogue.offend(peer, Offence.INVALID_HEADER, str(error), now)
+        if headers.error is not None:
+            self._header_refused(headers, headers.error, now)
+        elif headers.lie is not None:
+            self._dialogue.offend(peer, Offence.WRONG_ANSWER, headers.lie, now)
         elif headers.raw is not None and last is not None:
             asked = peer is None
             if asked or last.work > self._tree.tip.work:
                 self._bodies.verify(last, headers.raw, peer, asked)
-        if peer is not None and headers.answer and (error is not None or not headers.is_full):
+        if peer is None:
+            return
+        if headers.resume is not None:
+            start, after = headers.resume
+            self._dialogue.sync.ask_headers(peer, now, start.hash, (after,))
+        elif headers.answer and (headers.has_failed or not headers.is_full or last is None):
             self._dialogue.sync.headers_ended(peer)
+
+    def _header_refused(self, headers: HeaderList, error: RuleError, now: Now) -> None:
+        peer = headers.peer
+        if not headers.is_examined:
+            failed = headers.headers[headers.judged]
+            self._desk.block_refused(failed.hash, error)
+            if error.rule.blame is Blame.HEADER and error.rule is not Rule.PREVIOUS_INVALID:
+                self._outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
+        if error.rule is Rule.PREVIOUS_UNKNOWN and peer is not None:
+            if headers.answer:
+                self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
+            self._dialogue.sync.ask_headers(peer, now)
+        elif error.rule is Rule.PREVIOUS_INVALID:
+            self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
+        elif error.rule.blame is Blame.HEADER:
+            self._dialogue.offend(peer, Offence.INVALID_HEADER, str(error), now)
 
     def _fetch_rival(self, last: Entry) -> None:
         """Fetch a branch that ties with the tip though it is not the best one known, so that forks are seen whole."""
@@ -340,7 +355,10 @@ class Node:
     # --- what peers send (`Sink`)
 
     def headers_came(self, peer: int, headers: list[Header], answer: bool) -> None:
-        self._headers.submit(HeaderList(peer, headers, answer))
+        sender = self._peers.get(peer)
+        hello = sender.hello if sender is not None else None
+        claimed = int.from_bytes(hello.tip_work, "big") if hello is not None else 0
+        self._headers.submit(HeaderList(peer, headers, answer, claimed))
 
     def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None:
         entry = self._tree.get(header.hash)

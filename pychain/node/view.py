@@ -38,11 +38,14 @@ class ChainView:
 
     # --- SyncView
 
+    def best_header(self) -> bytes:
+        return self._tree.best_header.hash
+
     def best_header_work(self) -> int:
         return self._tree.best_header.work
 
     def locator(self, block_hash: bytes | None) -> Sequence[bytes]:
-        entry = self._tree.best_header if block_hash is None else self._tree.get(block_hash)
+        entry = self._tree.best_header.parent if block_hash is None else self._tree.get(block_hash)
         return self._tree.locator(entry or self._tree.best_header)
 
     def missing_blocks(self, count: int) -> Sequence[bytes]:

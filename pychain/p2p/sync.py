@@ -17,18 +17,25 @@ from pychain.p2p.wire import Wire
 
 _WINDOW = 2 * limits.SYNC_BLOCKS_MAX
 """Blocks planned ahead: so many that some are left to ask for while as many as may be are in flight."""
+_MAX_PASSED_OVER = 8
+"""Planned blocks that nobody can give now, behind which the search for others ends: all who have room were tried."""
 _NO_STOP = bytes(limits.HASH_BYTES)
 
 
 class SyncView(Protocol):
     """What sync asks of the chain. Hashes are raw block hashes, work is chain work as an integer."""
 
+    def best_header(self) -> bytes:
+        """The heaviest known header."""
+        ...
+
     def best_header_work(self) -> int:
         """Work of the heaviest known chain of valid headers."""
         ...
 
     def locator(self, block_hash: bytes | None) -> Sequence[bytes]:
-        """A locator from a known header, from the best one for None."""
+        """A locator from a known header; for None from the parent of the best one, so that a peer who has that, too,
+        answers with it and thereby shows it."""
         ...
 
     def missing_blocks(self, count: int) -> Sequence[bytes]:
@@ -55,7 +62,17 @@ class SyncView(Protocol):
 class _SyncPeer:
     """A peer as a source of headers and blocks."""
 
-    __slots__ = ("best", "claimed_work", "headers_due_ns", "in_flight", "lacks", "peer", "progress_ns", "stalls")
+    __slots__ = (
+        "best",
+        "claimed_work",
+        "headers_due_ns",
+        "in_flight",
+        "judging",
+        "lacks",
+        "peer",
+        "progress_ns",
+        "stalls",
+    )
 
     def __init__(self, peer: Peer, claimed_work: int, now: Now) -> None:
         self.peer = peer
@@ -65,6 +82,8 @@ class _SyncPeer:
         """The heaviest header that it has shown and that we know."""
         self.headers_due_ns: int | None = None
         """When the answer to a get_headers is overdue."""
+        self.judging = False
+        """Its answer to a get_headers is here and being judged."""
         self.in_flight: dict[bytes, None] = {}
         self.lacks: dict[bytes, None] = {}
         """Blocks that it said it has not."""
@@ -106,20 +125,30 @@ class SyncManager:
 
     # --- headers
 
-    def ask_headers(self, peer_id: int, now: Now, after: bytes | None = None) -> None:
-        """Ask a peer what follows `after` (a known header; None: our best chain), unless it owes us an answer."""
+    def ask_headers(self, peer_id: int, now: Now, after: bytes | None = None, beyond: tuple[bytes, ...] = ()) -> None:
+        """Ask a peer what follows `after` (a known header; None: our best chain), unless it owes us an answer.
+
+        `beyond` are hashes of the peer's chain that we do not keep, to go on from; the newest first."""
         source = self._peers.get(peer_id)
         if source is not None and source.headers_due_ns is None:
             source.headers_due_ns = now.mono_ns + limits.HEADERS_TIMEOUT_NS
-            self._wire.send(peer_id, GetHeaders(tuple(self._view.locator(after)), _NO_STOP))
+            self._wire.send(peer_id, GetHeaders((*beyond, *self._view.locator(after)), _NO_STOP))
 
     def headers_arrived(self, peer_id: int) -> bool:
-        """A headers message came in, whatever is in it; True where it may be an answer that we waited for."""
+        """A headers message came in, whatever is in it; True where it may be an answer that we waited for. Then
+        `headers_judged` or `headers_ended` must follow."""
         source = self._peers.get(peer_id)
         if source is None or source.headers_due_ns is None:
             return False
         source.headers_due_ns = None
+        source.judging = True
         return True
+
+    def headers_judged(self, peer_id: int) -> None:
+        """A peer's headers have been judged, with whatever result: the next can be asked for."""
+        source = self._peers.get(peer_id)
+        if source is not None:
+            source.judging = False
 
     def headers_accepted(self, peer_id: int, last: bytes, count: int, now: Now) -> None:
         """`count` headers of a peer are valid, the last of them is `last`: its chain leads at least there."""
@@ -139,6 +168,7 @@ class SyncManager:
         """A peer answered that it has no more: it is believed no further than it has shown."""
         source = self._peers.get(peer_id)
         if source is not None:
+            source.judging = False
             source.claimed_work = self._view.work(source.best) if source.best is not None else 0
 
     # --- blocks
@@ -217,64 +247,75 @@ class SyncManager:
                 self._wire.hang_up(source.peer.peer_id, GoodbyeCode.TIMEOUT, text)
 
     def _ask_for_headers(self, now: Now) -> None:
-        """Headers come from one peer at a time: the one that claims most, of those that claim more than we know."""
-        if any(source.headers_due_ns is not None for source in self._peers.values()):
+        """Headers come from one peer at a time: the one that claims most, of those that claim more than we know. Once
+        they are here, the others show how much of that chain they have."""
+        if any(source.judging or source.headers_due_ns is not None for source in self._peers.values()):
             return
         known = self._view.best_header_work()
         claimants = [source for source in self._peers.values() if source.peer.is_open and source.claimed_work > known]
         if claimants:
             best = max(claimants, key=lambda source: (not source.peer.inbound, source.claimed_work))
             self.ask_headers(best.peer.peer_id, now)
+            return
+        for source in self._peers.values():
+            if source.best is None and source.claimed_work > 0 and source.peer.is_open:
+                self.ask_headers(source.peer.peer_id, now)
 
     def _ask_for_blocks(self, now: Now) -> None:
-        if not self._peers or self._view.is_congested():
-            return
         room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
         room = min(room, limits.SYNC_BLOCKS_MAX) - len(self._asked)
+        if not any(self._has_room(source) for source in self._peers.values()) or self._view.is_congested():
+            return
         batches: dict[int, list[bytes]] = {}
-        for block_hash in self._next_blocks(room):
-            source = self._best_source(block_hash)
-            if source is None:
-                self._plan_is_stale = True  # nobody can give it now: it is planned again once somebody may
+        for block_hash in list(self._rivals):
+            if not self._is_wanted(block_hash) or self._assign(block_hash, batches, now):
+                del self._rivals[block_hash]
+        passed_over: list[bytes] = []
+        while room > 0 and len(passed_over) < _MAX_PASSED_OVER and self._next_planned():
+            block_hash = self._plan.pop()
+            if not self._is_wanted(block_hash):
+                continue
+            if self._assign(block_hash, batches, now):
+                room -= 1
             else:
-                if not source.in_flight:
-                    source.progress_ns = now.mono_ns
-                source.in_flight[block_hash] = None
-                self._asked[block_hash] = source.peer.peer_id
-                batches.setdefault(source.peer.peer_id, []).append(block_hash)
+                passed_over.append(block_hash)
+        self._plan.extend(reversed(passed_over))
         for peer_id, hashes in batches.items():
             self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
 
-    def _next_blocks(self, room: int) -> list[bytes]:
-        """Up to `room` blocks that are needed and asked of nobody."""
-        chosen = []
-        for block_hash in list(self._rivals):
-            del self._rivals[block_hash]
-            if block_hash not in self._asked and self._view.is_missing(block_hash):
-                chosen.append(block_hash)
-        if room <= 0:
-            return chosen
+    def _next_planned(self) -> bool:
+        """Is there a next planned block? Looks at the chain again where the plan is used up and out of date."""
         if not self._plan and self._plan_is_stale:
             window = self._view.missing_blocks(_WINDOW)
             self._plan = list(reversed(window))
-            self._plan_is_stale = len(window) == _WINDOW
-        while self._plan and len(chosen) < room:
-            block_hash = self._plan.pop()
-            if block_hash not in self._asked and self._view.is_missing(block_hash):
-                chosen.append(block_hash)
-        return chosen
+            self._plan_is_stale = not window or window[-1] != self._view.best_header()
+        return bool(self._plan)
+
+    def _is_wanted(self, block_hash: bytes) -> bool:
+        return block_hash not in self._asked and self._view.is_missing(block_hash)
+
+    def _assign(self, block_hash: bytes, batches: dict[int, list[bytes]], now: Now) -> bool:
+        """Choose whom to ask for a block; False where nobody can give it now."""
+        source = self._best_source(block_hash)
+        if source is None:
+            return False
+        if not source.in_flight:
+            source.progress_ns = now.mono_ns
+        source.in_flight[block_hash] = None
+        self._asked[block_hash] = source.peer.peer_id
+        batches.setdefault(source.peer.peer_id, []).append(block_hash)
+        return True
+
+    def _has_room(self, source: _SyncPeer) -> bool:
+        return source.best is not None and source.peer.is_open and len(source.in_flight) < limits.SYNC_BLOCKS_A_PEER
 
     def _best_source(self, block_hash: bytes) -> _SyncPeer | None:
         """Who should be asked: of those that have it and have room, the least stalled, then the least loaded."""
         best: _SyncPeer | None = None
         for source in self._peers.values():
-            if (
-                source.best is None
-                or not source.peer.is_open
-                or block_hash in source.lacks
-                or len(source.in_flight) >= limits.SYNC_BLOCKS_A_PEER
-                or not self._view.is_on_chain(block_hash, source.best)
-            ):
+            if not self._has_room(source) or block_hash in source.lacks:
+                continue
+            if source.best is None or not self._view.is_on_chain(block_hash, source.best):
                 continue
             if best is None or (source.stalls, len(source.in_flight)) < (best.stalls, len(best.in_flight)):
                 best = source

@@ -1,0 +1,123 @@
+"""Headers presync: a long chain must show its work before a byte of it is kept (after Bitcoin Core's `headerssync`).
+
+Pass 1 sees all headers once, checks that they are a chain with proof of work, adds the work up, and keeps one salted
+bit of each hash. If the work is enough, the headers are asked for again, and pass 2 hands them on as long as their
+bits agree: whoever sends other ones is found out at each header with one chance in two, and cannot know which would
+pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from pychain import native
+from pychain.chain.header import Header
+from pychain.chain.spec import ChainSpec
+from pychain.chain.target import work_from_bits
+from pychain.consensus.semantic import check_proof_of_work
+from pychain.ledger.tree import Entry
+
+HEADERS_A_SECOND = 6
+"""A chain cannot grow faster for long: header times must pass the median of the last eleven, so time moves on by a second
+every six headers."""
+THRESHOLD_BLOCKS = 144
+"""A branch that left the active chain this many blocks ago, at the tip's difficulty, needs no presync."""
+SALT_BYTES = 16
+
+
+class PresyncError(Exception):
+    """The peer's chain does not hold: the text says how."""
+
+
+class Pass(Enum):
+    """Which pass is under way."""
+
+    WORK = 1
+    STORE = 2
+
+
+class Presync:
+    """One peer's long chain under examination, from a known entry on."""
+
+    def __init__(self, spec: ChainSpec, start: Entry, required_work: int, salt: bytes, wall_s: int) -> None:
+        """`required_work`: chain work, from genesis, that pass 1 must find. `salt` is secret."""
+        self._spec = spec
+        self._start = start
+        self._required = required_work
+        self._salt = salt
+        self._limit = HEADERS_A_SECOND * max(1, wall_s + spec.max_future_s - spec.genesis_time)
+        self._work = start.work
+        self._bits = bytearray()
+        self._count = 0
+        self._checked = 0
+        self._last = start.hash
+        self.state = Pass.WORK
+
+    @property
+    def start(self) -> Entry:
+        """The known entry below the chain."""
+        return self._start
+
+    @property
+    def last(self) -> bytes:
+        """Hash of the last header seen in this pass: where the next ones must go on."""
+        return self._last
+
+    @property
+    def done(self) -> bool:
+        """Pass 2 has handed on all that pass 1 had seen."""
+        return self.state is Pass.STORE and self._checked >= self._count
+
+    def take(self, headers: Sequence[Header]) -> Sequence[Header]:
+        """See headers that follow `last`. Returns those that may be stored, none in pass 1. PresyncError at the first
+        fault; RuleError where one has no proof of work.
+        """
+        if self.state is Pass.WORK:
+            for header in headers:
+                self._weigh(header)
+            return ()
+        for header in headers:
+            self._compare(header)
+        return headers
+
+    def enough(self) -> bool:
+        """Has pass 1 seen the work? Then pass 2 begins: ask again for what follows `start`."""
+        if self.state is Pass.WORK and self._work >= self._required:
+            self.state = Pass.STORE
+            self._last = self._start.hash
+            return True
+        return False
+
+    def _weigh(self, header: Header) -> None:
+        self._follow(header)
+        check_proof_of_work(self._spec, header)
+        if self._count >= self._limit:
+            raise PresyncError(f"over {self._limit} headers, more than time allows since genesis")
+        if self._count % 8 == 0:
+            self._bits.append(0)
+        self._bits[-1] |= self._bit(header) << self._count % 8
+        self._count += 1
+        self._work += work_from_bits(header.bits)
+
+    def _compare(self, header: Header) -> None:
+        self._follow(header)
+        if self._checked < self._count:
+            expected = self._bits[self._checked // 8] >> self._checked % 8 & 1
+            if self._bit(header) != expected:
+                raise PresyncError("the headers differ from those that were shown first")
+            self._checked += 1
+
+    def _follow(self, header: Header) -> None:
+        if header.prev_hash != self._last:
+            raise PresyncError("the headers do not go on where the last ones ended")
+        self._last = header.hash
+
+    def _bit(self, header: Header) -> int:
+        return native.sha256d(self._salt + header.hash)[0] & 1
+
+
+def stored_work_threshold(spec: ChainSpec, tip: Entry) -> int:
+    """Chain work below which no header is stored at its first sight; 0 while the chain is young."""
+    recent = THRESHOLD_BLOCKS * work_from_bits(tip.header.bits)
+    return max(spec.min_chain_work, tip.work - recent, 0)
