@@ -251,3 +251,23 @@ def test_a_body_may_be_stored_again(opened: Opened, apply: Callable[[Batch], Non
         apply(Batch(bodies={block.hash: block.raw}))
     opened.reopen()
     assert opened.store.body(block.hash) == block.raw
+
+
+def test_a_crash_of_the_memory_store_loses_what_was_not_finished() -> None:
+    series, store, model = Series(), MemoryStore(), MemoryStore()
+    for number in range(3):
+        store.start(series.batch(number))
+    (unfinished,) = series.batch(1).bodies
+    store.finish()
+    model.commit(series.batch(0))
+    model.advance()
+    assert store.tip() is None
+    assert store.body(unfinished) is None
+    store.crash()
+    assert_same(store, model, series)
+    for number in (1, 2):
+        store.commit(series.batch(number))
+        model.commit(series.batch(number))
+    store.advance()
+    model.advance()
+    assert_same(store, model, series)
