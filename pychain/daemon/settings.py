@@ -27,7 +27,7 @@ CONFIG_FILE = "pychain.toml"
 MAX_CONFIG_BYTES = 1_000_000
 """A larger file is refused before it is parsed."""
 ENVIRONMENT_PREFIX = "PYCHAIN_"
-OTHER_VARIABLES = frozenset({"PYCHAIN_CONFIG", "PYCHAIN_KERNEL"})
+OTHER_VARIABLES = frozenset({"PYCHAIN_CONFIG", "PYCHAIN_KERNEL", "PYCHAIN_PASSWORD"})
 """Variables of the project that are no settings of a node."""
 LOOPBACK = ("127.0.0.1",)
 EVERYWHERE = ("0.0.0.0", "::")
@@ -62,7 +62,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connect: Texts = []
     """Peers to stay connected to, `host:port` or multiaddr."""
     connect_only: bool = False
-    """Dial nobody but `connect`."""
+    """Dial nobody but `connect` and what `addnode` adds later."""
     mine: Text | None = None
     """The address to mine to; without one nothing is mined."""
     mine_interval_s: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
@@ -130,8 +130,6 @@ def resolve(options: Options) -> Settings:
     spec = load_spec(options.network)
     if options.mine_interval_s and not spec.dev:
         raise ConfigError(f"mine_interval_s is for dev networks, '{spec.name}' is none")
-    if options.connect_only and not options.connect:
-        raise ConfigError("connect_only needs a peer to connect to")
     if any(":" not in user for user in options.api_users):
         raise ConfigError("api_users: a user is written name:password")
     listen = options.listen

@@ -151,7 +151,6 @@ def test_mistyped_variables_are_named() -> None:
         ({"mine_interval_s": 1.0}, {}, "mine_interval_s is for dev networks, 'main' is none"),
         ({"mine_interval_s": float("nan"), "network": "dev"}, {}, "--mine-interval-s: "),
         ({"connect": ["nobody:port"]}, {}, "connect: 'nobody:port' is not an address"),
-        ({"connect_only": True}, {}, "connect_only needs a peer"),
         ({"mine": "somebody"}, {}, "mine: an address is"),
         ({"mine": encode_address("dpyc", KEY)}, {}, "mine: the address is of network prefix 'dpyc'"),
         ({"threads": 0}, {}, "--threads: Expected `int` >= 1"),
