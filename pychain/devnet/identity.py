@@ -1,0 +1,58 @@
+"""Telling one's own processes from others: a process id alone may have been given to somebody else meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Identity(Struct, frozen=True):
+    """A process: its id, and when it started as the system tells it (any text that no later process can have)."""
+
+    pid: int
+    started: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this very process still runs."""
+        return identify(self.pid) == self
+
+    def send(self, number: signal.Signals) -> bool:
+        """Signal this very process; False where it is gone."""
+        if not self.is_running:
+            return False
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def identify(pid: int) -> Identity | None:
+    """The process that has an id now, None where none has, or where it has ended and only waits to be collected."""
+    started = _started_linux(pid) if sys.platform == "linux" else _started_posix(pid)
+    return None if started is None else Identity(pid, started)
+
+
+def _started_linux(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return None
+    fields = stat[stat.rindex(")") + 2 :].split()  # the name before may hold anything; see proc(5)
+    state, start_ticks = fields[0], fields[19]
+    return None if state in "ZX" else f"{boot}/{start_ticks}"
+
+
+def _started_posix(pid: int) -> str | None:
+    ps = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=10
+    )
+    state, _, started = ps.stdout.strip().partition(" ")
+    return started.strip() if started and not state.startswith("Z") else None

@@ -1,0 +1,204 @@
+"""What all nodes of a devnet say, put side by side: do they agree, who mined what, which branches were left.
+
+Every picture is made of one batch of calls to each node, and of the blocks that are new since the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from pychain.client import Call, Client, ClientError, RefusedError
+from pychain.client.results import ChainInfo, ChainTip, MempoolInfo, MiningInfo, NetworkInfo
+
+POLL_TIMEOUT_S = 5.0
+"""A node that does not answer for so long is shown as silent."""
+RECENT_BLOCKS = 512
+"""Blocks whose miners are remembered; a chain that is longer from the start is followed from there."""
+_POLL = (Call("getblockchaininfo"), Call("getmininginfo"), Call("getnetworkinfo"), Call("getmempoolinfo"))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """One node at one moment. Rates in hashes a second; `reorganisations` and `deepest` since the watch began."""
+
+    index: int
+    height: int
+    tip: str
+    chain_work: int
+    difficulty: float
+    peers: int
+    hash_rate: float
+    mining: bool
+    mempool: int
+    reorganisations: int
+    deepest: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinedBlock:
+    """A block of the active chain and who its reward goes to."""
+
+    height: int
+    hash: str
+    miner: str
+
+
+Standing = Literal["agree", "behind", "fork"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The whole network at one moment. `nodes` has None for a node that did not answer.
+
+    standing: `agree` where all have one tip, `behind` where some only lack its last blocks, `fork` where there are
+    branches. tips: which nodes are on which tip, the heaviest first. recent: the last blocks of the heaviest branch.
+    mined: blocks by miner since the watch began.
+    """
+
+    nodes: tuple[NodeState | None, ...]
+    standing: Standing
+    tips: tuple[tuple[str, tuple[int, ...]], ...]
+    recent: tuple[MinedBlock, ...]
+    mined: dict[str, int]
+
+    @property
+    def alive(self) -> list[NodeState]:
+        return [node for node in self.nodes if node is not None]
+
+    @property
+    def leader(self) -> NodeState | None:
+        """The node with the most work."""
+        return max(self.alive, key=lambda node: (node.chain_work, -node.index), default=None)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is remembered of a node between two pictures."""
+
+    tip: str | None = None
+    reorganisations: int = 0
+    deepest: int = 0
+
+
+class Observer:
+    """Watches the nodes behind some clients."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self._clients = list(clients)
+        self._watched = [_Watched() for _ in clients]
+        self._chain: dict[int, MinedBlock] = {}
+
+    def replace(self, index: int, client: Client) -> None:
+        """Go on with a node that was started again."""
+        self._clients[index] = client
+
+    async def look(self) -> Picture:
+        """Ask every node, and follow the heaviest branch."""
+        nodes = tuple(await asyncio.gather(*(self._look_at(index) for index in range(len(self._clients)))))
+        tips: dict[str, list[int]] = {}
+        alive = [node for node in nodes if node is not None]
+        for node in sorted(alive, key=lambda node: (-node.chain_work, node.index)):
+            tips.setdefault(node.tip, []).append(node.index)
+        standing: Standing = "agree"
+        if len(tips) > 1:
+            leader = self._clients[next(iter(tips.values()))[0]]
+            standing = "behind" if await _has_all(leader, list(tips)[1:]) else "fork"
+        if alive:
+            await self._follow(self._clients[next(iter(tips.values()))[0]], next(iter(tips)))
+        return Picture(
+            nodes=nodes,
+            standing=standing,
+            tips=tuple((tip, tuple(indexes)) for tip, indexes in tips.items()),
+            recent=tuple(self._chain.values()),
+            mined=dict(Counter(block.miner for block in self._chain.values())),
+        )
+
+    async def _look_at(self, index: int) -> NodeState | None:
+        client, watched = self._clients[index], self._watched[index]
+        try:
+            answers = await client.batch(_POLL, timeout_s=POLL_TIMEOUT_S)
+            chain, mining, network, mempool = _converted(answers)
+            if watched.tip not in (None, chain.bestblockhash):
+                await self._note_reorganisation(client, watched)
+        except ClientError:
+            return None
+        watched.tip = chain.bestblockhash
+        return NodeState(
+            index=index,
+            height=chain.blocks,
+            tip=chain.bestblockhash,
+            chain_work=int(chain.chainwork, 16),
+            difficulty=mining.next.difficulty,
+            peers=network.connections,
+            hash_rate=mining.hashespersec,
+            mining=mining.mining,
+            mempool=mempool.size,
+            reorganisations=watched.reorganisations,
+            deepest=watched.deepest,
+        )
+
+    async def _note_reorganisation(self, client: Client, watched: _Watched) -> None:
+        """The tip is another than it was: was the old one left, or built upon?"""
+        for tip in await client.call("getchaintips", result=list[ChainTip], timeout_s=POLL_TIMEOUT_S):
+            if tip.hash == watched.tip and tip.branchlen:
+                watched.reorganisations += 1
+                watched.deepest = max(watched.deepest, tip.branchlen)
+
+    async def _follow(self, client: Client, tip: str) -> None:
+        """Learn the miners of the blocks between `tip` and what is known of its branch."""
+        fresh: list[MinedBlock] = []
+        block_hash: str | None = tip
+        try:
+            while block_hash is not None and len(fresh) < RECENT_BLOCKS:
+                block = await client.call("getblock", block_hash, 2, result=_Block, timeout_s=POLL_TIMEOUT_S)
+                known = self._chain.get(block.height)
+                if block.height == 0 or (known is not None and known.hash == block_hash):
+                    break
+                fresh.append(MinedBlock(block.height, block_hash, block.tx[0].recipient))
+                block_hash = block.previousblockhash
+        except ClientError:
+            return  # the next picture tries again
+        if fresh:
+            lowest = fresh[-1].height
+            kept = [block for height, block in self._chain.items() if height < lowest]
+            self._chain = {block.height: block for block in [*kept, *reversed(fresh)][-RECENT_BLOCKS:]}
+
+
+class _Coinbase(msgspec.Struct):
+    recipient: str
+
+
+class _Block(msgspec.Struct):
+    height: int
+    tx: list[_Coinbase]
+    previousblockhash: str | None = None
+
+
+def _converted(answers: Sequence[object]) -> tuple[ChainInfo, MiningInfo, NetworkInfo, MempoolInfo]:
+    for answer in answers:
+        if isinstance(answer, RefusedError):
+            raise answer
+    try:
+        return (
+            msgspec.convert(answers[0], ChainInfo),
+            msgspec.convert(answers[1], MiningInfo),
+            msgspec.convert(answers[2], NetworkInfo),
+            msgspec.convert(answers[3], MempoolInfo),
+        )
+    except msgspec.ValidationError as error:
+        raise ClientError(f"the node's answer does not fit: {error}") from None
+
+
+async def _has_all(leader: Client, hashes: Sequence[str]) -> bool:
+    """Whether other tips are blocks of the leader's active chain."""
+    try:
+        answers = await leader.batch([Call("getblockheader", [each]) for each in hashes], timeout_s=POLL_TIMEOUT_S)
+    except ClientError:
+        return False
+    return all(isinstance(answer, dict) and answer["confirmations"] > 0 for answer in answers)

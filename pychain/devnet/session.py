@@ -1,0 +1,93 @@
+"""A devnet in the foreground: started, watched, brought to agree, audited, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+
+from pychain.base.units import format_coins
+from pychain.devnet.audit import audit, settle
+from pychain.devnet.keys import node_address
+from pychain.devnet.network import Devnet
+from pychain.devnet.observer import Observer
+from pychain.devnet.traffic import Traffic
+from pychain.devnet.view import DevnetView
+from pychain.devnet.watch import Watch
+
+SETTLE_TIMEOUT_S = 30.0
+"""For all nodes to have one tip once nobody mines: they need the last block and little more."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Session:
+    """One run. mine: let all nodes mine. transfers: a second, between the nodes' keys. audited: at the end, hold the
+    accounts against what was issued, which needs a chain that only these keys were ever paid on. json: print pictures
+    for programs.
+    """
+
+    def __init__(self, devnet: Devnet, *, mine: bool, transfers: float, audited: bool, json: bool) -> None:
+        self._devnet = devnet
+        self._mine = mine
+        self._transfers = transfers
+        self._audited = audited
+        self._json = json
+
+    async def run(self, seconds: float | None) -> None:
+        """Run for so long, or (None) until Ctrl-C; whatever happens, no node is left running. DevnetError where the
+        nodes do not agree at the end."""
+        plan = self._devnet.plan
+        self._say(f"starting {plan.count} nodes on '{plan.spec.name}' in {plan.directory}")
+        await self._devnet.start()
+        try:
+            observer = Observer([node.client for node in self._devnet.nodes])
+            await self._watch(observer, seconds)
+            await self._conclude(observer)
+        finally:
+            await self._devnet.stop()
+
+    async def _watch(self, observer: Observer, seconds: float | None) -> None:
+        plan = self._devnet.plan
+        traffic = Traffic(plan.spec, lambda index: self._devnet.nodes[index].client, plan.count)
+        miners = {node_address(plan.spec, index): index for index in range(plan.count)}
+        title = f"pychain devnet · {plan.spec.name} · {plan.count} nodes, {plan.topology}"
+        watch = Watch(observer, traffic, DevnetView(title, miners), json=self._json)
+        self._end_on_signals(watch)
+        if self._mine:
+            await self._devnet.mine()
+        paying = asyncio.create_task(traffic.run(self._transfers)) if self._transfers else None
+        try:
+            await watch.run(seconds)
+        finally:
+            if paying is not None:
+                paying.cancel()
+                with suppress(asyncio.CancelledError):
+                    await paying
+
+    async def _conclude(self, observer: Observer) -> None:
+        picture = await settle(self._devnet, observer, SETTLE_TIMEOUT_S)
+        leader = picture.leader
+        assert leader is not None
+        forks = sum(node.reorganisations for node in picture.alive)
+        self._say(f"all {len(picture.nodes)} nodes agree at height {leader.height:,} on {leader.tip}")
+        self._say(f"branches that a node left on the way: {forks}")
+        if self._audited:
+            supply = await audit(self._devnet)
+            self._say(f"on each node the accounts hold exactly the {format_coins(supply)} coins issued")
+
+    def _end_on_signals(self, watch: Watch) -> None:
+        """The first signal ends the watch in order, a second one kills the nodes."""
+        loop = asyncio.get_running_loop()
+
+        def interrupted() -> None:
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, self._devnet.kill)
+            watch.end()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, interrupted)
+
+    def _say(self, line: str) -> None:
+        """To whoever reads; with --json, standard output is for pictures alone."""
+        print(line, file=sys.stderr if self._json else sys.stdout, flush=True)

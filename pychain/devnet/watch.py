@@ -1,0 +1,75 @@
+"""Watching a devnet: a picture twice a second in a terminal, a line every two seconds in a pipe, until told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import nullcontext
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from pychain.devnet.observer import Observer, Picture
+from pychain.devnet.traffic import Traffic
+from pychain.devnet.view import DevnetView
+
+TERMINAL_PERIOD_S = 0.5
+PIPE_PERIOD_S = 2.0
+
+
+class Watch:
+    """Shows pictures until the time is up or `end` is called."""
+
+    def __init__(self, observer: Observer, traffic: Traffic, view: DevnetView, *, json: bool) -> None:
+        self._observer = observer
+        self._traffic = traffic
+        self._view = view
+        self._json = json
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Show no more."""
+        self._ended.set()
+
+    async def run(self, seconds: float | None) -> None:
+        """Watch for so long, or (None) until the end is called for."""
+        terminal = sys.stdout.isatty() and not self._json
+        begin = time.monotonic()
+        with Live(console=Console(), auto_refresh=False) if terminal else nullcontext() as live:
+            while not self._ended.is_set():
+                picture = await self._observer.look()
+                elapsed = time.monotonic() - begin
+                remaining = None if seconds is None else seconds - elapsed
+                if live is not None:
+                    live.update(self._view.panel(picture, elapsed, self._traffic.sent, remaining), refresh=True)
+                else:
+                    self._print(picture, elapsed)
+                if remaining is not None and remaining <= 0:
+                    return
+                period = TERMINAL_PERIOD_S if terminal else PIPE_PERIOD_S
+                await self._pause(period if remaining is None else min(period, remaining))
+
+    def _print(self, picture: Picture, elapsed: float) -> None:
+        if self._json:
+            print(msgspec.json.encode({"elapsed_s": round(elapsed, 1), **_fields(picture)}).decode(), flush=True)
+        else:
+            print(self._view.line(picture, elapsed), flush=True)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+
+def _fields(picture: Picture) -> dict[str, object]:
+    """A picture for programs: without the blocks, which the API tells better."""
+    return {
+        "standing": picture.standing,
+        "tips": [{"hash": tip, "nodes": nodes} for tip, nodes in picture.tips],
+        "nodes": picture.nodes,
+        "mined": picture.mined,
+    }
