@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,8 +76,14 @@ class LmdbStore:
         """Open the store in `directory`, creating it if need be; with `read_only`, as another process writes it.
 
         The caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain
-        or this version, OSError where it cannot be used.
+        or this version, StoreError where it cannot be used.
         """
+        with _named(directory):
+            self._open(directory, genesis_hash, read_only, map_bytes, roll_bytes)
+        self._writing = threading.Lock()
+        self._failure = StoreError("the store was opened to be read alone") if read_only else None
+
+    def _open(self, directory: Path, genesis_hash: bytes, read_only: bool, map_bytes: int, roll_bytes: int) -> None:
         state, blocks = directory / "state", directory / "blocks"
         self._files = BlockFiles(blocks, roll_bytes)
         if read_only and not (state / "data.mdb").exists():
@@ -99,8 +106,6 @@ class LmdbStore:
         except BaseException:
             self._environment.close()
             raise
-        self._writing = threading.Lock()
-        self._failure = StoreError("the store was opened to be read alone") if read_only else None
 
     # --- reads of the pinned snapshot
 
@@ -234,6 +239,17 @@ def _put(
 def _delete(transaction: lmdb.Transaction[bytes], database: lmdb._Database, keys: Iterable[bytes]) -> None:
     for key in sorted(keys):
         transaction.delete(key, db=database)
+
+
+@contextmanager
+def _named(directory: Path) -> Iterator[None]:
+    """Give the system's refusals a line that names the store."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot open the store in {directory}: {error.strerror}", error.errno) from error
 
 
 def _make_directories(directory: Path, *inner: Path) -> None:

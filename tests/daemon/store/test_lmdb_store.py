@@ -93,6 +93,14 @@ def test_there_is_nothing_to_read_in_an_empty_directory(tmp_path: Path, made: tu
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(made)
 
 
+@pytest.mark.parametrize("name", ["state", "blocks"])
+def test_what_stands_in_its_way_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a file")
+    with pytest.raises(StoreError) as caught:
+        LmdbStore(tmp_path, GENESIS)
+    assert str(caught.value) == f"cannot open the store in {tmp_path}: File exists"
+
+
 # --- damage
 
 
