@@ -31,11 +31,13 @@ void sha256d_with(const struct sha256_kernel *kernel, uint8_t out[DIGEST], const
 /* Whether two neighbours that will be hashed together are equal: the mark of a list whose tail was repeated. */
 static int has_equal_pair(const uint8_t *nodes, size_t count)
 {
-    int found = 0;
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        const uint8_t *const left = nodes + i * DIGEST, *const right = left + DIGEST;
 
-    for (size_t i = 0; i + 1 < count; i += 2)
-        found |= memcmp(nodes + i * DIGEST, nodes + (i + 1) * DIGEST, DIGEST) == 0;
-    return found;
+        if (left[0] == right[0] && memcmp(left, right, DIGEST) == 0)
+            return 1;
+    }
+    return 0;
 }
 
 int merkle_with(const struct sha256_kernel *kernel, uint8_t root[DIGEST], const uint8_t *leaves, size_t count,

@@ -31,6 +31,9 @@ from pychain.native.stop import StopFlag
 if TYPE_CHECKING:
     from pychain.native._core import CData
 
+_BYTES = ffi.typeof("char[]")
+_WORDS = ffi.typeof("uint32_t[]")
+_HITS = ffi.typeof("pychain_hit[]")
 _TEXT_SIZE = 256  # room for the processor's name (48) or all feature names
 _HITS_A_CALL = 4096  # nonces that one call of the core may return
 
@@ -60,7 +63,7 @@ def use(name: str) -> None:
 
 def cpu() -> CpuInfo:
     """The processor as it names itself, the instruction sets that matter here, and the compiler of the core."""
-    text = ffi.new("char[]", _TEXT_SIZE)
+    text = ffi.new(_BYTES, _TEXT_SIZE)
     lib.pychain_cpu_name(text, _TEXT_SIZE)
     name = _text(text) or platform.machine()
     lib.pychain_cpu_features(text, _TEXT_SIZE)
@@ -72,8 +75,8 @@ def _text(chars: CData) -> str:
 
 
 def _hashes(count: int) -> CData:
-    """Room for `count` hashes."""
-    return ffi.new("uint8_t[]", HASH_SIZE * count)
+    """Room for `count` hashes; as characters, which unpack to bytes in one copy."""
+    return ffi.new(_BYTES, HASH_SIZE * count)
 
 
 def sha256d(data: Bytes) -> bytes:
@@ -81,7 +84,7 @@ def sha256d(data: Bytes) -> bytes:
     data = as_bytes(data, "data")
     out = _hashes(1)
     lib.pychain_sha256d(out, data, len(data))
-    return bytes(ffi.buffer(out))
+    return ffi.unpack(out, HASH_SIZE)
 
 
 def sha256d_many(buffer: Bytes, offsets: Offsets) -> bytes:
@@ -91,19 +94,21 @@ def sha256d_many(buffer: Bytes, offsets: Offsets) -> bytes:
     is; any other sequence of integers is converted first.
     """
     buffer, offsets = message_offsets(buffer, offsets)
-    out = _hashes(len(offsets) - 1)
-    bad = lib.pychain_sha256d_many(out, buffer, len(buffer), ffi.from_buffer("uint32_t[]", offsets), len(offsets) - 1)
+    count = len(offsets) - 1
+    out = _hashes(count)
+    bad = lib.pychain_sha256d_many(out, buffer, len(buffer), ffi.from_buffer(_WORDS, offsets), count)
     if bad >= 0:
         raise bad_offset(offsets, bad, len(buffer))
-    return bytes(ffi.buffer(out))
+    return ffi.unpack(out, HASH_SIZE * count)
 
 
 def sha256d_records(buffer: Bytes, size: int) -> bytes:
     """The double hashes of n records of `size` bytes each, back to back (such as headers of 80): 32 * n bytes."""
     buffer = records(buffer, size)
-    out = _hashes(len(buffer) // size)
-    lib.pychain_sha256d_records(out, buffer, size, len(buffer) // size)
-    return bytes(ffi.buffer(out))
+    count = len(buffer) // size
+    out = _hashes(count)
+    lib.pychain_sha256d_records(out, buffer, size, count)
+    return ffi.unpack(out, HASH_SIZE * count)
 
 
 def header_hash(header: Bytes) -> bytes:
@@ -121,7 +126,7 @@ def merkle_root_checked(hashes: Bytes) -> tuple[bytes, bool]:
     count = len(hashes) // HASH_SIZE
     root = _hashes(1)
     mutated = lib.pychain_merkle_root(root, hashes, count, _hashes((count + 1) // 2))
-    return bytes(ffi.buffer(root)), bool(mutated)
+    return ffi.unpack(root, HASH_SIZE), bool(mutated)
 
 
 def merkle_root(hashes: Bytes) -> bytes:
@@ -136,10 +141,10 @@ def _scan(
     header = sized(header, HEADER_SIZE, "header")
     words = [int.from_bytes(header[:4], "little")] if versions is None else version_words(versions)
     search_range(target, start, count)
-    hits = ffi.new("pychain_hit[]", room)
-    cell = ffi.NULL if stop is None else ffi.from_buffer("uint8_t[]", stop.cell)
+    hits = ffi.new(_HITS, room)
+    cell = ffi.NULL if stop is None else ffi.from_buffer(_BYTES, stop.cell)
     limit = target.to_bytes(HASH_SIZE, "little")
-    result = lib.pychain_search(hits, room, header, ffi.new("uint32_t[]", words), len(words), limit, start, count, cell)
+    result = lib.pychain_search(hits, room, header, ffi.new(_WORDS, words), len(words), limit, start, count, cell)
     return [(hit.nonce, hit.version) for hit in hits[0 : result.hits]], result.hashes
 
 
