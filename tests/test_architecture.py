@@ -1,0 +1,238 @@
+"""The architecture, enforced: which room may import which, and what the core may never touch (docs/architecture.md).
+
+Everything is read from the source's syntax trees; nothing is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "pychain"
+
+_GROUND = {"native"}
+_DATA = {"base"} | _GROUND
+_RULES = {"chain"} | _DATA
+_SIBLINGS = {"consensus"} | _RULES
+_CORE = {"p2p", "ledger", "wallet"} | _SIBLINGS
+_WORLD = {"node"} | _CORE
+
+MAY_IMPORT = {
+    "native": set(),
+    "base": _GROUND,
+    "chain": _DATA,
+    "consensus": _RULES,
+    "p2p": _SIBLINGS,
+    "ledger": _SIBLINGS,
+    "wallet": _SIBLINGS,
+    "node": _CORE,
+    "daemon": _WORLD,
+    "sim": _WORLD,
+    "client": {"base"},
+    "devnet": {"client"} | _WORLD,
+    "cli": {"client", "daemon", "sim", "devnet"} | _WORLD,
+}
+"""Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
+
+WORLDS = {"daemon", "devnet", "client", "cli"}
+"""Rooms that may touch the operating system."""
+
+BANNED_IN_THE_CORE = {
+    "asyncio",
+    "time",
+    "random",
+    "secrets",
+    "os",
+    "socket",
+    "threading",
+    "lmdb",
+    "concurrent",
+    "multiprocessing",
+    "subprocess",
+    "select",
+    "selectors",
+    "signal",
+    "ssl",
+    "datetime",
+    "uuid",
+    "tempfile",
+    "shutil",
+    "pathlib",
+    "uvloop",
+    "aiohttp",
+    "queue",
+}
+"""Clock, entropy, I/O and threads come to the core as arguments and leave it as effects."""
+
+EXEMPT = {("native/__init__.py", "os")}
+"""PYCHAIN_KERNEL is read there, once."""
+
+COMPILED_MODULE = "pychain.native._core"
+
+
+def sources(room: str | None = None) -> Iterator[Path]:
+    base = PACKAGE / room if room else PACKAGE
+    yield from sorted(base.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, in full, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms() -> list[str]:
+    return sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py")))
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert set(rooms()) <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_imports_point_down(room: str) -> None:
+    wrong = []
+    for path in sources(room):
+        for module in imports(path):
+            parts = module.split(".")
+            if parts[0] == "pychain" and len(parts) > 1 and (PACKAGE / parts[1]).is_dir():
+                if parts[1] != room and parts[1] not in MAY_IMPORT[room]:
+                    wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+            elif parts[0] == "tests":
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", sorted(set(MAY_IMPORT) - WORLDS))
+def test_the_core_does_no_io(room: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sources(room)
+        for module in imports(path)
+        if module.split(".")[0] in BANNED_IN_THE_CORE
+        and (str(path.relative_to(PACKAGE)), module.split(".")[0]) not in EXEMPT
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_native_imports_the_compiled_module() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}"
+        for path in sources()
+        for module in imports(path)
+        if module.startswith(COMPILED_MODULE) and path.parent.name != "native"
+    ]
+    assert not wrong
+
+
+def test_the_core_never_opens_files() -> None:
+    wrong = []
+    for room in sorted(set(MAY_IMPORT) - WORLDS):
+        for path in sources(room):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id in {"open", "input", "print"}
+                ):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} calls {node.func.id}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", sorted(set(MAY_IMPORT) - WORLDS))
+def test_no_set_is_iterated_in_the_core(room: str) -> None:
+    """A set's order differs between hash seeds. What can be seen in the syntax: loops over set displays, set calls and
+    set comprehensions, and over names that the file binds to them."""
+    wrong = []
+    for path in sources(room):
+        tree = ast.parse(path.read_text("utf-8"))
+        names = {
+            target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and is_set(node.value, frozenset())
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            loops = [node.iter] if isinstance(node, (ast.For, ast.comprehension)) else []
+            wrong += [f"{path.relative_to(ROOT)}:{loop.lineno}" for loop in loops if is_set(loop, frozenset(names))]
+    assert not wrong, "\n".join(wrong)
+
+
+def is_set(node: ast.expr, names: frozenset[str]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in names
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"set", "frozenset"}
+    return called or isinstance(node, (ast.Set, ast.SetComp))
+
+
+def test_no_module_level_mutable_state_in_the_core() -> None:
+    """Two nodes of one process must never share a table by accident: no empty container is bound at module level."""
+    wrong = []
+    for room in sorted(set(MAY_IMPORT) - WORLDS - {"native"}):
+        for path in sources(room):
+            for node in ast.parse(path.read_text("utf-8")).body:
+                value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+                empty = value is not None and ast.unparse(value) in ("{}", "[]")
+                call = (
+                    isinstance(value, ast.Call)
+                    and isinstance(value.func, ast.Name)
+                    and value.func.id in {"dict", "list", "set"}
+                )
+                if empty or (call and isinstance(value, ast.Call) and not value.args):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(ROOT)) for path in sources() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert not silent, "\n".join(silent)
+
+
+def test_files_and_functions_stay_small() -> None:
+    """A file that passes 500 lines or a function that passes 70 wants a second look: split it."""
+    large = []
+    for path in sources():
+        text = path.read_text("utf-8")
+        if text.count("\n") > 500:
+            large.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > 70:
+                    large.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {length} lines")
+    assert not large, "\n".join(large)
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    """No path of a developer's machine stands in anything that is shipped."""
+    pattern = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/")
+    wrong = []
+    for folder in ("pychain", "csrc", "docs", "bench", "examples", "tests"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in {".py", ".c", ".h", ".md", ".toml"} and path != Path(__file__):
+                for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+                    if pattern.search(line):
+                        wrong.append(f"{path.relative_to(ROOT)}:{number}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_oldest_python_can_read_it() -> None:
+    """Python 3.11 is promised: nothing newer in the syntax."""
+    for path in sources():
+        ast.parse(path.read_text("utf-8"), feature_version=(3, 11))
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,39 @@
+"""The README keeps its word: its Python runs, its files exist, and continuous integration runs its test command."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_its_python_example_runs() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"\b[0-9a-f]{64}\b", result.stdout)
+
+
+def test_its_links_lead_somewhere() -> None:
+    documents = {ROOT / "README.md": README}
+    documents |= {path: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+    dead = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path, text in documents.items()
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        if not (path.parent / target).exists()
+    ]
+    assert not dead, "\n".join(dead)
+
+
+def test_continuous_integration_runs_its_test_command() -> None:
+    """`.ci/run` takes the command from the README, so there is exactly one to take."""
+    (command,) = re.findall(r"<!-- test command -->\n```sh\n(.+)\n```", README)
+    assert "pytest" in command
+    assert "README.md" in (ROOT / ".ci" / "run").read_text("utf-8")
