@@ -26,8 +26,8 @@ class ReorgPlan:
 def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
     """The shortest way to a tip as good as `target`'s branch offers.
 
-    Where blocks must be disconnected the plan ends at the first block of the branch that outweighs the tip, so that
-    the one commit that a reorganisation needs stays small; what follows is plain extension.
+    Where blocks must be disconnected the plan ends at the first block of the branch that outweighs what is valid of
+    the active chain, so that the one commit that a reorganisation needs stays small; what follows is plain extension.
     """
     tip = tree.tip
     if target.height > tip.height + EXTENSION_STEP:
@@ -48,7 +48,8 @@ def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
         assert entry.parent is not None
         entry = entry.parent
     connect.reverse()
-    if disconnect and not tip.doomed:
-        enough = next(i for i, entry in enumerate(connect) if tree.weight(entry) > tree.weight(tip))
-        del connect[enough + 1 :]
+    if disconnect:
+        bar = tree.weight(tree.valid_tip)
+        lighter = sum(tree.weight(entry) <= bar for entry in connect)
+        del connect[lighter + 1 :]
     return ReorgPlan(fork, tuple(disconnect), tuple(connect))

@@ -118,6 +118,15 @@ class BlockTree:
         """The end of the active chain."""
         return self._active[-1]
 
+    @property
+    def valid_tip(self) -> Entry:
+        """The last block of the active chain that is not doomed: the tip, but for the moments after `invalidate`."""
+        entry = self.tip
+        while entry.doomed:
+            assert entry.parent is not None
+            entry = entry.parent
+        return entry
+
     def get(self, block_hash: bytes) -> Entry | None:
         return self._entries.get(block_hash)
 
@@ -168,13 +177,14 @@ class BlockTree:
         entry.status |= Status.BODY | Status.VERIFIED
         if entry.parent is None or not entry.parent.linked:
             return
+        bar = self.weight(self.valid_tip)
         waiting = [entry]
         while waiting:
             linked = waiting.pop()
             linked.linked = True
             self._arrivals += 1
             linked.arrival = self._arrivals
-            self._consider(linked)
+            self._consider(linked, bar)
             waiting.extend(child for child in reversed(linked.children) if Status.BODY in child.status)
 
     def body_lost(self, entry: Entry) -> None:
@@ -190,8 +200,8 @@ class BlockTree:
 
     def best_candidate(self) -> Entry | None:
         """The block that the active chain should be extended or switched to, None where the tip is already best."""
-        survivor = self._survivor()
-        bar = self.weight(survivor)
+        valid_tip = self.valid_tip
+        bar = self.weight(valid_tip)
         best: Entry | None = None
         for entry in list(self._candidates.values()):
             weight = self.weight(entry)
@@ -199,7 +209,7 @@ class BlockTree:
                 del self._candidates[entry.hash]
             elif best is None or (weight, -entry.arrival) > (self.weight(best), -best.arrival):
                 best = entry
-        return best if best or survivor is self.tip else survivor
+        return best if best or valid_tip is self.tip else valid_tip
 
     def activate(self, entry: Entry) -> None:
         """`entry` has been connected: it is the tip now."""
@@ -216,17 +226,9 @@ class BlockTree:
         del self._active[step.height + 1 :]
         self._active.extend(reversed(path))
 
-    def _survivor(self) -> Entry:
-        """The last block of the active chain that is not doomed: the tip, but for the moments after `invalidate`."""
-        entry = self.tip
-        while entry.doomed:
-            assert entry.parent is not None
-            entry = entry.parent
-        return entry
-
-    def _consider(self, entry: Entry) -> None:
+    def _consider(self, entry: Entry, bar: int) -> None:
         """Weight grows along a chain, so of a parent and its child the child alone is a candidate."""
-        if not entry.doomed and self.weight(entry) > self.weight(self._survivor()):
+        if not entry.doomed and self.weight(entry) > bar:
             assert entry.parent is not None
             self._candidates.pop(entry.parent.hash, None)
             self._candidates[entry.hash] = entry
@@ -272,14 +274,15 @@ class BlockTree:
     def recount(self) -> None:
         """Find the best header and all candidates afresh, after a judgement changed."""
         self._candidates.clear()
-        self.best_header = self._survivor()
+        self.best_header = self.valid_tip
+        bar = self.weight(self.valid_tip)
         for entry in self._entries.values():
             if entry.doomed:
                 continue
             if self.weight(entry) > self.weight(self.best_header):
                 self.best_header = entry
             if entry.linked:
-                self._consider(entry)
+                self._consider(entry, bar)
 
     # --- asking
 
