@@ -1,0 +1,1 @@
+"""Commands: one file a group, thin; what they do is done by the rooms below."""
