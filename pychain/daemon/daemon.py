@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -85,6 +87,8 @@ def run(settings: Settings) -> int:
         fault = str(error)
     except OSError as error:
         fault = error.strerror or str(error)
+    except KeyboardInterrupt:  # before the daemon took the signals over
+        fault = None
     if fault is None:
         return 0
     print(f"pychain: {fault}", file=sys.stderr)
@@ -137,6 +141,9 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._stop_wanted = asyncio.Event()
         self._lookups: dict[asyncio.Task[None], None] = {}
+        self._loop.set_exception_handler(_log_stray)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._on_signal)
         spec = settings.spec
         identity = load_identity(directory.path, SystemEntropy())
         descriptors = raise_descriptor_limit()
@@ -144,13 +151,14 @@ class Daemon:
         stack.callback(store.close)
         for damage in store.damaged:
             _log.warning("%s", damage)
-        self._listeners = bind_listeners(settings.listen, settings.p2p_port)
-        self._api_listener = bind_listeners([settings.options.api_host], settings.api_port)[0]
+        self._listeners = self._bind(settings.listen, settings.p2p_port)
+        (self._api_listener,) = self._bind((settings.options.api_host,), settings.api_port)
         bound = tuple(NetAddress.observed(*listener.getsockname()[:2]) for listener in self._listeners)
         node = Node(_node_config(settings, bound), store, SystemEntropy())
         clock = Clock()
         miner = Miner(settings.options.threads, clock, self._mined, self._failed_elsewhere)
-        transport = Transport(self._feed, min(MAX_CONNECTIONS, descriptors - RESERVED_DESCRIPTORS))
+        room = max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2)
+        transport = Transport(self._feed, min(MAX_CONNECTIONS, room))
         driver = Driver(node, clock, self._carry, store.advance, transport.hold_all)
         verifiers = settings.options.verify_threads or default_verifiers()
         self.services = Services(
@@ -172,6 +180,12 @@ class Daemon:
         )
         self._driver = driver
 
+    def _bind(self, hosts: tuple[str, ...], port: int) -> list[socket.socket]:
+        listeners = bind_listeners(hosts, port)
+        for listener in listeners:
+            self._stack.callback(listener.close)
+        return listeners
+
     async def start(self) -> None:
         """Start the node and its API, and say in the data directory that it is ready."""
         services = self.services
@@ -179,9 +193,7 @@ class Daemon:
             _log.warning("%s is set, and is no setting of a node", name)
         if native.fallback_reason is not None:
             _log.warning("%s", native.fallback_reason)
-        self._loop.set_exception_handler(_log_stray)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(number, self._on_signal)
+        gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
         services.events.listen(log_event)
         services.watchdog.start()
         self._stack.callback(services.watchdog.stop)
@@ -196,7 +208,7 @@ class Daemon:
         self._stack.push_async_callback(api.close)
         self._stack.callback(services.events.close)
         self._directory.announce(self._ready())
-        _log.info("node %s on '%s' is ready", services.node_id, self._settings.spec.name)
+        _log.info("node %s on '%s' is ready (%s)", services.node_id, self._settings.spec.name, native.kernel)
         _log.info("peers connect to %s", ", ".join(address.host_port for address in services.bound) or "nothing")
 
     async def until_told(self) -> None:
