@@ -57,9 +57,10 @@ class NodeProcess:
             if not name.startswith("PYCHAIN_") or name in _KEPT_VARIABLES
         }
         arguments = ["node", "--network", network, "--datadir", str(datadir), "--no-live", *options]
+        # -P: a node is the package that runs now, never a source tree that happens to be the working directory.
         with (datadir / LOG_FILE).open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "pychain", *arguments],
+                [sys.executable, "-P", "-m", "pychain", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
