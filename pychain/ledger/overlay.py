@@ -74,8 +74,9 @@ class Overlay:
         self._index[record.header.hash] = record
 
     def put_body(self, block_hash: bytes, raw: bytes) -> None:
-        self._bodies[block_hash] = raw
-        self.body_bytes += len(raw)
+        if block_hash not in self._bodies:
+            self._bodies[block_hash] = raw
+            self.body_bytes += len(raw)
 
     def put_accounts(self, changes: Mapping[bytes, Account]) -> None:
         self._accounts.update(changes)

@@ -1,0 +1,230 @@
+"""The overlay against a plain dictionary model: reads through working changes, the batch under way and the store, in
+every interleaving of putting, sealing, settling and crashing.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from pychain.chain.header import Header, new_header
+from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.ledger.overlay import AccountLayer, Overlay
+from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace
+from pychain.sim.memory_store import MemoryStore
+
+
+def digest(name: str) -> bytes:
+    return sha256(name.encode()).digest()
+
+
+KEYS = [digest(f"key {number}") for number in range(4)]
+TXIDS = [digest(f"transaction {number}") for number in range(8)]
+HEADERS = [new_header(1, bytes(32), digest(f"header {number}"), 7, 0x207FFFFF, number) for number in range(4)]
+GENESIS = digest("genesis")
+
+accounts = st.builds(Account, st.integers(0, 3), st.integers(0, 2))  # small, so that ABSENT comes up
+changes = st.dictionaries(st.sampled_from(KEYS), accounts, max_size=3)
+
+
+@dataclass
+class State:
+    """All that a ledger holds."""
+
+    accounts: dict[bytes, Account] = field(default_factory=dict)
+    index: dict[bytes, IndexRecord] = field(default_factory=dict)
+    bodies: dict[bytes, bytes] = field(default_factory=dict)
+    undo: dict[bytes, bytes] = field(default_factory=dict)
+    rewards: dict[bytes, Reward] = field(default_factory=dict)
+    places: dict[bytes, TransactionPlace] = field(default_factory=dict)
+    tables: dict[str, bytes] = field(default_factory=dict)
+    chain: list[tuple[bytes, tuple[bytes, ...]]] = field(default_factory=list)
+    """Connected blocks, and their transactions."""
+
+    @property
+    def tip(self) -> bytes | None:
+        return self.chain[-1][0] if self.chain else None
+
+
+class OverlayMachine(RuleBasedStateMachine):
+    """One overlay over one store, and the state that reads must show: now, when sealed, and on disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryStore()
+        self.overlay = Overlay(self.store)
+        self.now, self.sealed, self.durable = State(), State(), State()
+        self.phase = "idle"
+        self.waiting_bodies: dict[bytes, int] = {}
+        self.writing_bodies: dict[bytes, int] = {}
+        self.waiting_places: dict[bytes, None] = {}
+        self.is_dirty = False
+        self.names = 0
+
+    def new_hash(self) -> bytes:
+        self.names += 1
+        return digest(f"block {self.names}")
+
+    # --- writes
+
+    @rule(header=st.sampled_from(HEADERS), status=st.sampled_from([Status.HEADER, Status.BODY, Status.INVALID]))
+    def put_index(self, header: Header, status: Status) -> None:
+        record = IndexRecord(header, 1, status)
+        self.now.index[header.hash] = record
+        self.overlay.put_index(record)
+        self.is_dirty = True
+
+    @rule(size=st.integers(1, 5), again=st.booleans())
+    def put_body(self, size: int, again: bool) -> None:
+        """A new body, or the last one once more."""
+        block_hash = next(reversed(self.now.bodies)) if again and self.now.bodies else self.new_hash()
+        raw = self.now.bodies.get(block_hash, b"\x01" * size)
+        self.now.bodies[block_hash] = raw
+        self.waiting_bodies[block_hash] = len(raw)
+        self.overlay.put_body(block_hash, raw)
+        self.is_dirty = True
+
+    @rule(name=st.sampled_from(["addresses", "bans"]), content=st.binary(max_size=3))
+    def put_table(self, name: str, content: bytes) -> None:
+        self.now.tables[name] = content
+        self.overlay.put_table(name, content)
+        self.is_dirty = True
+
+    @rule(changes=changes, wanted=st.lists(st.sampled_from(TXIDS), unique=True, max_size=4))
+    def connect(self, changes: dict[bytes, Account], wanted: list[bytes]) -> None:
+        self.connect_block(changes, [txid for txid in wanted if txid not in self.now.places])
+
+    def connect_block(self, changes: dict[bytes, Account], txids: list[bytes]) -> None:
+        block_hash = self.new_hash()
+        undo, reward = b"undo of " + block_hash, Reward(block_hash, self.names)
+        self.now.accounts |= changes
+        self.now.undo[block_hash], self.now.rewards[block_hash] = undo, reward
+        self.now.places |= {txid: TransactionPlace(block_hash, position) for position, txid in enumerate(txids)}
+        self.now.chain.append((block_hash, tuple(txids)))
+        self.waiting_places |= dict.fromkeys(txids)
+        self.overlay.put_accounts(changes)
+        self.overlay.connect(block_hash, txids, undo, reward)
+        self.is_dirty = True
+
+    @precondition(lambda self: len(self.now.chain) > 1)
+    @rule(changes=changes)
+    def disconnect(self, changes: dict[bytes, Account]) -> None:
+        self.disconnect_block(changes)
+
+    def disconnect_block(self, changes: dict[bytes, Account]) -> list[bytes]:
+        _, txids = self.now.chain.pop()
+        assert self.now.tip is not None
+        self.now.accounts |= changes
+        for txid in txids:
+            del self.now.places[txid]
+            self.waiting_places.pop(txid, None)
+        self.overlay.put_accounts(changes)
+        self.overlay.disconnect(self.now.tip, list(txids))
+        self.is_dirty = True
+        return list(txids)
+
+    @precondition(lambda self: len(self.now.chain) > 1)
+    @rule(changes=changes, depth=st.integers(1, 3), data=st.data())
+    def reorganise(self, changes: dict[bytes, Account], depth: int, data: st.DataObject) -> None:
+        """The rival blocks hold some of the same transactions, at other places."""
+        freed: list[bytes] = []
+        for _ in range(min(depth, len(self.now.chain) - 1)):
+            freed += self.disconnect_block(changes)
+        order = data.draw(st.permutations(freed))
+        self.connect_block(changes, order[: len(order) // 2])
+        self.connect_block(changes, order[len(order) // 2 : -1])
+
+    # --- the way to the disk
+
+    @precondition(lambda self: self.phase == "idle" and not self.overlay.empty)
+    @rule()
+    def seal(self) -> None:
+        batch = self.overlay.seal()
+        self.check_batch(batch)
+        self.store.start(batch)
+        self.sealed = deepcopy(self.now)
+        self.waiting_bodies, self.writing_bodies = {}, self.waiting_bodies
+        self.waiting_places.clear()
+        self.is_dirty = False
+        self.phase = "writing"
+
+    def check_batch(self, batch: Batch) -> None:
+        assert not set(batch.connected) & set(batch.disconnected)
+        assert len(set(batch.disconnected)) == len(batch.disconnected)
+        assert len({record.header.hash for record in batch.index}) == len(batch.index)
+
+    @precondition(lambda self: self.phase == "writing")
+    @rule()
+    def becomes_durable(self) -> None:
+        self.store.finish()
+        self.phase = "durable"
+
+    @precondition(lambda self: self.phase == "durable")
+    @rule()
+    def settle(self) -> None:
+        self.store.advance()
+        self.overlay.settle()
+        self.durable = self.sealed
+        self.phase = "idle"
+        self.writing_bodies.clear()
+
+    @rule()
+    def crash(self) -> None:
+        self.store.crash()
+        self.overlay = Overlay(self.store)
+        if self.phase == "durable":
+            self.durable = self.sealed
+        self.now, self.phase, self.is_dirty = deepcopy(self.durable), "idle", False
+        self.waiting_bodies.clear()
+        self.writing_bodies.clear()
+        self.waiting_places.clear()
+
+    # --- reads
+
+    @invariant()
+    def reads_show_all_that_was_decided(self) -> None:
+        for key in KEYS:
+            assert self.overlay.account(key) == self.now.accounts.get(key, ABSENT)
+        for number in range(self.names + 1):
+            block_hash = digest(f"block {number}")
+            assert self.overlay.undo(block_hash) == self.now.undo.get(block_hash)
+            assert self.overlay.reward(block_hash) == self.now.rewards.get(block_hash)
+            body = self.overlay.body(block_hash)
+            assert (body is not None) == (block_hash in self.waiting_bodies or block_hash in self.writing_bodies)
+            assert (self.store.body(block_hash) if body is None else body) == self.now.bodies.get(block_hash)
+
+    @invariant()
+    def the_store_shows_what_settled(self) -> None:
+        assert self.store.tip() == self.durable.tip
+        assert {record.header.hash: record for record in self.store.index()} == self.durable.index
+        for key in KEYS:
+            assert self.store.account(key) == self.durable.accounts.get(key, ABSENT)
+        for txid in TXIDS:
+            assert self.store.transaction(txid) == self.durable.places.get(txid)
+        for name in ("addresses", "bans"):
+            assert self.store.table(name) == self.durable.tables.get(name)
+
+    @invariant()
+    def sizes_are_those_of_what_waits(self) -> None:
+        assert self.overlay.empty == (not self.is_dirty)
+        assert self.overlay.body_bytes == sum(self.waiting_bodies.values())
+        assert self.overlay.connected_transactions == len(self.waiting_places)
+
+
+def test_overlay_agrees_with_dictionaries() -> None:
+    run_state_machine_as_test(OverlayMachine, settings=settings(max_examples=150, stateful_step_count=30))
+
+
+def test_a_layer_hides_its_base_and_never_writes_it() -> None:
+    overlay = Overlay(MemoryStore())
+    overlay.put_accounts({KEYS[0]: Account(5, 1), KEYS[1]: Account(7, 2)})
+    layer = AccountLayer(overlay)
+    layer.changes[KEYS[0]] = ABSENT
+    layer.changes[KEYS[2]] = Account(1, 0)
+    assert [layer.account(key) for key in KEYS[:3]] == [ABSENT, Account(7, 2), Account(1, 0)]
+    assert [overlay.account(key) for key in KEYS[:3]] == [Account(5, 1), Account(7, 2), ABSENT]
