@@ -84,13 +84,18 @@ class Activation:
         bodies: Bodies,
         on_change: Callable[[TipChange], None],
         on_refused: Callable[[Entry, RuleError], None],
+        on_body_lost: Callable[[Entry], None],
     ) -> None:
+        """`on_change` hears of each new working tip, `on_refused` of a block that breaks a rule, `on_body_lost` of one
+        that must be fetched again because the disk does not give it back.
+        """
         self._tree = tree
         self._spec = tree.rulebook.spec
         self._overlay = overlay
         self._bodies = bodies
         self._on_change = on_change
         self._on_refused = on_refused
+        self._on_body_lost = on_body_lost
         self._transition: _Transition | None = None
         self._waiting = False
 
@@ -198,6 +203,7 @@ class Activation:
             self._tree.body_lost(entry)
             self._overlay.put_index(entry.record)
             self._bodies.forget_damage(entry)
+            self._on_body_lost(entry)
             return
         start = len(transition.connected)
         for ahead in transition.plan.connect[start : start + PREFETCH]:

@@ -52,7 +52,8 @@ class Bodies:
         self._outbox = outbox
         self._on_verified = on_verified
         self._verifying: dict[int, Verification] = {}
-        self._under_verification: dict[bytes, None] = {}
+        self._under_verification: dict[bytes, int] = {}
+        """How often each block is being verified."""
         self._recent: dict[bytes, Block] = {}
         self._recent_bytes = 0
         self._reading: dict[int, bytes] = {}
@@ -60,12 +61,14 @@ class Bodies:
         self._damaged: dict[bytes, None] = {}
 
     def verify(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
-        """Have a body verified, unless it is already here or on its way."""
-        if self.is_settled(entry):
+        """Have a body verified, unless it is already here or on its way. Our own is verified even then: what a peer
+        sent may be something else.
+        """
+        if Status.BODY in entry.status or (peer is not None and self.is_settled(entry)):
             return
         job = self._outbox.new_job()
         self._verifying[job] = Verification(entry, peer, asked)
-        self._under_verification[entry.hash] = None
+        self._under_verification[entry.hash] = self._under_verification.get(entry.hash, 0) + 1
         self._outbox.emit(VerifyBlock(job, raw))
 
     def is_settled(self, entry: Entry) -> bool:
@@ -81,8 +84,10 @@ class Bodies:
         """Take in the result of a verification."""
         verification = self._verifying.pop(result.job)
         entry = verification.entry
-        self._under_verification.pop(entry.hash, None)
-        if isinstance(result.result, Block):
+        self._under_verification[entry.hash] -= 1
+        if not self._under_verification[entry.hash]:
+            del self._under_verification[entry.hash]
+        if isinstance(result.result, Block) and Status.BODY not in entry.status:
             self._tree.body_arrived(entry)
             self._overlay.put_body(entry.hash, result.result.raw)
             self._overlay.put_index(entry.record)

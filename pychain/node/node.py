@@ -64,6 +64,8 @@ from pychain.p2p.relay import NewBlock
 
 RIVAL_DEPTH = 16
 """A branch that ties with the tip is fetched at once if it lacks at most this many bodies."""
+MAX_VOLUNTEERS = 256
+"""Blocks whose unasked senders are remembered until they are judged; beyond it the oldest get away with it."""
 
 
 class Node:
@@ -81,7 +83,9 @@ class Node:
 
         self._headers = HeaderIntake(self._tree, self._overlay, entropy, self._headers_judged)
         self._bodies = Bodies(self._tree, self._overlay, self._outbox, self._body_verified)
-        self._activation = Activation(self._tree, self._overlay, self._bodies, self._tip_changed, self._block_refused)
+        self._activation = Activation(
+            self._tree, self._overlay, self._bodies, self._tip_changed, self._block_refused, self._body_lost
+        )
         self._commits = Commits(self._tree, self._overlay, self._outbox)
         self._transfers = TransferIntake(self._mempool, self._overlay, self._outbox, self._transfer_judged)
         self._mining = Mining(self._tree, self._mempool, self._outbox, random, config.mine_to, config.mine_interval_s)
@@ -114,6 +118,8 @@ class Node:
             self._dialogue,
             self._peers,
         )
+        self._volunteers: dict[bytes, int] = {}
+        """Blocks that came unasked and were not yet judged by the state -> who sent them."""
         self._now = Now(0, 0)
         self._stopping = False
         self._stopped = False
@@ -235,9 +241,7 @@ class Node:
         elif headers.lie is not None:
             self._dialogue.offend(peer, Offence.WRONG_ANSWER, headers.lie, now)
         elif headers.raw is not None and last is not None:
-            asked = peer is None
-            if asked or last.work > self._tree.tip.work:
-                self._bodies.verify(last, headers.raw, peer, asked)
+            self._take_body(last, headers.raw, peer, asked=peer is None)
         if peer is None:
             return
         if headers.resume is not None:
@@ -277,35 +281,44 @@ class Node:
 
     def _body_verified(self, verification: Verification, result: Block | RuleError, now: Now) -> None:
         entry, peer = verification.entry, verification.peer
+        if peer is not None and not verification.asked:
+            self._volunteers[entry.hash] = peer
+            if len(self._volunteers) > MAX_VOLUNTEERS:
+                del self._volunteers[next(iter(self._volunteers))]
         if isinstance(result, Block):
-            if peer is not None:
-                sender = self._peers.get(peer)
-                if sender is not None:
-                    sender.last_block_ns = now.mono_ns
-            return
-        if result.rule.blame is Blame.BODY:
+            sender = None if peer is None else self._peers.get(peer)
+            if sender is not None:
+                sender.last_block_ns = now.mono_ns
+        elif result.rule.blame is not Blame.BODY:
+            for judged in self._tree.invalidate(entry):
+                self._overlay.put_index(judged.record)
+            self._block_refused(entry, result)
+        elif peer is None:
             self._desk.block_refused(entry.hash, result)
+        else:
             self._dialogue.offend(peer, Offence.WRONG_BODY, str(result), now)
-            if peer is not None:
-                self._dialogue.sync.blocks_missing(peer, (entry.hash,))
-            self._dialogue.sync.replan()
-            return
-        for judged in self._tree.invalidate(entry):
-            self._overlay.put_index(judged.record)
-        self._block_refused(entry, result)
-        if not verification.asked:
-            self._dialogue.offend(peer, Offence.INVALID_BLOCK, str(result), now)
+            self._dialogue.sync.blocks_missing(peer, (entry.hash,))
 
     def _block_refused(self, entry: Entry, error: RuleError) -> None:
+        """A block is invalid at level 2 or 3: held against who sent it unasked."""
         self._dialogue.sync.replan()
         self._outbox.publish(BlockRefused(entry.hash, error.rule.code, str(error)))
         self._desk.block_refused(entry.hash, error)
+        self._dialogue.offend(self._volunteers.pop(entry.hash, None), Offence.INVALID_BLOCK, str(error), self._now)
+
+    def _body_lost(self, entry: Entry) -> None:
+        """The disk does not give a body back: it is fetched again."""
+        text = f"block {entry.height} ({hash_hex(entry.hash)}) is damaged on the disk and is fetched again"
+        self._outbox.publish(Notice("warning", text))
+        self._dialogue.sync.replan()
 
     def _tip_changed(self, change: TipChange) -> None:
         """The working tip moved: the mempool follows, and transfers that came back are told of again."""
         now = self._now
         self._transfers.tip_changed(change.disconnected, change.connected, change.touched, now)
         self._mining.tip_moved(now)
+        for block in change.connected:
+            self._volunteers.pop(block.hash, None)
         for block in change.disconnected:
             for transaction in block.transactions:
                 pending = self._mempool.get(transaction.txid)
@@ -365,10 +378,15 @@ class Node:
         if entry is None:
             self._headers.submit(HeaderList(peer, (header,), raw=raw))
         elif asked or entry.work > self._tree.tip.work:
-            if not entry.doomed:
-                self._bodies.verify(entry, raw, peer, asked)
+            self._take_body(entry, raw, peer, asked)
         elif not self._bodies.is_settled(entry):
             self._dialogue.offend(peer, Offence.UNASKED, f"block {hash_hex(header.hash)}", now)
+
+    def _take_body(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
+        """Have a body verified that was asked for, or one that leads on while there is room for it."""
+        leads_on = entry.work > self._tree.tip.work and not self._view.is_congested()
+        if not entry.doomed and (asked or leads_on):
+            self._bodies.verify(entry, raw, peer, asked)
 
     def transaction_came(self, peer: int, raw: bytes, now: Now) -> None:
         txid = native.sha256d(raw)

@@ -82,7 +82,7 @@ class ChainView:
 
     def work(self, block_hash: bytes) -> int:
         entry = self._tree.get(block_hash)
-        return 0 if entry is None else entry.work
+        return 0 if entry is None or entry.doomed else entry.work
 
     def is_congested(self) -> bool:
         return self._bodies.verifying >= MAX_VERIFYING or self._activation.is_held_up

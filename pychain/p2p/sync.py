@@ -51,7 +51,7 @@ class SyncView(Protocol):
         ...
 
     def work(self, block_hash: bytes) -> int:
-        """Chain work of a known header."""
+        """Chain work of a known header, 0 where it was judged invalid."""
         ...
 
     def is_congested(self) -> bool:
@@ -185,12 +185,12 @@ class SyncManager:
 
     def block_arrived(self, block_hash: bytes, size: int, peer_id: int, now: Now) -> None:
         """A body came in; nobody needs to be asked for it while it is verified."""
-        self._usual_size += (size - self._usual_size) // 8
-        self._release(block_hash)
         source = self._peers.get(peer_id)
-        if source is not None:
+        if source is not None and block_hash in source.in_flight:  # others do not excuse what it owes
+            self._usual_size += (size - self._usual_size) // 8
             source.progress_ns = now.mono_ns
             source.stalls = 0
+        self._release(block_hash)
 
     def blocks_missing(self, peer_id: int, hashes: Iterable[bytes]) -> None:
         """A peer has not these blocks after all, or sent a body that is not theirs: others are asked."""
@@ -252,7 +252,7 @@ class SyncManager:
         if any(source.judging or source.headers_due_ns is not None for source in self._peers.values()):
             return
         known = self._view.best_header_work()
-        claimants = [source for source in self._peers.values() if source.peer.is_open and source.claimed_work > known]
+        claimants = [source for source in self._peers.values() if source.peer.is_open and self._claim(source) > known]
         if claimants:
             best = max(claimants, key=lambda source: (not source.peer.inbound, source.claimed_work))
             self.ask_headers(best.peer.peer_id, now)
@@ -260,6 +260,11 @@ class SyncManager:
         for source in self._peers.values():
             if source.best is None and source.claimed_work > 0 and source.peer.is_open:
                 self.ask_headers(source.peer.peer_id, now)
+
+    def _claim(self, source: _SyncPeer) -> int:
+        """Work that a peer's chain may have; none where it is known to lead through a block judged invalid."""
+        is_void = source.best is not None and self._view.work(source.best) == 0
+        return 0 if is_void else source.claimed_work
 
     def _ask_for_blocks(self, now: Now) -> None:
         room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
@@ -271,7 +276,14 @@ class SyncManager:
             if not self._is_wanted(block_hash) or self._assign(block_hash, batches, now):
                 del self._rivals[block_hash]
         passed_over: list[bytes] = []
-        while room > 0 and len(passed_over) < _MAX_PASSED_OVER and self._next_planned():
+        has_looked = False
+        while room > 0 and len(passed_over) < _MAX_PASSED_OVER:
+            if not self._plan:
+                if has_looked or not self._plan_is_stale:  # a second look in this turn would find the same
+                    break
+                self._look_ahead()
+                has_looked = True
+                continue
             block_hash = self._plan.pop()
             if not self._is_wanted(block_hash):
                 continue
@@ -283,13 +295,11 @@ class SyncManager:
         for peer_id, hashes in batches.items():
             self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
 
-    def _next_planned(self) -> bool:
-        """Is there a next planned block? Looks at the chain again where the plan is used up and out of date."""
-        if not self._plan and self._plan_is_stale:
-            window = self._view.missing_blocks(_WINDOW)
-            self._plan = list(reversed(window))
-            self._plan_is_stale = not window or window[-1] != self._view.best_header()
-        return bool(self._plan)
+    def _look_ahead(self) -> None:
+        """Plan the window anew."""
+        window = self._view.missing_blocks(_WINDOW)
+        self._plan = list(reversed(window))
+        self._plan_is_stale = not window or window[-1] != self._view.best_header()
 
     def _is_wanted(self, block_hash: bytes) -> bool:
         return block_hash not in self._asked and self._view.is_missing(block_hash)
