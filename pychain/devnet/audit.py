@@ -13,19 +13,33 @@ from pychain.devnet.network import Devnet
 from pychain.devnet.observer import Observer, Picture
 
 POLL_S = 0.2
+TIE_S = 5.0
+"""By then what was under way has arrived everywhere: nodes that still differ have chains of equal work."""
 
 
 async def settle(devnet: Devnet, observer: Observer, timeout_s: float) -> Picture:
-    """Stop all miners and wait until all nodes have one tip. DevnetError where they do not in time."""
+    """Stop all miners and wait until all nodes have one tip. DevnetError where they do not in time.
+
+    Two chains of equal work may stand when the mining ends, each first seen by some: then one node mines on until the
+    tie is broken."""
     await devnet.rest()
-    give_up = time.monotonic() + timeout_s
+    begin = time.monotonic()
+    give_up = begin + timeout_s
+    breaking = False
     while True:
         picture = await observer.look()
         if picture.standing == "agree" and len(picture.alive) == len(picture.nodes):
-            return picture
+            if not breaking:
+                return picture
+            await devnet.rest()
+            breaking = False
+            continue
         if time.monotonic() > give_up:
             tips = "; ".join(f"{tip[:16]} on {_names(nodes)}" for tip, nodes in picture.tips)
             raise DevnetError(f"the nodes do not agree {timeout_s:g} s after the end of mining: {tips}")
+        if not breaking and time.monotonic() > begin + TIE_S:
+            breaking = True
+            await devnet.mine([0])
         await asyncio.sleep(POLL_S)
 
 

@@ -74,9 +74,11 @@ class NodeProcess:
 
     @property
     def is_running(self) -> bool:
-        if self._child is not None and self._child.poll() is not None:  # collects it, too
-            return False
-        return self.identity.is_running
+        if self.identity.is_running:
+            return True
+        if self._child is not None:
+            self._child.wait()  # it has ended: collect it
+        return False
 
     async def ready(self, timeout_s: float = START_TIMEOUT_S) -> Ready:
         """Wait until the node serves. DevnetError where it ends instead, with the last thing it said."""
