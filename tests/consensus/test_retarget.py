@@ -86,11 +86,21 @@ def test_asert_is_an_exponential(
     assert target / (anchor * 2 ** (lag / half_life_s)) == pytest.approx(1, rel=0.00013 + 2**-16)
 
 
-@given(st.integers(-200, 55), st.integers(1, 10**6), st.integers(0, 1000))
-def test_asert_doubles_exactly_each_half_life(doublings: int, half_life_s: int, height_delta: int) -> None:
+@given(st.integers(0, 255), st.integers(-300, 300), st.integers(1, 10**6), st.integers(0, 1000))
+def test_asert_doubles_exactly_each_half_life(bit: int, doublings: int, half_life_s: int, height_delta: int) -> None:
     time_delta = 60 * (height_delta + 1) + doublings * half_life_s
-    target = asert_target(2**200, time_delta, height_delta, 60, half_life_s, 2**256 - 1)
-    assert target == (2**200 << doublings if doublings >= 0 else 2**200 >> -doublings)
+    target = asert_target(2**bit, time_delta, height_delta, 60, half_life_s, 2**256 - 1)
+    assert target == max(1, min(int(Fraction(2) ** (bit + doublings)), 2**256 - 1))
+
+
+def test_asert_reaches_both_ends_exactly() -> None:
+    for doublings in range(300):
+        up, down = (
+            asert_target(anchor, 60 + lag, 0, 60, 1, 2**256 - 1)
+            for anchor, lag in ((1, doublings), (2**255, -doublings))
+        )
+        assert up == min(2**doublings, 2**256 - 1)
+        assert down == max(2**255 >> doublings, 1)
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(0, 10**9), st.integers(1, 10**6), st.integers(1, 10**6))

@@ -17,7 +17,7 @@ from tests.support.builder import spec_of
 from tests.support.network import EASY_BITS, GENESIS_TIME, Network
 
 SPAN = 11
-chain_times = st.lists(st.integers(0, 50), min_size=1, max_size=30)
+chain_times = st.integers(1, 30).flatmap(lambda size: st.lists(st.integers(0, 50), min_size=size, max_size=size))
 
 
 @given(chain_times)

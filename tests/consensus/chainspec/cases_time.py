@@ -96,14 +96,16 @@ def median_of_eleven(story: Story) -> None:
 @time_case(FROM_GENESIS)
 def median_forgets_the_twelfth(story: Story) -> None:
     """
-    genesis -> b1 -> ... -> b11 -> old      sixth of b1..b11 is b6; were genesis counted it would be b5: time-too-old
-                                -> late*
+    genesis -> b1 -> b2 -> B3 -> b4 -> ... -> b14 -> old        b9's time, sixth of b4..b14: time-too-old
+                                                  -> late*      one second after it
+    B3 is far ahead. Were it still counted, as the twelfth, the middle would be b10.
     """
     tip = story.genesis
-    for number in range(1, MEDIAN_SPAN + 1):
-        tip = story.grow(f"b{number}", tip, time=GENESIS_TIME + 100 * number)
-    story.is_rejected(story.block("old", tip, time=GENESIS_TIME + 600), "time-too-old")
-    story.grow("late", tip, time=GENESIS_TIME + 601)
+    for number in range(1, MEDIAN_SPAN + 4):
+        ahead = 9000 if number == 3 else 100 * number
+        tip = story.grow(f"b{number}", tip, time=GENESIS_TIME + ahead)
+    story.is_rejected(story.block("old", tip, time=GENESIS_TIME + 900), "time-too-old")
+    story.grow("late", tip, time=GENESIS_TIME + 901)
 
 
 @time_case()
