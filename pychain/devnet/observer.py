@@ -58,7 +58,7 @@ class Picture:
 
     standing: `agree` where all have one tip, `behind` where some only lack its last blocks, `fork` where there are
     branches. tips: which nodes are on which tip, the heaviest first. recent: the last blocks of the heaviest branch.
-    mined: blocks by miner since the watch began.
+    mined: how many of them each miner found. news: what happened since the last picture.
     """
 
     nodes: tuple[NodeState | None, ...]
@@ -66,6 +66,7 @@ class Picture:
     tips: tuple[tuple[str, tuple[int, ...]], ...]
     recent: tuple[MinedBlock, ...]
     mined: dict[str, int]
+    news: tuple[str, ...] = ()
 
     @property
     def alive(self) -> list[NodeState]:
@@ -93,6 +94,8 @@ class Observer:
         self._clients = list(clients)
         self._watched = [_Watched() for _ in clients]
         self._chain: dict[int, MinedBlock] = {}
+        self._news: list[str] = []
+        self._forked = False
 
     def replace(self, index: int, client: Client) -> None:
         """Go on with a node that was started again."""
@@ -111,12 +114,15 @@ class Observer:
             standing = "behind" if await _has_all(leader, list(tips)[1:]) else "fork"
         if alive:
             await self._follow(self._clients[next(iter(tips.values()))[0]], next(iter(tips)))
+        self._note_fork(standing, alive)
+        news, self._news = tuple(self._news), []
         return Picture(
             nodes=nodes,
             standing=standing,
             tips=tuple((tip, tuple(indexes)) for tip, indexes in tips.items()),
             recent=tuple(self._chain.values()),
             mined=dict(Counter(block.miner for block in self._chain.values())),
+            news=news,
         )
 
     async def _look_at(self, index: int) -> NodeState | None:
@@ -125,7 +131,7 @@ class Observer:
             answers = await client.batch(_POLL, timeout_s=POLL_TIMEOUT_S)
             chain, mining, network, mempool = _converted(answers)
             if watched.tip not in (None, chain.bestblockhash):
-                await self._note_reorganisation(client, watched)
+                await self._note_reorganisation(index, client, watched)
         except ClientError:
             return None
         watched.tip = chain.bestblockhash
@@ -143,12 +149,21 @@ class Observer:
             deepest=watched.deepest,
         )
 
-    async def _note_reorganisation(self, client: Client, watched: _Watched) -> None:
+    async def _note_reorganisation(self, index: int, client: Client, watched: _Watched) -> None:
         """The tip is another than it was: was the old one left, or built upon?"""
         for tip in await client.call("getchaintips", result=list[ChainTip], timeout_s=POLL_TIMEOUT_S):
             if tip.hash == watched.tip and tip.branchlen:
                 watched.reorganisations += 1
                 watched.deepest = max(watched.deepest, tip.branchlen)
+                blocks = "1 block" if tip.branchlen == 1 else f"{tip.branchlen} blocks"
+                self._news.append(f"node{index} left {blocks} of its own branch at height {tip.height:,}")
+
+    def _note_fork(self, standing: Standing, alive: Sequence[NodeState]) -> None:
+        if standing == "fork" and not self._forked:
+            self._news.append(f"fork: the nodes are on different branches at height {_top(alive):,}")
+        elif standing == "agree" and self._forked:
+            self._news.append(f"healed: all on one branch again at height {_top(alive):,}")
+        self._forked = standing == "fork" or (self._forked and standing == "behind")
 
     async def _follow(self, client: Client, tip: str) -> None:
         """Learn the miners of the blocks between `tip` and what is known of its branch."""
@@ -193,6 +208,10 @@ def _converted(answers: Sequence[object]) -> tuple[ChainInfo, MiningInfo, Networ
         )
     except msgspec.ValidationError as error:
         raise ClientError(f"the node's answer does not fit: {error}") from None
+
+
+def _top(alive: Sequence[NodeState]) -> int:
+    return max((node.height for node in alive), default=0)
 
 
 async def _has_all(leader: Client, hashes: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
@@ -15,6 +16,7 @@ COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "
 """A node's own, in the table and in the strip; beyond eight nodes they come round again."""
 STRIP_BLOCKS = 60
 SHORT_HASH = 12
+NEWS_LINES = 6
 _RATES = ((1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
 
 
@@ -24,12 +26,14 @@ class DevnetView:
     def __init__(self, title: str, miners: Mapping[str, int]) -> None:
         self._title = title
         self._miners = miners
+        self._news: deque[str] = deque(maxlen=NEWS_LINES)
 
     # --- for a terminal
 
     def panel(self, picture: Picture, elapsed_s: float, transfers: int, remaining_s: float | None) -> RenderableType:
         """Everything at one glance."""
         end = "Ctrl-C stops all nodes" if remaining_s is None else f"{max(0, remaining_s):.0f} s to go"
+        self._news.extend(f"{_clock(elapsed_s)}  {line}" for line in picture.news)
         return Panel(
             Group(
                 self._table(picture),
@@ -38,6 +42,7 @@ class DevnetView:
                 Text(),
                 self._strip(picture.recent),
                 self._shares(picture),
+                *([Text(), Text("\n".join(self._news), style="dim")] if self._news else []),
             ),
             title=f"[bold]{self._title}[/bold] · {_clock(elapsed_s)}",
             title_align="left",
@@ -100,7 +105,7 @@ class DevnetView:
     # --- for a pipe
 
     def line(self, picture: Picture, elapsed_s: float) -> str:
-        """The same in one line."""
+        """The same in one line, with a line for each piece of news before it."""
         leader = picture.leader
         parts = [_clock(elapsed_s), standing(picture)]
         if leader is not None:
@@ -108,7 +113,7 @@ class DevnetView:
             parts.append(rate(sum(node.hash_rate for node in picture.alive)))
         for index, node in enumerate(picture.nodes):
             parts.append(f"node{index} " + ("silent" if node is None else _brief(node)))
-        return " | ".join(parts)
+        return "\n".join([*(f"{parts[0]} | {line}" for line in picture.news), " | ".join(parts)])
 
 
 def standing(picture: Picture) -> str:

@@ -72,4 +72,5 @@ def _fields(picture: Picture) -> dict[str, object]:
         "tips": [{"hash": tip, "nodes": nodes} for tip, nodes in picture.tips],
         "nodes": picture.nodes,
         "mined": picture.mined,
+        "news": picture.news,
     }

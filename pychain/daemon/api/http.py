@@ -1,4 +1,8 @@
-"""The HTTP door (ASGI 3): routes, who may come in, how much a body may hold. Nothing here knows a method."""
+"""The HTTP door (ASGI 3): routes, who may come in, how much a body may hold. Nothing here knows a method.
+
+A refused caller's connection stays open: what is left of its body is read and dropped, since hanging up on it could
+take the answer away with it (RFC 9112, 9.6).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,6 @@ FAILED_LOGIN_DELAY_S = 0.25
 """As in Core: what a guess at a password costs at least."""
 _JSON: Header = (b"content-type", b"application/json")
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
-_CLOSE: Header = (b"connection", b"close")
 
 
 class _RefusedError(Exception):
@@ -62,14 +65,11 @@ class HttpApp:
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN,
                 "requests under this Host are refused (api_allowed_hosts adds one to loopback's names)",
-                _CLOSE,
             )
         if scope["path"] not in RPC_PATHS:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is nothing here; JSON-RPC is at /rpc", _CLOSE)
+            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is nothing here; JSON-RPC is at /rpc")
         if scope["method"] != "POST":
-            raise _RefusedError(
-                HTTPStatus.METHOD_NOT_ALLOWED, "JSON-RPC is called by POST", (b"allow", b"POST"), _CLOSE
-            )
+            raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "JSON-RPC is called by POST", (b"allow", b"POST"))
 
     async def _refuse_login(self) -> None:
         await asyncio.sleep(FAILED_LOGIN_DELAY_S)
@@ -77,32 +77,26 @@ class HttpApp:
             HTTPStatus.UNAUTHORIZED,
             "user and password are missing or wrong (the data directory's .cookie holds a pair)",
             (b"www-authenticate", b'Basic realm="pychain"'),
-            _CLOSE,
         )
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         content_type = headers.get(b"content-type", b"")
         if content_type != b"application/json" and not _is_json(content_type):
-            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json", _CLOSE)
+            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json")
         if int(headers.get(b"content-length", 0)) > self._max_body_bytes:
             raise self._too_large()
-        message = await receive()
-        if not message.get("more_body"):  # nearly always: a request of one piece
-            return bytes(message.get("body", b""))
-        parts = [message["body"]]
-        size = len(parts[0])
-        while message.get("more_body"):
+        pieces: list[bytes] = []
+        size, more = 0, True
+        while more:
             message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            pieces.append(message.get("body", b""))
+            size, more = size + len(pieces[-1]), message.get("more_body", False)
             if size > self._max_body_bytes:
                 raise self._too_large()
-        return b"".join(parts)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _too_large(self) -> _RefusedError:
-        return _RefusedError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {self._max_body_bytes} bytes", _CLOSE
-        )
+        return _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {self._max_body_bytes} bytes")
 
 
 def _is_json(content_type: bytes) -> bool:
