@@ -7,18 +7,19 @@ next block.
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple, Protocol
 
-from pychain.base.codec import Reader, compact_size, u64
+from pychain.base.codec import Reader, compact_size
 from pychain.base.errors import DecodeError
 from pychain.chain.block import Block
 from pychain.chain.spec import ChainSpec
-from pychain.chain.transaction import KEY_BYTES, Coinbase, Transfer
+from pychain.chain.transaction import Coinbase, Transfer
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.semantic import split_coinbase
 from pychain.consensus.subsidy import subsidy
 
-_UNDO_ENTRY_BYTES = KEY_BYTES + 16
+_UNDO_ROW = struct.Struct("<32sQQ")
 
 
 class Account(NamedTuple):
@@ -87,11 +88,17 @@ class BlockConnection:
         self._applied = 0
         self._fees = 0
         self._before: dict[bytes, Account] = {}
+        self._undo_rows: list[bytes] = []
         self.changes: dict[bytes, Account] = {}
 
     @property
     def undo(self) -> Undo:
         return tuple(self._before.items())
+
+    @property
+    def undo_record(self) -> bytes:
+        """`undo` encoded; the rows are made while the block is applied, so this is cheap for any block."""
+        return compact_size(len(self._undo_rows)) + b"".join(self._undo_rows)
 
     def advance(self, budget: int) -> bool:
         """Apply up to `budget` transfers; True when the block is applied whole."""
@@ -128,6 +135,7 @@ class BlockConnection:
         account = self.changes.get(key)
         if account is None:
             account = self._before[key] = self._accounts.account(key)
+            self._undo_rows.append(_UNDO_ROW.pack(key, *account))
         return account
 
 
@@ -142,7 +150,7 @@ def connect_block(
 
 def encode_undo(undo: Undo) -> bytes:
     """CompactSize count, then 32 key | u64 balance | u64 sequence each."""
-    rows = [key + u64(account.balance) + u64(account.sequence) for key, account in undo]
+    rows = [_UNDO_ROW.pack(key, *account) for key, account in undo]
     return compact_size(len(rows)) + b"".join(rows)
 
 
@@ -150,6 +158,7 @@ def decode_undo(data: bytes) -> Undo:
     """The undo record in `data`; DecodeError where it is damaged."""
     reader = Reader(data)
     count = reader.compact_size()
-    if count * _UNDO_ENTRY_BYTES != reader.remaining:
+    if count * _UNDO_ROW.size != reader.remaining:
         raise DecodeError(f"an undo record of {count} accounts has {reader.remaining} bytes")
-    return tuple((reader.take(KEY_BYTES), Account(reader.u64(), reader.u64())) for _ in range(count))
+    rows = _UNDO_ROW.iter_unpack(reader.take(reader.remaining))
+    return tuple([(key, Account(balance, sequence)) for key, balance, sequence in rows])

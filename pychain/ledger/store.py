@@ -7,7 +7,7 @@ worlds see the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import NamedTuple, Protocol
@@ -68,7 +68,7 @@ class Batch:
     undo: Mapping[bytes, bytes] = field(default_factory=dict)
     rewards: Mapping[bytes, Reward] = field(default_factory=dict)
     connected: Mapping[bytes, TransactionPlace] = field(default_factory=dict)
-    disconnected: tuple[bytes, ...] = ()
+    disconnected: Collection[bytes] = ()
     tip: bytes | None = None
     tables: Mapping[str, bytes] = field(default_factory=dict)
 

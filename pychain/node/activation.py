@@ -16,9 +16,7 @@ from pychain.consensus.rules import RuleError
 from pychain.consensus.state import (
     BlockConnection,
     Reward,
-    Undo,
     decode_undo,
-    encode_undo,
     maturing_height,
     reward_of,
 )
@@ -54,7 +52,7 @@ class TipChange:
 class _Connected:
     entry: Entry
     block: Block
-    undo: Undo
+    undo: bytes
     reward: Reward
 
 
@@ -186,7 +184,8 @@ class Activation:
             assert block is not None
             if connection.advance(budget):
                 transition.layer.changes.update(connection.changes)
-                transition.connected.append(_Connected(entry, block, connection.undo, reward_of(connection.coinbase)))
+                reward = reward_of(connection.coinbase)
+                transition.connected.append(_Connected(entry, block, connection.undo_record, reward))
                 transition.connection = transition.connecting = None
             return BLOCK_WORK + min(budget, len(block.transactions))
         except RuleError as error:
@@ -230,11 +229,11 @@ class Activation:
         for entry, undone in transition.undone:
             assert entry.parent is not None
             txids = [transaction.txid for transaction in undone.transactions] if undone else []
-            overlay.disconnect(entry.parent.hash, txids)
+            overlay.disconnect(entry.hash, entry.parent.hash, txids)
         tip = plan.fork
         for step in transition.connected:
             txids = [transaction.txid for transaction in step.block.transactions]
-            overlay.connect(step.entry.hash, txids, encode_undo(step.undo), step.reward)
+            overlay.connect(step.entry.hash, txids, step.undo, step.reward)
             newly_connected = Status.CONNECTED not in step.entry.status
             step.entry.status |= Status.CONNECTED
             if newly_connected:

@@ -117,14 +117,14 @@ class OverlayMachine(RuleBasedStateMachine):
         self.disconnect_block(changes)
 
     def disconnect_block(self, changes: dict[bytes, Account]) -> list[bytes]:
-        _, txids = self.now.chain.pop()
+        block_hash, txids = self.now.chain.pop()
         assert self.now.tip is not None
         self.now.accounts |= changes
         for txid in txids:
             del self.now.places[txid]
             self.waiting_places.pop(txid, None)
         self.overlay.put_accounts(changes)
-        self.overlay.disconnect(self.now.tip, list(txids))
+        self.overlay.disconnect(block_hash, self.now.tip, list(txids))
         self.is_dirty = True
         return list(txids)
 
