@@ -28,4 +28,9 @@ def star(count: int) -> Links:
     return tuple((0, i) for i in range(1, count))
 
 
-TOPOLOGIES: dict[str, Callable[[int], Links]] = {"line": line, "ring": ring, "full": full, "star": star}
+def apart(count: int) -> Links:
+    """Nobody with anybody; links are made later."""
+    return ()
+
+
+TOPOLOGIES: dict[str, Callable[[int], Links]] = {"line": line, "ring": ring, "full": full, "star": star, "apart": apart}
