@@ -141,7 +141,8 @@ def test_history_against_a_plain_ledger(
         connection = connect_block(spec, block, height, state, matured_for(network, blocks, height))
         assert state.accounts == befores[-1]  # nothing is written before the caller takes the changes
         state.write(connection.changes)
-        undos.append(decode_undo(encode_undo(connection.undo)))
+        assert connection.undo_record == encode_undo(connection.undo)
+        undos.append(decode_undo(connection.undo_record))
         assert undos[-1] == connection.undo
         assert state.accounts == accounts[height - 1]
         balances = sum(account.balance for account in state.accounts.values())
@@ -164,7 +165,7 @@ def test_any_slicing_gives_the_same(
     sliced = BlockConnection(*arguments)
     while not sliced.advance(data.draw(st.integers(0, 3))):
         pass
-    assert (sliced.changes, sliced.undo) == (whole.changes, whole.undo)
+    assert (sliced.changes, sliced.undo, sliced.undo_record) == (whole.changes, whole.undo, whole.undo_record)
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 100])
