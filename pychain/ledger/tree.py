@@ -177,7 +177,7 @@ class BlockTree:
         entry.status |= Status.BODY | Status.VERIFIED
         if entry.parent is None or not entry.parent.linked:
             return
-        bar = self.weight(self.valid_tip)
+        bar = self._rank(self.valid_tip)
         waiting = [entry]
         while waiting:
             linked = waiting.pop()
@@ -200,16 +200,15 @@ class BlockTree:
 
     def best_candidate(self) -> Entry | None:
         """The block that the active chain should be extended or switched to, None where the tip is already best."""
-        valid_tip = self.valid_tip
-        bar = self.weight(valid_tip)
-        best: Entry | None = None
+        best = valid_tip = self.valid_tip
+        bar = self._rank(valid_tip)
         for entry in list(self._candidates.values()):
-            weight = self.weight(entry)
-            if weight <= bar:
+            rank = self._rank(entry)
+            if rank <= bar:
                 del self._candidates[entry.hash]
-            elif best is None or (weight, -entry.arrival) > (self.weight(best), -best.arrival):
+            elif rank > self._rank(best):
                 best = entry
-        return best if best or valid_tip is self.tip else valid_tip
+        return None if best is self.tip else best
 
     def activate(self, entry: Entry) -> None:
         """`entry` has been connected: it is the tip now."""
@@ -226,9 +225,15 @@ class BlockTree:
         del self._active[step.height + 1 :]
         self._active.extend(reversed(path))
 
-    def _consider(self, entry: Entry, bar: int) -> None:
+    def _rank(self, entry: Entry) -> tuple[int, int]:
+        """What makes a better tip: more weight, and of equals the first seen. After a judgement is made or taken back
+        the active tip may be neither, as in Core.
+        """
+        return (self.weight(entry), -entry.arrival)
+
+    def _consider(self, entry: Entry, bar: tuple[int, int]) -> None:
         """Weight grows along a chain, so of a parent and its child the child alone is a candidate."""
-        if not entry.doomed and self.weight(entry) > bar:
+        if not entry.doomed and self._rank(entry) > bar:
             assert entry.parent is not None
             self._candidates.pop(entry.parent.hash, None)
             self._candidates[entry.hash] = entry
@@ -275,7 +280,7 @@ class BlockTree:
         """Find the best header and all candidates afresh, after a judgement changed."""
         self._candidates.clear()
         self.best_header = self.valid_tip
-        bar = self.weight(self.valid_tip)
+        bar = self._rank(self.valid_tip)
         for entry in self._entries.values():
             if entry.doomed:
                 continue
