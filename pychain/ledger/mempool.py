@@ -3,18 +3,23 @@
 Each queue holds an account's transfers with consecutive sequences from the account's next one on, all of them covered
 by its confirmed balance. So any prefix of any queue can be mined in any order among accounts, and only the last of a
 queue may leave. Here is policy, not consensus: its codes are `Policy`.
+
+A new tip can concern every queue: those are stale until `settle` has formed them anew, so many at a time.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pychain.base.errors import PychainError
 from pychain.chain.transaction import Transfer
 from pychain.consensus.state import Account, AccountReader
+from pychain.ledger.ends import QueueEnds
+from pychain.ledger.pending import Pending, Queue, fee_rate
 
 MAX_PENDING_PER_ACCOUNT = 64
 """Bounds the work of one account's change, and how much of the pool one funded key can take cheaply."""
@@ -61,24 +66,14 @@ class MempoolLimits:
     expiry_s: int = DEFAULT_EXPIRY_S
 
 
-class Pending:
-    """A transfer in the pool. `since` is the wall second of its arrival, `rate` its fee in base units a 1,000 bytes."""
+class Change(NamedTuple):
+    """A transfer left the pool without being mined, and why; or (`why` is None) came back to it out of a block."""
 
-    __slots__ = ("rate", "since", "transfer")
-
-    def __init__(self, transfer: Transfer, since: int) -> None:
-        self.transfer = transfer
-        self.since = since
-        self.rate = fee_rate(transfer)
-
-    @property
-    def cost(self) -> int:
-        return self.transfer.amount + self.transfer.fee
+    transfer: Transfer
+    why: Policy | None
 
 
-def fee_rate(transfer: Transfer) -> int:
-    """Base units a 1,000 bytes, rounded down."""
-    return transfer.fee * 1000 // len(transfer.raw)
+_NOTHING: Mapping[int, Transfer] = MappingProxyType({})
 
 
 def relay_cost(limits: MempoolLimits, size: int) -> int:
@@ -89,15 +84,22 @@ def relay_cost(limits: MempoolLimits, size: int) -> int:
 class Mempool:
     """Queues by account. Callers check signatures: a transfer is `add`ed only after `check` and a good signature."""
 
-    def __init__(self, limits: MempoolLimits) -> None:
+    def __init__(self, limits: MempoolLimits, accounts: AccountReader) -> None:
+        """`accounts` is the state after the tip; when it has changed, `rebase` must be told."""
         self.limits = limits
         self.bytes = 0
         self.revision = 0
         """Counts changes, so that others see when looking again is worth while."""
-        self._queues: dict[bytes, list[Pending]] = {}
+        self._accounts = accounts
+        self._queues: dict[bytes, Queue] = {}
         self._by_txid: dict[bytes, Pending] = {}
-        self._tails: list[tuple[int, int, bytes]] = []
-        self._ticket = 0
+        self._ends = QueueEnds(self._queues)
+        self._changes: list[Change] = []
+        self._stale: dict[bytes, dict[int, Pending]] = {}
+        """Accounts to look at since the tip moved, with their transfers that came back, by sequence."""
+        self._mined: dict[bytes, None] = {}
+        self._unexamined: list[bytes] = []
+        """Accounts that the present round of `expire` has still to look at."""
 
     def __len__(self) -> int:
         return len(self._by_txid)
@@ -109,57 +111,73 @@ class Mempool:
         return self._by_txid.get(txid)
 
     def entries(self) -> Iterable[Pending]:
-        """Everything, oldest first."""
+        """Everything, in the order of arrival."""
         return self._by_txid.values()
 
-    def queues(self) -> Iterable[tuple[bytes, list[Pending]]]:
-        """(account key, its pending transfers in sequence order). Callers must not change the lists."""
-        return self._queues.items()
+    def queues(self) -> list[Queue]:
+        """All queues as they are now."""
+        return list(self._queues.values())
 
-    def queue(self, sender: bytes) -> list[Pending]:
-        """An account's pending transfers in sequence order; callers must not change it."""
-        return self._queues.get(sender, [])
+    def queue(self, sender: bytes) -> Queue:
+        """An account's pending transfers; empty where there are none."""
+        return self._queues.get(sender, ())
+
+    def next_sequence(self, sender: bytes) -> int:
+        """What an account's next transfer must carry: the sequence after all that is pending."""
+        self._settle_account(sender)
+        return self._accounts.account(sender).sequence + len(self.queue(sender))
+
+    def take_changes(self) -> list[Change]:
+        """What left or came back since this was last asked, in order."""
+        changes, self._changes = self._changes, []
+        return changes
 
     # --- admission
 
-    def check(self, transfer: Transfer, account: Account, coming: Iterable[Transfer] = ()) -> None:
+    def check(self, transfer: Transfer, coming: Mapping[int, Transfer] = _NOTHING) -> None:
         """All of admission but structure and signature, cheapest first; PolicyError if the transfer is not wanted.
 
-        `account` is the sender's state after the tip; `coming` are the sender's transfers whose signatures are being
-        checked, which count as pending.
+        `coming` are the sender's transfers whose signatures are being checked, by sequence: they count as pending.
         """
         if transfer.txid in self._by_txid:
             raise PolicyError(Policy.KNOWN, "it is in the mempool")
-        if transfer.fee < relay_cost(self.limits, len(transfer.raw)):
-            due = relay_cost(self.limits, len(transfer.raw))
-            raise PolicyError(Policy.RELAY_FEE, f"fee {transfer.fee}, at least {due} for {len(transfer.raw)} bytes")
-        if transfer.sequence < account.sequence:
+        size = len(transfer.raw)
+        due = relay_cost(self.limits, size)
+        if transfer.fee < due:
+            raise PolicyError(Policy.RELAY_FEE, f"fee {transfer.fee}, at least {due} for {size} bytes")
+        self._settle_account(transfer.sender)
+        account, queue = self._accounts.account(transfer.sender), self.queue(transfer.sender)
+        place = transfer.sequence - account.sequence
+        if place < 0:
             raise PolicyError(
                 Policy.SEQUENCE_USED, f"sequence {transfer.sequence}, the account is at {account.sequence}"
             )
-        queue = self.queue(transfer.sender)
-        ahead = {other.sequence: other for other in coming}
-        place = transfer.sequence - account.sequence
         if place >= MAX_PENDING_PER_ACCOUNT:
             raise PolicyError(
                 Policy.TOO_MANY_PENDING, f"an account may have {MAX_PENDING_PER_ACCOUNT} pending transfers"
             )
-        expected = account.sequence + len(queue)
-        while expected in ahead:
-            expected += 1
-        if transfer.sequence > expected:
-            raise PolicyError(Policy.SEQUENCE_GAP, f"sequence {transfer.sequence}, the next is {expected}")
-        spent = {pending.transfer.sequence: pending.cost for pending in queue}
-        spent |= {sequence: other.amount + other.fee for sequence, other in ahead.items()}
-        spent[transfer.sequence] = transfer.amount + transfer.fee
-        if sum(spent.values()) > account.balance:
-            raise PolicyError(
-                Policy.UNFUNDED, f"all that is pending costs {sum(spent.values())}, the account has {account.balance}"
-            )
+        self._check_funds(transfer, account, queue, coming)
+        growth = size
         if place < len(queue):
+            growth -= len(queue[place].transfer.raw)
             self._check_replacement(queue[place].transfer, transfer)
-        elif self.bytes + len(transfer.raw) > self.limits.max_bytes:
-            self._check_room(transfer)
+        self._check_room(transfer, growth)
+
+    def _check_funds(self, transfer: Transfer, account: Account, queue: Queue, coming: Mapping[int, Transfer]) -> None:
+        """Its sequence follows on, and the balance covers all that the account has pending."""
+        costs = {account.sequence + place: pending.cost for place, pending in enumerate(queue)}
+        for sequence, other in coming.items():
+            if sequence >= account.sequence:
+                costs[sequence] = other.amount + other.fee
+        following = account.sequence + len(queue)
+        while following in costs:
+            following += 1
+        if transfer.sequence > following:
+            raise PolicyError(Policy.SEQUENCE_GAP, f"sequence {transfer.sequence}, the next is {following}")
+        costs[transfer.sequence] = transfer.amount + transfer.fee
+        total = sum(costs.values())
+        if total > account.balance:
+            raise PolicyError(Policy.UNFUNDED, f"all that is pending costs {total}, the account has {account.balance}")
 
     def _check_replacement(self, old: Transfer, new: Transfer) -> None:
         due = old.fee + relay_cost(self.limits, len(new.raw))
@@ -170,144 +188,144 @@ class Mempool:
                 Policy.REPLACEMENT_FEE, f"fee {new.fee} is not above {old.fee}, the fee of the one it replaces"
             )
 
-    def _check_room(self, transfer: Transfer) -> None:
-        cheapest = self._cheapest_tail(exempt=transfer.sender)
-        if cheapest is None or cheapest.rate >= fee_rate(transfer):
-            raise PolicyError(
-                Policy.FULL, f"the mempool is full of better paying ones (this pays {fee_rate(transfer)})"
-            )
+    def _check_room(self, transfer: Transfer, growth: int) -> None:
+        """All that would have to leave for it pays less, not only the first."""
+        excess = self.bytes + growth - self.limits.max_bytes
+        if excess <= 0:
+            return
+        victims = self._ends.cheapest(excess, exempt=transfer.sender)
+        rate = fee_rate(transfer)
+        freed = sum(len(victim.transfer.raw) for victim in victims)
+        if freed < excess or any(victim.rate >= rate for victim in victims):
+            raise PolicyError(Policy.FULL, f"the mempool is full of better paying ones (this pays {rate})")
 
-    def add(self, transfer: Transfer, wall_s: int) -> list[tuple[Transfer, Policy]]:
-        """Take a transfer that `check` passed and whose signature holds. Returns what had to leave for it."""
-        pending = Pending(transfer, wall_s)
-        queue = self._queues.setdefault(transfer.sender, [])
-        gone: list[tuple[Transfer, Policy]] = []
+    def add(self, transfer: Transfer, wall_s: int) -> None:
+        """Take a transfer that `check` passed and whose signature holds; what must leave for it leaves."""
+        queue = self.queue(transfer.sender)
         place = transfer.sequence - queue[0].transfer.sequence if queue else 0
         if place < len(queue):
-            old = queue[place]
-            self._forget(old)
-            queue[place] = pending
-            gone.append((old.transfer, Policy.REPLACED))
-        else:
-            queue.append(pending)
-        self._by_txid[transfer.txid] = pending
-        self.revision += 1
-        self.bytes += len(transfer.raw)
-        self._push_tail(transfer.sender)
-        while self.bytes > self.limits.max_bytes:
-            tail = self._cheapest_tail(exempt=transfer.sender) or queue[-1]
-            gone.append((self._drop_tail(tail.transfer.sender), Policy.FULL))
-        return gone
+            self._leave(queue[place], Policy.REPLACED)
+        pending = Pending(transfer, wall_s)
+        self._enter(pending)
+        self._set_queue(transfer.sender, (*queue[:place], pending, *queue[place + 1 :]))
+        self._evict(exempt=transfer.sender)
 
     # --- leaving
 
-    def expire(self, wall_s: int) -> list[tuple[Transfer, Policy]]:
-        """Let go of the last transfers of queues that have waited too long."""
-        gone = []
-        for sender in list(self._queues):
-            while (queue := self._queues.get(sender)) and queue[-1].since + self.limits.expiry_s < wall_s:
-                gone.append((self._drop_tail(sender), Policy.EXPIRED))
-        return gone
+    def expire(self, wall_s: int, budget: int) -> bool:
+        """Let go of the last transfers of queues that have waited too long. Looks at up to `budget` accounts and goes
+        on there when called again; True when all have been seen.
+        """
+        if not self._unexamined:
+            self._unexamined = list(self._queues)
+        for _ in range(min(budget, len(self._unexamined))):
+            sender = self._unexamined.pop()
+            while (queue := self.queue(sender)) and queue[-1].since + self.limits.expiry_s < wall_s:
+                self._drop_end(queue[-1], Policy.EXPIRED)
+        return not self._unexamined
+
+    # --- following the chain
 
     def rebase(
-        self,
-        accounts: AccountReader,
-        touched: Iterable[bytes],
-        returned: Iterable[Transfer],
-        mined: Iterable[bytes],
-        wall_s: int,
-    ) -> list[tuple[Transfer, Policy]]:
-        """Follow the chain to a new tip.
+        self, touched: Iterable[bytes], returned: Iterable[Transfer], mined: Iterable[bytes], wall_s: int
+    ) -> None:
+        """The tip has moved: note what that concerns.
 
-        accounts: the state after it. touched: accounts that the change of tip may have altered. returned: transfers
-        of blocks that were disconnected, lowest block first. mined: txids of blocks that were connected. Returned
-        transfers and pending ones form the queues anew; what no longer fits is dropped and reported, mined ones
-        silently.
+        touched: accounts that it may have altered. returned: transfers of blocks that were disconnected, lowest block
+        first. mined: txids of blocks that were connected.
         """
-        gone: list[tuple[Transfer, Policy]] = []
-        done = set(mined)
-        waiting: dict[bytes, dict[int, Pending]] = {key: {} for key in touched if key in self._queues}
+        for sender in touched:
+            if sender in self._queues:
+                self._stale.setdefault(sender, {})
         for transfer in returned:
-            if transfer.txid not in done:
-                waiting.setdefault(transfer.sender, {})[transfer.sequence] = Pending(transfer, wall_s)
-        for sender, by_sequence in waiting.items():
-            for pending in self._queues.pop(sender, []):
-                self._forget(pending)
-                by_sequence.setdefault(pending.transfer.sequence, pending)
-            gone += self._requeue(sender, by_sequence, accounts.account(sender), done)
-        while self.bytes > self.limits.max_bytes:
-            tail = self._cheapest_tail()
-            assert tail is not None
-            gone.append((self._drop_tail(tail.transfer.sender), Policy.FULL))
-        return gone
+            self._mined.pop(transfer.txid, None)
+            came_back = self._stale.setdefault(transfer.sender, {})
+            if transfer.txid not in self._by_txid:
+                came_back[transfer.sequence] = Pending(transfer, wall_s)
+        self._mined.update(dict.fromkeys(mined))
 
-    def _requeue(
-        self, sender: bytes, by_sequence: dict[int, Pending], account: Account, done: set[bytes]
-    ) -> list[tuple[Transfer, Policy]]:
-        """Build one account's queue from what there is for it; whatever does not follow on or is not covered goes."""
+    @property
+    def is_settled(self) -> bool:
+        """Every queue agrees with the tip."""
+        return not self._stale
+
+    def settle(self, budget: int) -> None:
+        """Form stale queues anew, until about `budget` transfers have been looked at."""
+        while self._stale and budget > 0:
+            sender, came_back = self._stale.popitem()
+            budget -= 1 + len(self.queue(sender)) + len(came_back)
+            self._form_queue(sender, came_back)
+        if not self._stale:
+            self._mined.clear()
+        self._evict()
+
+    def _settle_account(self, sender: bytes) -> None:
+        came_back = self._stale.pop(sender, None)
+        if came_back is not None:
+            self._form_queue(sender, came_back)
+
+    def _form_queue(self, sender: bytes, came_back: dict[int, Pending]) -> None:
+        """The longest queue that the account's transfers make now. The rest leaves: mined, or reported."""
+        account, before = self._accounts.account(sender), self.queue(sender)
+        offered = {pending.transfer.sequence: pending for pending in before} | came_back
         queue: list[Pending] = []
-        gone = []
         left = account.balance
-        for sequence in sorted(by_sequence):
-            pending = by_sequence[sequence]
-            fits = sequence == account.sequence + len(queue) and len(queue) < MAX_PENDING_PER_ACCOUNT
-            if fits and pending.cost <= left:
-                left -= pending.cost
-                queue.append(pending)
-                self._by_txid[pending.transfer.txid] = pending
-                self.revision += 1
-                self.bytes += len(pending.transfer.raw)
-            elif pending.transfer.txid not in done:
-                gone.append((pending.transfer, Policy.UNFUNDED if fits else Policy.CONFLICT))
-        if queue:
-            self._queues[sender] = queue
-            self._push_tail(sender)
-        return gone
-
-    def _forget(self, pending: Pending) -> None:
-        self.revision += 1
-        del self._by_txid[pending.transfer.txid]
-        self.bytes -= len(pending.transfer.raw)
-
-    def _drop_tail(self, sender: bytes) -> Transfer:
-        queue = self._queues[sender]
-        pending = queue.pop()
-        self._forget(pending)
-        if queue:
-            self._push_tail(sender)
-        else:
-            del self._queues[sender]
-        return pending.transfer
-
-    # --- the cheapest tail: a heap whose entries may be out of date and are checked when they surface
-
-    def _push_tail(self, sender: bytes) -> None:
-        pending = self._queues[sender][-1]
-        self._ticket += 1
-        heapq.heappush(self._tails, (pending.rate, -self._ticket, pending.transfer.txid))
-        if len(self._tails) > 4 * len(self._queues) + 64:
-            self._rebuild_tails()
-
-    def _rebuild_tails(self) -> None:
-        self._tails.clear()
-        for queue in self._queues.values():
-            self._ticket += 1
-            self._tails.append((queue[-1].rate, -self._ticket, queue[-1].transfer.txid))
-        heapq.heapify(self._tails)
-
-    def _cheapest_tail(self, exempt: bytes | None = None) -> Pending | None:
-        """The queue end that pays least, the youngest among equals; not of the account `exempt`."""
-        set_aside = []
-        found = None
-        while self._tails:
-            pending = self._by_txid.get(self._tails[0][2])
-            if pending is None or self._queues[pending.transfer.sender][-1] is not pending:
-                heapq.heappop(self._tails)
-            elif pending.transfer.sender == exempt:
-                set_aside.append(heapq.heappop(self._tails))
-            else:
-                found = pending
+        while len(queue) < MAX_PENDING_PER_ACCOUNT:
+            pending = offered.get(account.sequence + len(queue))
+            if pending is None or pending.cost > left:
                 break
-        for item in set_aside:
-            heapq.heappush(self._tails, item)
-        return found
+            left -= pending.cost
+            queue.append(pending)
+        stays = {pending.transfer.txid for pending in queue}
+        for pending in before:
+            if pending.transfer.txid not in stays:
+                self._leave(pending, _misfit(pending.transfer.sequence - account.sequence, len(queue)))
+        for pending in came_back.values():
+            if pending.transfer.txid in stays:
+                self._enter(pending)
+                self._changes.append(Change(pending.transfer, None))
+            elif pending.transfer.txid not in self._mined:
+                why = _misfit(pending.transfer.sequence - account.sequence, len(queue))
+                self._changes.append(Change(pending.transfer, why))
+        self._set_queue(sender, tuple(queue))
+
+    # --- the queues and their ends
+
+    def _enter(self, pending: Pending) -> None:
+        self.revision += 1
+        self.bytes += len(pending.transfer.raw)
+        self._by_txid[pending.transfer.txid] = pending
+
+    def _leave(self, pending: Pending, why: Policy) -> None:
+        self.revision += 1
+        self.bytes -= len(pending.transfer.raw)
+        del self._by_txid[pending.transfer.txid]
+        if pending.transfer.txid not in self._mined:
+            self._changes.append(Change(pending.transfer, why))
+
+    def _set_queue(self, sender: bytes, queue: Queue) -> None:
+        before = self.queue(sender)
+        if not queue:
+            self._queues.pop(sender, None)
+            return
+        self._queues[sender] = queue
+        if not before or before[-1] is not queue[-1]:
+            self._ends.push(queue[-1])
+
+    def _drop_end(self, pending: Pending, why: Policy) -> None:
+        sender = pending.transfer.sender
+        self._leave(pending, why)
+        self._set_queue(sender, self._queues[sender][:-1])
+
+    def _evict(self, exempt: bytes | None = None) -> None:
+        for victim in self._ends.cheapest(self.bytes - self.limits.max_bytes, exempt):
+            self._drop_end(victim, Policy.FULL)
+
+
+def _misfit(place: int, length: int) -> Policy:
+    """Why a transfer, `place` sequences after its account's next one, is not in its queue of this length."""
+    if place < length:
+        return Policy.CONFLICT
+    if place >= MAX_PENDING_PER_ACCOUNT:
+        return Policy.TOO_MANY_PENDING
+    return Policy.UNFUNDED if place == length else Policy.SEQUENCE_GAP

@@ -1,22 +1,27 @@
-"""Block templates: what a miner works on. Each account's best-paying prefix is ranked, the best go in first."""
+"""Block templates: what a miner works on, and the choice of their transfers."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from pychain import native
 from pychain.chain.block import Block, new_block
 from pychain.chain.header import HEADER_BYTES, new_header
 from pychain.chain.target import target_from_bits
-from pychain.chain.transaction import COINBASE_BYTES, MAX_EXTRA_BYTES, Coinbase, Transfer, new_coinbase
-from pychain.ledger.mempool import Pending
+from pychain.chain.transaction import COINBASE_BYTES, MAX_EXTRA_BYTES, TRANSFER_BYTES, Coinbase, Transfer, new_coinbase
+from pychain.ledger.pending import Queue
 
 BLOCK_VERSION = 1
 _FRAME_BYTES = HEADER_BYTES + 5 + COINBASE_BYTES + MAX_EXTRA_BYTES
 """Header, the longest count that a template can need, and the longest coinbase."""
+MAX_MISSES = 1_000
+"""Chunks that in turn did not fit: by then a block is full enough (Core's bound)."""
+_RATE_BITS = 32
+"""Binary places of a rate, so that rounding decides no rank that matters."""
 
 
 @dataclass(frozen=True)
@@ -79,43 +84,84 @@ def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
     return node
 
 
-def select_transfers(queues: Iterable[Sequence[Pending]], max_block_bytes: int) -> tuple[Transfer, ...]:
-    """The transfers of a block of at most `max_block_bytes`, ranked by each account's best-paying prefix.
+class Selection:
+    """The transfers of one block, chosen in slices: `advance` until it returns True, then read `transfers`.
 
-    A prefix that does not fit ends its account's turn; ties go to the order of `queues`, so the choice is
-    deterministic.
+    A queue falls into chunks: the best-paying run from its start, the best-paying run from there, and so on, so their
+    rates only fall. The best chunks of all queues go in first; of equal ones that of the earlier queue, so the choice
+    is deterministic. Where a chunk does not fit, so much of its queue as still fits is ranked anew.
     """
-    room = max_block_bytes - _FRAME_BYTES
-    ranked: list[tuple[int, int, int, int, Sequence[Pending]]] = []
-    for order, queue in enumerate(queues):
-        rate, end = best_prefix(queue, 0)
-        ranked.append((-rate, order, 0, end, queue))
-    heapq.heapify(ranked)
-    chosen: list[Transfer] = []
-    while ranked:
-        _, order, start, end, queue = heapq.heappop(ranked)
-        size = sum(len(pending.transfer.raw) for pending in queue[start:end])
-        if size > room:
-            continue
-        room -= size
-        chosen.extend(pending.transfer for pending in queue[start:end])
-        if end < len(queue):
-            rate, following = best_prefix(queue, end)
-            heapq.heappush(ranked, (-rate, order, end, following, queue))
-    return tuple(chosen)
+
+    def __init__(self, queues: Iterable[Queue], max_block_bytes: int) -> None:
+        self._unranked = enumerate(queues)
+        self._ranked: list[tuple[int, int, list[_Chunk], Queue]] = []
+        self._room = max_block_bytes - _FRAME_BYTES
+        self._misses = 0
+        self.transfers: list[Transfer] = []
+        self.fees = 0
+        """Of the transfers chosen so far."""
+        self.is_made = False
+
+    def advance(self, budget: int) -> bool:
+        """Look at about `budget` transfers more; True when the choice is made."""
+        for order, queue in self._unranked:
+            self._rank(order, chunks_of(queue), queue)
+            budget -= 1 + len(queue)
+            if budget <= 0:
+                return False
+        while self._ranked and self._room >= TRANSFER_BYTES and self._misses < MAX_MISSES:
+            budget -= self._take_best()
+            if budget <= 0:
+                return False
+        self.is_made = True
+        return True
+
+    def _rank(self, order: int, chunks: list[_Chunk], queue: Queue) -> None:
+        if chunks:
+            heapq.heappush(self._ranked, (-chunks[-1].rate, order, chunks, queue))
+
+    def _take_best(self) -> int:
+        """Take the best chunk, or see that it does not fit; returns how many transfers that looked at."""
+        _, order, chunks, queue = heapq.heappop(self._ranked)
+        chunk = chunks.pop()
+        if chunk.size <= self._room:
+            self._misses = 0
+            self._room -= chunk.size
+            self.fees += chunk.fees
+            self.transfers.extend([pending.transfer for pending in queue[chunk.start : chunk.end]])
+            self._rank(order, chunks, queue)
+            return 1 + chunk.end - chunk.start
+        self._misses += 1
+        end, size = chunk.start, len(queue[chunk.start].transfer.raw)
+        while size <= self._room:
+            end += 1
+            size += len(queue[end].transfer.raw)
+        self._rank(order, chunks_of(queue[:end], chunk.start), queue)
+        return 2 + end - chunk.start
 
 
-def best_prefix(queue: Sequence[Pending], start: int) -> tuple[int, int]:
-    """(fee in base units a 1,000 bytes, end) of the best-paying run of a queue from `start` on; the longest among
-    equals.
-    """
-    best_rate, best_end = -1, start
-    fees = size = 0
-    for end in range(start, len(queue)):
-        transfer = queue[end].transfer
-        fees += transfer.fee
-        size += len(transfer.raw)
-        rate = fees * 1000 // size
-        if rate >= best_rate:
-            best_rate, best_end = rate, end + 1
-    return best_rate, best_end
+class _Chunk(NamedTuple):
+    """Transfers `start` to `end` of a queue, `size` bytes that pay `fees` together."""
+
+    start: int
+    end: int
+    fees: int
+    size: int
+
+    @property
+    def rate(self) -> int:
+        return (self.fees << _RATE_BITS) // self.size
+
+
+def chunks_of(queue: Queue, start: int = 0) -> list[_Chunk]:
+    """The chunks of a queue from `start` on, the last one first: each joins those before it that pay no more."""
+    chunks: list[_Chunk] = []
+    for place in range(start, len(queue)):
+        transfer = queue[place].transfer
+        chunk = _Chunk(place, place + 1, transfer.fee, len(transfer.raw))
+        while chunks and chunks[-1].fees * chunk.size <= chunk.fees * chunks[-1].size:
+            before = chunks.pop()
+            chunk = _Chunk(before.start, chunk.end, before.fees + chunk.fees, before.size + chunk.size)
+        chunks.append(chunk)
+    chunks.reverse()
+    return chunks

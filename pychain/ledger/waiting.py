@@ -30,6 +30,10 @@ class WaitingTransfers:
     def __contains__(self, txid: bytes) -> bool:
         return txid in self._order
 
+    def holds(self, sender: bytes) -> bool:
+        """Does anything of this account wait?"""
+        return sender in self._by_sender
+
     def add(self, transfer: Transfer) -> None:
         """Keep a transfer; the first that came for a sequence stays. The oldest of all is forgotten for room."""
         mine = self._by_sender.setdefault(transfer.sender, {})
@@ -47,9 +51,11 @@ class WaitingTransfers:
             self._remove(transfer)
         return transfer
 
-    def clear(self) -> None:
-        self._by_sender.clear()
-        self._order.clear()
+    def forget_used(self, sender: bytes, next_sequence: int) -> None:
+        """Forget the sender's transfers whose sequences are past: they would only take the room of others."""
+        for transfer in list(self._by_sender.get(sender, {}).values()):
+            if transfer.sequence < next_sequence:
+                self._remove(transfer)
 
     def _remove(self, transfer: Transfer) -> None:
         del self._order[transfer.txid]

@@ -204,7 +204,7 @@ class Desk:
     # --- mining
 
     def _get_template(self, request_id: int, request: GetTemplate, now: Now) -> None:
-        self._reply(request_id, self._mining.template(now))
+        self._mining.ask(request_id)
 
     def _set_mining(self, request_id: int, request: SetMining, now: Now) -> None:
         self._mining.set_recipient(request.recipient)

@@ -1,10 +1,12 @@
 """Mining: when to search, on which template. The search itself is the world's.
 
-On dev networks blocks may come at a drawn interval instead: then one block is searched for whenever a drawn time has
-passed.
+A template's transfers are chosen in slices, one a turn. On dev networks blocks may come at a drawn interval: then one
+block is searched for whenever a drawn time has passed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from pychain.base.entropy import Random
 from pychain.base.time import NS, Now, seconds
@@ -12,14 +14,17 @@ from pychain.consensus.branch import median_time_past
 from pychain.consensus.contextual import template_time
 from pychain.consensus.subsidy import subsidy
 from pychain.ledger.mempool import Mempool
-from pychain.ledger.template import BlockTemplate, select_transfers
+from pychain.ledger.pending import Queue
+from pychain.ledger.template import BlockTemplate, Selection
 from pychain.ledger.tree import BlockTree, Entry, EntryBranch
-from pychain.node.effects import StartMining, StopMining
+from pychain.node.effects import Reply, StartMining, StopMining
 from pychain.node.outbox import Outbox
 from pychain.p2p.draws import exponential
 
 REFRESH_NS = 2 * NS
 """A template is made anew for better paying transfers at most this often; a new tip replaces it at once."""
+TRANSFERS_A_TURN = 5_000
+"""Transfers looked at in one turn while a template's are chosen, about 5 ms of Python."""
 
 
 class Mining:
@@ -43,24 +48,49 @@ class Mining:
         """Whom blocks pay, None while this node does not mine."""
         self._next_block_ns: int | None = None
         """On a drawn interval: when the next block is due."""
-        self._on: tuple[Entry, int] | None = None
-        """Tip and mempool revision that the world searches on."""
+        self._on: tuple[Entry, int | None] | None = None
+        """Tip and mempool revision that the world searches on; no revision for a block without transfers."""
         self._made_ns = 0
-        self._cached: tuple[Entry, int, int, BlockTemplate] | None = None
+        self._asked: list[int] = []
+        """Requests that wait for a template."""
+        self._selection: Selection | None = None
+        """The latest choice of transfers, made for `_selected`: a tip and a mempool revision."""
+        self._selected: tuple[Entry, int] = (tree.tip, -1)
+        self._is_choosing = False
+        self._cached: tuple[Selection, int, BlockTemplate] | None = None
 
     def next_bits(self, entry: Entry) -> int:
         """Bits of the block after `entry`."""
         return self._tree.rulebook.next_bits(EntryBranch(entry))
 
-    def template(self, now: Now) -> BlockTemplate:
-        """A template on the working tip, with the best paying transfers."""
+    def ask(self, request_id: int) -> None:
+        """Answer a request with a template on the working tip, as soon as its transfers are chosen."""
+        self._asked.append(request_id)
+
+    def _choose(self) -> Selection | None:
+        """One slice of choosing the next block's transfers; the choice once it is made.
+
+        It is begun anew for a new tip, and once made for a new state of the mempool; what comes while it is being made
+        is left to the next one.
+        """
         tip, revision = self._tree.tip, self._mempool.revision
-        if self._cached is not None and self._cached[:3] == (tip, revision, now.wall_s):
-            return self._cached[3]
-        spec = self._tree.rulebook.spec
+        made = self._selection is not None and self._selection.is_made
+        if self._selection is None or self._selected[0] is not tip or (made and self._selected[1] != revision):
+            if not self._mempool.is_settled:
+                return None
+            self._selection = self._new_selection(self._mempool.queues())
+            self._selected = (tip, revision)
+        return self._selection if self._selection.advance(TRANSFERS_A_TURN) else None
+
+    def _new_selection(self, queues: Iterable[Queue]) -> Selection:
+        return Selection(queues, self._tree.rulebook.spec.max_block_bytes)
+
+    def _template(self, selection: Selection, now: Now) -> BlockTemplate:
+        """A template on the working tip with chosen transfers."""
+        if self._cached is not None and self._cached[:2] == (selection, now.wall_s):
+            return self._cached[2]
+        tip, spec = self._tree.tip, self._tree.rulebook.spec
         branch = EntryBranch(tip)
-        transfers = select_transfers((queue for _, queue in self._mempool.queues()), spec.max_block_bytes)
-        fees = sum(transfer.fee for transfer in transfers)
         least = median_time_past(branch) + 1
         template = BlockTemplate(
             height=tip.height + 1,
@@ -69,11 +99,11 @@ class Mining:
             time=template_time(self._tree.rulebook, branch, now.wall_s),
             min_time=max(least, spec.start_time) if tip.height == 0 else least,
             max_time=now.wall_s + spec.max_future_s,
-            coinbase_amount=subsidy(spec, tip.height + 1) + fees,
-            fees=fees,
-            transfers=transfers,
+            coinbase_amount=subsidy(spec, tip.height + 1) + selection.fees,
+            fees=selection.fees,
+            transfers=tuple(selection.transfers),
         )
-        self._cached = (tip, revision, now.wall_s, template)
+        self._cached = (selection, now.wall_s, template)
         return template
 
     def set_recipient(self, recipient: bytes | None) -> None:
@@ -89,26 +119,47 @@ class Mining:
             self._outbox.emit(StopMining())
 
     def work(self, now: Now, behind: bool) -> None:
-        """One turn: start, move or stop the search. A chain that is `behind` is not worth mining on."""
-        if self.recipient is None or behind or not self._is_due(now):
+        """One turn: choose transfers where a template is wanted; start, move or stop the search. A chain that is
+        `behind` is not worth mining on.
+        """
+        searches = self.recipient is not None and not behind and self._is_due(now)
+        if not searches:
             self.pause()
+        outdated = searches and self._is_outdated(now)
+        self._is_choosing = outdated or bool(self._asked)
+        if not self._is_choosing:
             return
-        tip, revision = self._tree.tip, self._mempool.revision
-        moved = self._on is None or self._on[0] is not tip
-        stale = self._on is not None and self._on[1] != revision and now.mono_ns >= self._made_ns + REFRESH_NS
-        if not moved and not stale:
-            return
-        template = self.template(now)
+        selection = self._choose()
+        if selection is not None:
+            self._is_choosing = False
+            for request_id in self._asked:
+                self._outbox.emit(Reply(request_id, self._template(selection, now)))
+            self._asked.clear()
+        if outdated and selection is not None:
+            self._search(selection, self._selected[1], now)
+        elif outdated and (self._on is None or self._on[0] is not self._tree.tip):
+            self._search(self._new_selection(()), None, now)  # better an empty block meanwhile than one on an old tip
+
+    def _is_outdated(self, now: Now) -> bool:
+        """The world searches on nothing, on an old tip, or on transfers that are due for a refresh."""
+        if self._on is None or self._on[0] is not self._tree.tip or self._on[1] is None:
+            return True
+        return self._on[1] != self._mempool.revision and now.mono_ns >= self._made_ns + REFRESH_NS
+
+    def _search(self, selection: Selection, revision: int | None, now: Now) -> None:
+        assert self.recipient is not None
+        template = self._template(selection, now)
+        self._made_ns = now.mono_ns
         if template.time > template.max_time:  # the chain is ahead of our clock: wait for it
             self.pause()
-            self._made_ns = now.mono_ns
             return
-        self._on = (tip, revision)
-        self._made_ns = now.mono_ns
+        self._on = (self._tree.tip, revision)
         self._outbox.emit(StartMining(template, self.recipient))
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
+        if self._is_choosing:
+            return now.mono_ns
         if self.recipient is None:
             return None
         if self._next_block_ns is not None and now.mono_ns < self._next_block_ns:

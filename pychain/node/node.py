@@ -78,7 +78,7 @@ class Node:
         self._outbox = Outbox()
         self._overlay = Overlay(store)
         self._tree = _load_tree(config, store, self._overlay)
-        self._mempool = Mempool(config.mempool)
+        self._mempool = Mempool(config.mempool, self._overlay)
         random = Random(int.from_bytes(entropy.bytes(8), "big"))
 
         self._headers = HeaderIntake(self._tree, self._overlay, entropy, self._headers_judged)
@@ -164,7 +164,7 @@ class Node:
             return self._now.mono_ns
         return earliest(
             self._headers.deadline(self._now),
-            self._transfers.deadline(),
+            self._transfers.deadline(self._now),
             self._dialogue.deadline(),
             self._mining.deadline(self._now),
             self._tables.deadline(),
@@ -313,17 +313,12 @@ class Node:
         self._dialogue.sync.replan()
 
     def _tip_changed(self, change: TipChange) -> None:
-        """The working tip moved: the mempool follows, and transfers that came back are told of again."""
+        """The working tip moved: the mempool and the miner follow."""
         now = self._now
         self._transfers.tip_changed(change.disconnected, change.connected, change.touched, now)
         self._mining.tip_moved(now)
         for block in change.connected:
             self._volunteers.pop(block.hash, None)
-        for block in change.disconnected:
-            for transaction in block.transactions:
-                pending = self._mempool.get(transaction.txid)
-                if pending is not None:
-                    self._dialogue.relay.announce_transaction(transaction.txid, pending.rate, now)
 
     def _on_block_read(self, read: BlockRead, now: Now) -> None:
         if not self._bodies.read(read):

@@ -74,7 +74,7 @@ class Tables:
 
     def save(self) -> None:
         """Put every table that changed since it was last saved into the next commit."""
-        transfers = [pending.transfer.raw for _, queue in self._mempool.queues() for pending in queue]
+        transfers = [pending.transfer.raw for queue in self._mempool.queues() for pending in queue]
         contents = {
             _ADDRESSES: self._dialogue.addresses.dump(),
             _BANS: self._dialogue.misbehaviour.dump(),

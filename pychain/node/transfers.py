@@ -26,7 +26,11 @@ MAX_RECENT_REJECTS = 10_000
 """Txids not asked for again until the next tip (Core keeps 120,000 in a filter): about 1 MB."""
 BATCH = 256
 """Signatures checked by one job: enough to be worth a thread's turn, few enough to answer soon."""
+SETTLED_A_TURN = 1_000
+"""Pending transfers looked at in one turn after the tip moved, a few ms of Python with what is told about them."""
 EXPIRY_INTERVAL_NS = 60 * NS
+EXPIRY_A_TURN = 5_000
+"""Accounts whose oldest transfers are looked at in one turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ class TransferIntake:
     def __init__(
         self, mempool: Mempool, accounts: AccountReader, outbox: Outbox, on_verdict: Callable[[Verdict, Now], None]
     ) -> None:
-        """`accounts` is the state after the working tip; `on_verdict` hears once of each transfer that was offered."""
+        """`accounts` is the state after the working tip; `on_verdict` hears once of each transfer that was offered, and
+        of those that came back out of undone blocks.
+        """
         self.mempool = mempool
         self._accounts = accounts
         self._outbox = outbox
@@ -65,8 +71,8 @@ class TransferIntake:
         self._rejected: dict[bytes, None] = {}
         self._jobs: dict[int, list[_Candidate]] = {}
         self._checking: dict[bytes, None] = {}
-        self._by_sender: dict[bytes, dict[bytes, Transfer]] = {}
-        """Transfers whose signatures are being checked: account -> txid -> transfer."""
+        self._by_sender: dict[bytes, dict[int, Transfer]] = {}
+        """Transfers whose signatures are being checked: account -> sequence -> transfer."""
         self._batch: list[_Candidate] = []
         self._next_expiry_ns = 0
 
@@ -101,7 +107,7 @@ class TransferIntake:
             self._refuse(candidate, error, now)
             return
         self._checking[transfer.txid] = None
-        self._by_sender.setdefault(transfer.sender, {})[transfer.txid] = transfer
+        self._by_sender.setdefault(transfer.sender, {})[transfer.sequence] = transfer
         self._batch.append(candidate)
         if len(self._batch) >= BATCH:
             self.flush()
@@ -110,8 +116,10 @@ class TransferIntake:
     def _check(self, transfer: Transfer) -> None:
         if transfer.txid in self._checking:
             raise PolicyError(Policy.KNOWN, "its signature is being checked")
-        coming = self._by_sender.get(transfer.sender, {}).values()
-        self.mempool.check(transfer, self._accounts.account(transfer.sender), coming)
+        coming = self._by_sender.get(transfer.sender, {})
+        if transfer.sequence in coming:
+            raise PolicyError(Policy.CONFLICT, "the signature of another one with its sequence is being checked")
+        self.mempool.check(transfer, coming)
 
     def _examine_next(self, transfer: Transfer, now: Now) -> None:
         """What waited for this one may have its turn."""
@@ -124,8 +132,8 @@ class TransferIntake:
         waits = error.policy is Policy.SEQUENCE_GAP and candidate.request is None
         if waits and self._accounts.account(transfer.sender).balance > 0:
             self._waiting.add(transfer)
-        elif error.policy is not Policy.KNOWN:
-            self._reject(transfer.txid)
+        elif error.policy is not Policy.KNOWN and transfer.sender not in self._by_sender:
+            self._reject(transfer.txid)  # what others that are being checked had a part in is not held against it
         self._on_verdict(Verdict(transfer.txid, error, candidate.peer, candidate.request, transfer, waits), now)
 
     def _reject(self, txid: bytes) -> None:
@@ -149,7 +157,7 @@ class TransferIntake:
             transfer = candidate.transfer
             del self._checking[transfer.txid]
             mine = self._by_sender[transfer.sender]
-            del mine[transfer.txid]
+            del mine[transfer.sequence]
             if not mine:
                 del self._by_sender[transfer.sender]
             if is_valid:
@@ -160,14 +168,13 @@ class TransferIntake:
     def _admit(self, candidate: _Candidate, now: Now) -> None:
         transfer = candidate.transfer
         try:
-            self.mempool.check(transfer, self._accounts.account(transfer.sender))
+            self.mempool.check(transfer)
         except PolicyError as error:
             self._refuse(candidate, error, now)
             return
-        dropped = self.mempool.add(transfer, now.wall_s)
-        self._outbox.publish(TransferAccepted(transfer.txid))
-        self._report(dropped)
-        self._on_verdict(Verdict(transfer.txid, None, candidate.peer, candidate.request, transfer), now)
+        self.mempool.add(transfer, now.wall_s)
+        self._accepted(Verdict(transfer.txid, None, candidate.peer, candidate.request, transfer), now)
+        self._report(now)
         self._examine_next(transfer, now)
 
     # --- the chain moves
@@ -184,25 +191,36 @@ class TransferIntake:
         ]
         mined = [transaction.txid for block in connected for transaction in block.transactions]
         touched = list(touched)
-        self._report(self.mempool.rebase(self._accounts, touched, returned, mined, now.wall_s))
+        self.mempool.rebase(touched, returned, mined, now.wall_s)
         self._rejected.clear()
-        for key in touched if len(self._waiting) else ():
-            queue = self.mempool.queue(key)
-            following = queue[-1].transfer.sequence + 1 if queue else self._accounts.account(key).sequence
-            follower = self._waiting.take(key, following)
+        for key in filter(self._waiting.holds, touched):
+            self._waiting.forget_used(key, self._accounts.account(key).sequence)
+            follower = self._waiting.take(key, self.mempool.next_sequence(key))
             if follower is not None:
                 self._examine(_Candidate(follower, None), now)
 
     def work(self, now: Now) -> None:
-        """One turn: hand gathered signatures over, let go of what expired."""
+        """One turn: let the mempool follow the tip, hand gathered signatures over, let go of what expired."""
+        self.mempool.settle(SETTLED_A_TURN)
         self.flush()
-        if now.mono_ns >= self._next_expiry_ns:
+        if now.mono_ns >= self._next_expiry_ns and self.mempool.expire(now.wall_s, EXPIRY_A_TURN):
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
-            self._report(self.mempool.expire(now.wall_s))
+        self._report(now)
 
-    def deadline(self) -> int | None:
+    def deadline(self, now: Now) -> int | None:
+        """When `work` wants to be called next."""
+        if not self.mempool.is_settled:
+            return now.mono_ns
         return self._next_expiry_ns if len(self.mempool) else None
 
-    def _report(self, dropped: Iterable[tuple[Transfer, Policy]]) -> None:
-        for transfer, policy in dropped:
-            self._outbox.publish(TransferDropped(transfer.txid, policy.value))
+    def _accepted(self, verdict: Verdict, now: Now) -> None:
+        self._outbox.publish(TransferAccepted(verdict.txid))
+        self._on_verdict(verdict, now)
+
+    def _report(self, now: Now) -> None:
+        """Tell of what left the mempool and what came back to it."""
+        for transfer, why in self.mempool.take_changes():
+            if why is None:
+                self._accepted(Verdict(transfer.txid, None, None, None, transfer), now)
+            else:
+                self._outbox.publish(TransferDropped(transfer.txid, why.value))

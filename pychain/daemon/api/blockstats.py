@@ -12,7 +12,7 @@ from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer
 from pychain.consensus.subsidy import subsidy
 from pychain.daemon.api.types import Amount, Bytes, Count, FeeRate, HashHex, Height, UnixTime
-from pychain.ledger.mempool import fee_rate
+from pychain.ledger.pending import fee_rate
 
 _PERCENTILES = (10, 25, 50, 75, 90)
 

@@ -10,7 +10,7 @@ from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
 from pychain.chain.transaction import Transaction, Transfer
 from pychain.daemon.api.types import Address, Amount, Bytes, FeeRate, HashHex, Height, Hex, UnixTime
-from pychain.ledger.mempool import Pending
+from pychain.ledger.pending import Pending
 from pychain.ledger.tree import Entry
 from pychain.node.queries import Queries
 
