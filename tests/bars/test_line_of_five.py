@@ -7,9 +7,8 @@ The full two minutes: `python -m pytest -m long tests/bars`.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pychain.devnet.audit import audit, settle
 from pychain.devnet.network import Devnet, Plan
 from pychain.devnet.observer import Observer
 from pychain.devnet.traffic import Traffic
+from tests.bars.waiting import until
 
 NODES = 5
 CUT = (2, 3)
@@ -92,14 +92,6 @@ async def has_forked(devnet: Devnet, before: Sequence[int], not_before: float) -
 
 async def has_height(devnet: Devnet, height: int) -> bool:
     return min(await heights(devnet)) >= height
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again and again; the test's own timeout ends it."""
-    for _ in itertools.count():
-        if await condition():
-            return
-        await asyncio.sleep(0.2)
 
 
 async def heights(devnet: Devnet) -> list[int]:
