@@ -166,23 +166,25 @@ class Observer:
         self._forked = standing == "fork" or (self._forked and standing == "behind")
 
     async def _follow(self, client: Client, tip: str) -> None:
-        """Learn the miners of the blocks between `tip` and what is known of its branch."""
+        """Learn the miners of the blocks between `tip` and what is known of its branch, and forget other branches."""
         fresh: list[MinedBlock] = []
         block_hash: str | None = tip
+        joint = 0
         try:
             while block_hash is not None and len(fresh) < RECENT_BLOCKS:
                 block = await client.call("getblock", block_hash, 2, result=_Block, timeout_s=POLL_TIMEOUT_S)
                 known = self._chain.get(block.height)
+                joint = block.height
                 if block.height == 0 or (known is not None and known.hash == block_hash):
                     break
                 fresh.append(MinedBlock(block.height, block_hash, block.tx[0].recipient))
                 block_hash = block.previousblockhash
         except ClientError:
             return  # the next picture tries again
-        if fresh:
-            lowest = fresh[-1].height
-            kept = [block for height, block in self._chain.items() if height < lowest]
-            self._chain = {block.height: block for block in [*kept, *reversed(fresh)][-RECENT_BLOCKS:]}
+        if len(fresh) == RECENT_BLOCKS:
+            joint = 0  # what is known lies too far back
+        kept = [block for height, block in self._chain.items() if height <= joint]
+        self._chain = {block.height: block for block in [*kept, *reversed(fresh)][-RECENT_BLOCKS:]}
 
 
 class _Coinbase(msgspec.Struct):
