@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pychain import native
+from pychain.base.entropy import Random
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block, decode_block
+from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
@@ -46,10 +48,8 @@ from pychain.node.requests import Answer, Request
 from pychain.p2p.draws import exponential
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.entropy import SeededEntropy
+from pychain.sim.events import EventHeap, Trace
 from pychain.sim.memory_store import MemoryStore
-
-if TYPE_CHECKING:
-    from pychain.sim.world import World
 
 VERIFY_BLOCK_NS = 1_000_000
 VERIFY_TRANSFER_NS = 40_000
@@ -59,10 +59,44 @@ COMMIT_NS = 2_000_000
 EXTRA_BYTES = 32
 
 
+class Surroundings(Protocol):
+    """What a host needs of the world around it."""
+
+    seed: int
+    start_wall_s: int
+    heap: EventHeap
+    trace: Trace
+    random: Random
+
+    def send(self, host: Host, peer: int, data: bytes) -> None:
+        """Put bytes on a connection, if it still stands."""
+        ...
+
+    def dial(self, host: Host, address: NetAddress) -> None:
+        """Open a connection; the host hears of it, or of the failure."""
+        ...
+
+    def hang_up(self, host: Host, peer: int, reason: str) -> None:
+        """Close a connection after what was sent on it."""
+        ...
+
+    def drop_connections(self, host: Host) -> None:
+        """The host is gone: its peers see their connections break."""
+        ...
+
+    def verified_block(self, raw: bytes) -> Block:
+        """`semantic.verify_block`; RuleError where the block is invalid."""
+        ...
+
+    def is_signed(self, transfer: Transfer) -> bool:
+        """The strict signature check."""
+        ...
+
+
 class Host:
     """A machine in the world. It can crash and be started again; its store outlives its node."""
 
-    def __init__(self, world: World, name: str, address: NetAddress, config: NodeConfig, hash_rate: int) -> None:
+    def __init__(self, world: Surroundings, name: str, address: NetAddress, config: NodeConfig, hash_rate: int) -> None:
         """`hash_rate` in hashes a second of virtual time, 0 for none."""
         self.name = name
         self.address = address
