@@ -117,7 +117,7 @@ def test_an_account_that_never_was_has_nothing(node: ApiNode) -> None:
         "balance": 0,
         "available": 0,
         "immature": 0,
-        "sequence": 0,
+        "next_sequence": 0,
         "pending_sequence": 0,
         "pending": 0,
     }
