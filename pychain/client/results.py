@@ -130,7 +130,7 @@ class Account(Struct, frozen=True):
     balance: int
     available: int
     immature: int
-    sequence: int
+    next_sequence: int
     pending_sequence: int
     pending: int
 

@@ -51,7 +51,7 @@ async def part_and_join(directory: Path) -> None:
         await winner.call("generatetoaddress", 1, node_address(spec, 3))
         await until(lambda: agree(devnet, (*HALVES[0], *HALVES[1])))
         assert await loser.call("getrawmempool") == []
-        assert (await loser.account(node_address(spec, PAYER))).sequence == len(only_there)
+        assert (await loser.account(node_address(spec, PAYER))).next_sequence == len(only_there)
     finally:
         await devnet.stop()
 

@@ -22,7 +22,8 @@ class AccountView(Struct, kw_only=True):
     """An account in the state after the tip; what was never paid to has zeros.
 
     `available` is the balance less all that the account's pending transfers spend. `immature` are rewards that were
-    mined and not credited yet. `pending_sequence` follows the account's transfers in the mempool.
+    mined and not credited yet. `next_sequence` is what the state demands of the next transfer; `pending_sequence`
+    follows those in the mempool.
     """
 
     address: Address
@@ -30,7 +31,7 @@ class AccountView(Struct, kw_only=True):
     balance: Amount
     available: Amount
     immature: Amount
-    sequence: Sequence
+    next_sequence: Sequence
     pending_sequence: Sequence
     pending: Annotated[int, Meta(ge=0, description="transfers in the mempool that the account sends")]
 
@@ -48,7 +49,7 @@ def getaccount(services: Services, address: Address) -> AccountView:
         balance=account.balance,
         available=max(0, account.balance - sum(pending.cost for pending in queue)),
         immature=queries.immature(key),
-        sequence=account.sequence,
+        next_sequence=account.sequence,
         pending_sequence=max(account.sequence, queue[-1].transfer.sequence + 1) if queue else account.sequence,
         pending=len(queue),
     )

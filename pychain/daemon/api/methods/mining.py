@@ -28,6 +28,7 @@ from pychain.daemon.services import Services
 from pychain.ledger.template import BlockTemplate
 from pychain.ledger.tree import Entry
 from pychain.node.requests import GetTemplate, SetMining, SubmitBlock
+from pychain.wallet.keys import dev_key
 
 group = Group("mining", "Mining")
 
@@ -68,7 +69,9 @@ class MiningInfo(Struct, kw_only=True):
 
 
 class TemplateRequest(Struct, kw_only=True):
-    """BIP 22's request object. `address` is whom the coinbase pays, by default whom the node mines to."""
+    """BIP 22's request object. `address` is whom the coinbase pays, by default whom the node mines to, and where it
+    mines to nobody on a dev network the first of its well-known keys.
+    """
 
     mode: Literal["template"] = "template"
     capabilities: list[str] = []
@@ -137,6 +140,8 @@ async def getblocktemplate(services: Services, template_request: TemplateRequest
     request = template_request or TemplateRequest()
     queries = services.node.queries
     recipient = queries.mining_to if request.address is None else payable_key(services, request.address)
+    if recipient is None and queries.spec.dev:
+        recipient = dev_key(0).public_key
     if recipient is None:
         raise RpcError(Code.MISC_ERROR, "whom shall the block pay? give an address, or let the node mine to one")
     if queries.sync().behind:
