@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 
+from pychain import native
 from pychain.base.units import format_coins
 from pychain.devnet.audit import audit, settle
 from pychain.devnet.keys import node_address
@@ -39,6 +40,8 @@ class Session:
         nodes do not agree at the end."""
         plan = self._devnet.plan
         self._say(f"starting {plan.count} nodes on '{plan.spec.name}' in {plan.directory}")
+        if native.fallback_reason is not None:
+            self._say(native.fallback_reason)
         await self._devnet.start()
         try:
             observer = Observer([node.client for node in self._devnet.nodes])
