@@ -48,7 +48,7 @@ int merkle_with(const struct sha256_kernel *kernel, uint8_t root[DIGEST], const 
 
     while (count > 1) {
         mutated |= has_equal_pair(level, count);
-        /* In place from the second level on: hash i replaces bytes that the pairs up to i have already been read from. */
+        /* In place from the second level on: hash i replaces bytes of pairs up to i alone, which are read by then. */
         records_with(kernel, scratch, level, PAIR, count / 2);
         if (count % 2 != 0) { /* an odd last node is its own partner */
             uint8_t pair[PAIR];

@@ -19,6 +19,8 @@ enum { STAGE = 16 }; /* batches between the two halves of the search: 8 KB of di
 #pragma GCC optimize("no-tree-reassoc", "no-schedule-insns2")
 #endif
 
+#include "rounds.h"
+
 #define LANE_FUNCTION TARGET static inline __attribute__((always_inline))
 
 /* A 4 by 4 transposition in each group of 16 bytes. */
@@ -52,56 +54,17 @@ LANE_FUNCTION void store_digests(uint8_t *const out[LANES], V s[8])
     }
 }
 
-/* One round on the words wk of the schedule plus constant; the roles of the variables turn by one each round. */
-#define ROUND(a, b, c, d, e, f, g, h, wk)                          \
-    do {                                                           \
-        const V t1 = ADD(ADD(ADD(wk, h), CH(e, f, g)), BIG1(e));   \
-        d = ADD(d, t1);                                            \
-        h = ADD(t1, ADD(MAJ(a, b, c), BIG0(a)));                   \
-    } while (0)
-
-#define EIGHT_ROUNDS(WK, t)                              \
-    do {                                                 \
-        ROUND(s0, s1, s2, s3, s4, s5, s6, s7, WK(t));     \
-        ROUND(s7, s0, s1, s2, s3, s4, s5, s6, WK((t) + 1)); \
-        ROUND(s6, s7, s0, s1, s2, s3, s4, s5, WK((t) + 2)); \
-        ROUND(s5, s6, s7, s0, s1, s2, s3, s4, WK((t) + 3)); \
-        ROUND(s4, s5, s6, s7, s0, s1, s2, s3, WK((t) + 4)); \
-        ROUND(s3, s4, s5, s6, s7, s0, s1, s2, WK((t) + 5)); \
-        ROUND(s2, s3, s4, s5, s6, s7, s0, s1, WK((t) + 6)); \
-        ROUND(s1, s2, s3, s4, s5, s6, s7, s0, WK((t) + 7)); \
-    } while (0)
-
-#define STATE_TO_VARIABLES V s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3], s4 = s[4], s5 = s[5], s6 = s[6], s7 = s[7]
-#define ADD_VARIABLES_TO_STATE                                                                       \
-    s[0] = ADD(s[0], s0), s[1] = ADD(s[1], s1), s[2] = ADD(s[2], s2), s[3] = ADD(s[3], s3);          \
-    s[4] = ADD(s[4], s4), s[5] = ADD(s[5], s5), s[6] = ADD(s[6], s6), s[7] = ADD(s[7], s7)
-
-/* Sixteen rounds a turn: unrolled further, the code of all steps would not fit in 32 KB of instruction cache. */
 TARGET static void fold_blocks(V s[8], const uint8_t *const block[LANES])
 {
-#define GIVEN(t) ADD(w[t], SET(k[t]))
-#define EXTENDED(t)                                                                                               \
-    ADD(w[t] = ADD(ADD(ADD(w[t], w[((t) + 9) % 16]), SMALL0(w[((t) + 1) % 16])), SMALL1(w[((t) + 14) % 16])), \
-        SET(k[t]))
-    const uint32_t *k = SHA256_K;
     V w[16];
-    STATE_TO_VARIABLES;
 
     load_blocks(w, block);
-    EIGHT_ROUNDS(GIVEN, 0);
-    EIGHT_ROUNDS(GIVEN, 8);
-    for (k += 16; k != SHA256_K + 64; k += 16) {
-        EIGHT_ROUNDS(EXTENDED, 0);
-        EIGHT_ROUNDS(EXTENDED, 8);
-    }
-    ADD_VARIABLES_TO_STATE;
+    fold_words(s, w);
 }
 
 /* Fold the padding of a message of 64 bytes. */
 TARGET static void fold_padding(V s[8])
 {
-#define KNOWN(t) SET(wk[t])
     STATE_TO_VARIABLES;
 
     for (const uint32_t *wk = PADDING_64_WK; wk != PADDING_64_WK + 64; wk += 8)
@@ -109,13 +72,19 @@ TARGET static void fold_padding(V s[8])
     ADD_VARIABLES_TO_STATE;
 }
 
+#define PUT_DIGEST(digest)                                              \
+    do {                                                                \
+        digest[0] = d0, digest[1] = d1, digest[2] = d2, digest[3] = d3; \
+        digest[4] = d4, digest[5] = d5, digest[6] = d6, digest[7] = d7; \
+    } while (0)
+
 /* Replace the digests by their hashes. */
 TARGET static void hash_again(V s[8])
 {
     STATE_TO_VARIABLES;
     V d0, d1, d2, d3, d4, d5, d6, d7;
 #include "generated/final_hash.inc"
-    s[0] = d0, s[1] = d1, s[2] = d2, s[3] = d3, s[4] = d4, s[5] = d5, s[6] = d6, s[7] = d7;
+    PUT_DIGEST(s);
 }
 
 LANE_FUNCTION void set_iv(V s[8])
@@ -165,9 +134,6 @@ LANE_FUNCTION uint32_t second_hash(const V digest[8], uint32_t bound)
 #include "generated/search_second.inc"
     return CANDIDATES(h7, bound);
 }
-
-#define PUT_DIGEST(digest) \
-    digest[0] = d0, digest[1] = d1, digest[2] = d2, digest[3] = d3, digest[4] = d4, digest[5] = d5, digest[6] = d6, digest[7] = d7
 
 /* Hash 1 of a few batches, then hash 2 of them: the code of one hash at a time stays in the fastest caches. */
 TARGET static uint64_t scan_one_version(const struct search_job *job, uint32_t first, uint64_t batches,

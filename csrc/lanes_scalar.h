@@ -11,6 +11,7 @@ static inline uint32_t rotr(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
+#define TARGET
 #define ADD(x, y) ((x) + (y))
 #define SET(x) (x)
 #define BIG0(x) (rotr(x, 2) ^ rotr(x, 13) ^ rotr(x, 22))

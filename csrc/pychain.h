@@ -56,10 +56,10 @@ typedef struct {
 } pychain_search_result;
 
 /* Try the nonces start to start + count - 1 (start + count <= 2^32) in `header`, each under every one of the versions
- * (at most PYCHAIN_MAX_VERSIONS; version and nonce of `header` itself are ignored). Writes the combinations whose double
- * hash, read as a little-endian integer, is at most `target` (little-endian too), ordered by nonce and then by version.
- * Ends when the range does, or with hit number `room` >= 1, or soon after the byte at `stop` (which may be NULL) becomes
- * non-zero. Several versions cost less a hash than one: they share a part of the work. */
+ * (1 to PYCHAIN_MAX_VERSIONS; the version and nonce of `header` itself are ignored). Writes the combinations whose
+ * double hash, read as a little-endian integer, is at most `target` (little-endian too), ordered by nonce and then by
+ * version. Ends when the range does, or with hit number `room` >= 1, or soon after the byte at `stop` (which may be
+ * NULL) becomes non-zero. Several versions cost less a hash than one: they share a part of the work. */
 pychain_search_result pychain_search(pychain_hit *hits, size_t room, const uint8_t header[80], const uint32_t *versions,
                                      size_t version_count, const uint8_t target[32], uint64_t start, uint64_t count,
                                      const uint8_t *stop);

@@ -76,6 +76,14 @@ extern const struct sha256_kernel SHA256_SHANI, SHA256_AVX2, SHA256_AVX512, SHA2
 extern const struct sha256_kernel SHA256_ARMV8;
 #endif
 
+/* Unroll the loop that follows; `n` is its number of turns. */
+#if defined(__clang__)
+#define UNROLL(n) _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL(n) UNROLL_PRAGMA(GCC unroll n)
+#define UNROLL_PRAGMA(text) _Pragma(#text)
+#endif
+
 static inline uint32_t load_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];

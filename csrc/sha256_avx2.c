@@ -27,7 +27,8 @@ typedef __m256i V;
 #define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z)))
 
 #define RAMP() _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0)
-#define BYTE_SWAP(x) _mm256_shuffle_epi8(x, _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)))
+#define BYTES _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)
+#define BYTE_SWAP(x) _mm256_shuffle_epi8(x, _mm256_broadcastsi128_si256(BYTES))
 #define AT_MOST(x, y) (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_min_epu32(x, y), x)))
 #define LOW32(x, y) _mm256_unpacklo_epi32(x, y)
 #define HIGH32(x, y) _mm256_unpackhi_epi32(x, y)

@@ -9,6 +9,7 @@
 
 #define TARGET __attribute__((target("avx512f,avx512bw")))
 #define LANES 16
+#define UNROLL_FOLD
 typedef __m512i V;
 
 #define ADD(x, y) _mm512_add_epi32(x, y)
@@ -23,7 +24,8 @@ typedef __m512i V;
 #define SMALL1(x) XOR3(ROTR(x, 17), ROTR(x, 19), _mm512_srli_epi32(x, 10))
 
 #define RAMP() _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define BYTE_SWAP(x) _mm512_shuffle_epi8(x, _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)))
+#define BYTES _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)
+#define BYTE_SWAP(x) _mm512_shuffle_epi8(x, _mm512_broadcast_i32x4(BYTES))
 #define AT_MOST(x, y) _mm512_cmple_epu32_mask(x, y)
 #define LOW32(x, y) _mm512_unpacklo_epi32(x, y)
 #define HIGH32(x, y) _mm512_unpackhi_epi32(x, y)

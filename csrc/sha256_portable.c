@@ -1,5 +1,6 @@
 /* SHA-256 in plain C: the kernel of every machine without a better one. */
 #include "lanes_scalar.h"
+#include "rounds.h"
 #include "sha256.h"
 
 const uint32_t SHA256_IV[8] = {
@@ -21,47 +22,14 @@ const uint32_t PADDING_64_WK[64] = {
 #include "generated/padding_64.inc"
 };
 
-/* One round with word `wt`. The roles of the eight variables turn by one from round to round; d and h are written. */
-#define ROUND(a, b, c, d, e, f, g, h, t)                         \
-    do {                                                         \
-        (h) += BIG1(e) + CH(e, f, g) + SHA256_K[t] + w[(t) % 16]; \
-        (d) += (h);                                              \
-        (h) += BIG0(a) + MAJ(a, b, c);                           \
-    } while (0)
-
-#define EIGHT_ROUNDS(t)                          \
-    do {                                         \
-        ROUND(a, b, c, d, e, f, g, h, (t));      \
-        ROUND(h, a, b, c, d, e, f, g, (t) + 1);  \
-        ROUND(g, h, a, b, c, d, e, f, (t) + 2);  \
-        ROUND(f, g, h, a, b, c, d, e, (t) + 3);  \
-        ROUND(e, f, g, h, a, b, c, d, (t) + 4);  \
-        ROUND(d, e, f, g, h, a, b, c, (t) + 5);  \
-        ROUND(c, d, e, f, g, h, a, b, (t) + 6);  \
-        ROUND(b, c, d, e, f, g, h, a, (t) + 7);  \
-    } while (0)
-
-/* Word i of the ring becomes the one sixteen later. */
-#define EXTEND(i) (w[i] += SMALL0(w[((i) + 1) % 16]) + w[((i) + 9) % 16] + SMALL1(w[((i) + 14) % 16]))
-
 static void compress(uint32_t state[8], const uint8_t *blocks, size_t count)
 {
-    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
-    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-
     for (; count != 0; count--, blocks += BLOCK) {
         uint32_t w[16];
 
         for (int i = 0; i < 16; i++)
             w[i] = load_be32(blocks + 4 * i);
-        for (int t = 0; t < 64; t += 16) {
-            EIGHT_ROUNDS(t);
-            EIGHT_ROUNDS(t + 8);
-            for (int i = 0; t < 48 && i < 16; i++)
-                EXTEND(i);
-        }
-        a = state[0] += a, b = state[1] += b, c = state[2] += c, d = state[3] += d;
-        e = state[4] += e, f = state[5] += f, g = state[6] += g, h = state[7] += h;
+        fold_words(state, w);
     }
 }
 

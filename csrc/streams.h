@@ -22,12 +22,6 @@ enum { STREAMS = 4, QUADS = 16 };
 
 #define STREAM_FUNCTION TARGET static inline __attribute__((always_inline))
 #define ALL_STREAMS UNROLL(4) for (int i = 0; i < STREAMS; i++)
-#if defined(__clang__)
-#define UNROLL(n) _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL(n) UNROLL_PRAGMA(GCC unroll n)
-#define UNROLL_PRAGMA(text) _Pragma(#text)
-#endif
 
 /* The last block of a message of 32 bytes, and of a header, after its own words. */
 static const uint32_t PADDING_32[8] = {0x80000000, 0, 0, 0, 0, 0, 0, DIGEST * 8};
@@ -162,8 +156,8 @@ TARGET static void compress(uint32_t state[8], const uint8_t *blocks, size_t cou
     PUT_WORDS(state + 4, EFGH(s));
 }
 
-/* The most significant word of the hash of STREAMS nonces, as the bit mask of the candidates. As in the lanes, the first
- * four rounds of hash 1 are the job's but for the nonce, and hash 2 ends with the round that yields the word. */
+/* The bit mask of the candidates among STREAMS nonces. As in the lanes, the first four rounds of hash 1 are the job's
+ * but for the nonce, and hash 2 ends with the round that yields the word under test. */
 STREAM_FUNCTION uint32_t hash_nonces(const struct search_job *job, uint32_t first)
 {
     const struct state midstate = pack_words(job->midstate), iv = pack_words(SHA256_IV);

@@ -65,7 +65,8 @@ static size_t check_many(unsigned number, uint8_t result[MOST_RESULT])
 
     const struct buffer data = allocate(offsets[count]), out = allocate(count * 32);
     const int64_t done = pychain_sha256d_many(out.bytes, data.bytes, offsets[count], offsets, count);
-    const int64_t refused = pychain_sha256d_many(out.bytes, data.bytes, offsets[count] - (offsets[count] != 0), offsets, count);
+    const size_t short_size = offsets[count] - (offsets[count] != 0);
+    const int64_t refused = pychain_sha256d_many(out.bytes, data.bytes, short_size, offsets, count);
 
     if (done != -1 || (offsets[count] != 0 && refused == -1))
         abort();

@@ -80,4 +80,3 @@ def test_generated_files_are_what_the_generator_writes() -> None:
     spec.loader.exec_module(generate)
     written = {path.name: path.read_text(encoding="ascii") for path in (CSRC / "generated").iterdir()}
     assert written == generate.files()
-    assert {"K": generate.K[0], "IV": generate.IV[0]} == {"K": 0x428A2F98, "IV": 0x6A09E667}
