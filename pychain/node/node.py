@@ -58,6 +58,7 @@ from pychain.node.serving import Serving
 from pychain.node.tables import Tables
 from pychain.node.transfers import TransferIntake, Verdict
 from pychain.node.view import ChainView
+from pychain.p2p.limits import MAX_ANNOUNCED_HEADERS
 from pychain.p2p.messages import GoodbyeCode, Kind
 from pychain.p2p.misbehaviour import Offence
 from pychain.p2p.relay import NewBlock
@@ -335,7 +336,7 @@ class Node:
 
     def _announce(self, change: NewTip) -> None:
         blocks = []
-        for block_hash in change.connected:
+        for block_hash in change.connected[-MAX_ANNOUNCED_HEADERS - 1 :]:
             entry = self._tree.get(block_hash)
             assert entry is not None
             blocks.append(NewBlock(block_hash, entry.header.raw))

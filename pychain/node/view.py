@@ -80,6 +80,15 @@ class ChainView:
         entry, tip = self._tree.get(block_hash), self._tree.get(tip_hash)
         return entry is not None and tip is not None and tip.descends_from(entry)
 
+    def height(self, block_hash: bytes) -> int:
+        entry = self._tree.get(block_hash)
+        assert entry is not None
+        return entry.height
+
+    def reach(self, tip_hash: bytes) -> int:
+        entry = self._tree.get(tip_hash)
+        return 0 if entry is None else self._tree.fork_point(entry, self._tree.best_header).height
+
     def work(self, block_hash: bytes) -> int:
         entry = self._tree.get(block_hash)
         return 0 if entry is None or entry.doomed else entry.work

@@ -7,6 +7,7 @@ out together: so the order in which peers hear of one says little about where it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from pychain.base.entropy import Random
@@ -18,6 +19,9 @@ from pychain.p2p.peer import Peer
 from pychain.p2p.rolling import RollingSet
 from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
+
+_BATCHES_A_TURN = 16
+"""Announcements put together in one turn, a few milliseconds even if each is as long as may be."""
 
 
 class Inventory(Protocol):
@@ -113,7 +117,9 @@ class RelayManager:
                 self._arm(peer_id, listener, now)
 
     def announce_blocks(self, blocks: Sequence[NewBlock]) -> None:
-        """Tell every peer at once of the blocks that just joined our active chain, oldest first, the new tip last."""
+        """Tell every peer at once of the blocks that just joined our active chain, oldest first, the new tip last. Of
+        many, the last ones are enough: beyond `MAX_ANNOUNCED_HEADERS` the tip alone is told.
+        """
         for peer_id, listener in self._listeners.items():
             known = listener.known[Kind.BLOCK]
             # Who has a block has its ancestors.
@@ -130,7 +136,7 @@ class RelayManager:
 
     def poll(self, now: Now) -> None:
         """Send the transaction announcements whose moment has come."""
-        for peer_id in self._timers.due(now.mono_ns):
+        for peer_id in islice(self._timers.due(now.mono_ns), _BATCHES_A_TURN):
             listener = self._listeners[peer_id]
             batch = self._take_batch(listener)
             if batch:

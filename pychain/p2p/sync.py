@@ -13,6 +13,7 @@ from pychain.base.time import Now, earliest
 from pychain.p2p import limits
 from pychain.p2p.messages import GetHeaders, GoodbyeCode, Kind, Want
 from pychain.p2p.peer import Peer
+from pychain.p2p.sources import Ranking, Source
 from pychain.p2p.wire import Wire
 
 _WINDOW = 2 * limits.SYNC_BLOCKS_MAX
@@ -50,6 +51,14 @@ class SyncView(Protocol):
         """Whether the one known header is the other or an ancestor of it."""
         ...
 
+    def height(self, block_hash: bytes) -> int:
+        """Height of a known header."""
+        ...
+
+    def reach(self, tip_hash: bytes) -> int:
+        """Height up to which the chain that ends at this known header is the one to the best header."""
+        ...
+
     def work(self, block_hash: bytes) -> int:
         """Chain work of a known header, 0 where it was judged invalid."""
         ...
@@ -59,61 +68,29 @@ class SyncView(Protocol):
         ...
 
 
-class _SyncPeer:
-    """A peer as a source of headers and blocks."""
-
-    __slots__ = (
-        "best",
-        "claimed_work",
-        "headers_due_ns",
-        "in_flight",
-        "judging",
-        "lacks",
-        "peer",
-        "progress_ns",
-        "stalls",
-    )
-
-    def __init__(self, peer: Peer, claimed_work: int, now: Now) -> None:
-        self.peer = peer
-        self.claimed_work = claimed_work
-        """Work that its chain has as it says; lowered to what it could show."""
-        self.best: bytes | None = None
-        """The heaviest header that it has shown and that we know."""
-        self.headers_due_ns: int | None = None
-        """When the answer to a get_headers is overdue."""
-        self.judging = False
-        """Its answer to a get_headers is here and being judged."""
-        self.in_flight: dict[bytes, None] = {}
-        self.lacks: dict[bytes, None] = {}
-        """Blocks that it said it has not."""
-        self.progress_ns = now.mono_ns
-        """When it last delivered a block, or was asked after having none to deliver."""
-        self.stalls = 0
-
-
 class SyncManager:
     """Decides whom to ask for which headers and blocks."""
 
-    def __init__(self, wire: Wire, view: SyncView, block_timeout_ns: int) -> None:
+    def __init__(self, wire: Wire, view: SyncView, block_timeout_ns: int, max_block_bytes: int) -> None:
+        """block_timeout_ns: what a peer may take to deliver a block."""
         self._wire = wire
         self._view = view
         self._timeout_ns = block_timeout_ns
-        self._peers: dict[int, _SyncPeer] = {}
+        self._peers: dict[int, Source] = {}
         self._asked: dict[bytes, int] = {}
         self._plan: list[bytes] = []
         """Missing blocks that nobody was asked for, highest first, as of the last look at the chain."""
         self._plan_is_stale = True
         self._rivals: dict[bytes, None] = {}
         """Blocks of branches that are not the best but could become it."""
-        self._usual_size = 1024
+        self._usual_size = max_block_bytes
+        """A moving average; the worst is expected until blocks have come."""
 
     # --- peers
 
-    def peer_ready(self, peer: Peer, now: Now) -> None:
+    def peer_ready(self, peer: Peer) -> None:
         assert peer.hello is not None
-        claimed = int.from_bytes(peer.hello.tip_work, "big")
-        self._peers[peer.peer_id] = _SyncPeer(peer, claimed, now)
+        self._peers[peer.peer_id] = Source(peer, int.from_bytes(peer.hello.tip_work, "big"))
 
     def peer_closed(self, peer_id: int) -> None:
         """What this peer owed us is asked of others at the next poll."""
@@ -177,19 +154,20 @@ class SyncManager:
         """Fetch these as well, though they are not on the way to the best header."""
         for block_hash in hashes:
             self._rivals[block_hash] = None
+            if len(self._rivals) > limits.SYNC_BLOCKS_A_PEER:
+                del self._rivals[next(iter(self._rivals))]
 
     def was_asked(self, block_hash: bytes, peer_id: int) -> bool:
         """Whether this peer was asked for this block and has not delivered it yet."""
         source = self._peers.get(peer_id)
         return source is not None and block_hash in source.in_flight
 
-    def block_arrived(self, block_hash: bytes, size: int, peer_id: int, now: Now) -> None:
+    def block_arrived(self, block_hash: bytes, size: int, peer_id: int) -> None:
         """A body came in; nobody needs to be asked for it while it is verified."""
         source = self._peers.get(peer_id)
         if source is not None and block_hash in source.in_flight:  # others do not excuse what it owes
             self._usual_size += (size - self._usual_size) // 8
-            source.progress_ns = now.mono_ns
-            source.stalls = 0
+            source.delivered()
         self._release(block_hash)
 
     def blocks_missing(self, peer_id: int, hashes: Iterable[bytes]) -> None:
@@ -199,9 +177,7 @@ class SyncManager:
             return
         for block_hash in hashes:
             if block_hash in source.in_flight or self._view.is_missing(block_hash):
-                source.lacks[block_hash] = None
-                if len(source.lacks) > limits.SYNC_BLOCKS_MAX:
-                    del source.lacks[next(iter(source.lacks))]
+                source.lacks_block(block_hash)
             if block_hash in source.in_flight:
                 self._release(block_hash)
         self.replan()
@@ -227,18 +203,18 @@ class SyncManager:
 
     def deadline(self) -> int | None:
         """When the first answer is overdue."""
-        dues = [source.headers_due_ns for source in self._peers.values()]
-        dues += [source.progress_ns + self._timeout_ns for source in self._peers.values() if source.in_flight]
-        return earliest(*dues)
+        sources = self._peers.values()
+        return earliest(
+            *(source.headers_due_ns for source in sources), *(source.due_ns(self._timeout_ns) for source in sources)
+        )
 
-    def _check_overdue(self, source: _SyncPeer, now: Now) -> None:
+    def _check_overdue(self, source: Source, now: Now) -> None:
         if source.headers_due_ns is not None and now.mono_ns >= source.headers_due_ns:
             source.headers_due_ns = None
             self.headers_ended(source.peer.peer_id)
-        if source.in_flight and now.mono_ns >= source.progress_ns + self._timeout_ns:
-            source.stalls += 1
-            source.progress_ns = now.mono_ns
-            for block_hash in list(source.in_flight):
+        overdue = source.take_overdue(now.mono_ns, self._timeout_ns)
+        if overdue:
+            for block_hash in overdue:
                 self._release(block_hash)
             self.replan()
             if source.stalls >= limits.SYNC_STALLS_MAX:
@@ -261,23 +237,38 @@ class SyncManager:
             if source.best is None and source.claimed_work > 0 and source.peer.is_open:
                 self.ask_headers(source.peer.peer_id, now)
 
-    def _claim(self, source: _SyncPeer) -> int:
+    def _claim(self, source: Source) -> int:
         """Work that a peer's chain may have; none where it is known to lead through a block judged invalid."""
         is_void = source.best is not None and self._view.work(source.best) == 0
         return 0 if is_void else source.claimed_work
 
     def _ask_for_blocks(self, now: Now) -> None:
-        room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
-        room = min(room, limits.SYNC_BLOCKS_MAX) - len(self._asked)
-        if not any(self._has_room(source) for source in self._peers.values()) or self._view.is_congested():
+        sources = [source for source in self._peers.values() if source.has_room]
+        if not sources or self._view.is_congested():
             return
         batches: dict[int, list[bytes]] = {}
+        self._ask_for_rivals(sources, batches, now)
+        self._ask_for_planned(sources, batches, now)
+        for peer_id, hashes in batches.items():
+            self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
+
+    def _ask_for_rivals(self, sources: list[Source], batches: dict[int, list[bytes]], now: Now) -> None:
         for block_hash in list(self._rivals):
-            if not self._is_wanted(block_hash) or self._assign(block_hash, batches, now):
-                del self._rivals[block_hash]
+            if self._is_wanted(block_hash):
+                able = [source for source in sources if self._can_give(source, block_hash)]
+                if not able:
+                    continue
+                self._assign(min(able, key=lambda source: source.rank), block_hash, batches, now)
+            del self._rivals[block_hash]
+
+    def _ask_for_planned(self, sources: list[Source], batches: dict[int, list[bytes]], now: Now) -> None:
+        """Go through the plan from below and give each block to the best of those who have it."""
+        room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
+        room = min(room, limits.SYNC_BLOCKS_MAX) - len(self._asked)
+        ranked = Ranking((source, self._view.reach(source.best)) for source in sources if source.best is not None)
         passed_over: list[bytes] = []
         has_looked = False
-        while room > 0 and len(passed_over) < _MAX_PASSED_OVER:
+        while room > 0 and ranked and len(passed_over) < _MAX_PASSED_OVER:
             if not self._plan:
                 if has_looked or not self._plan_is_stale:  # a second look in this turn would find the same
                     break
@@ -287,13 +278,14 @@ class SyncManager:
             block_hash = self._plan.pop()
             if not self._is_wanted(block_hash):
                 continue
-            if self._assign(block_hash, batches, now):
-                room -= 1
-            else:
+            source = ranked.take(block_hash, self._view.height(block_hash))
+            if source is None:
                 passed_over.append(block_hash)
+                continue
+            self._assign(source, block_hash, batches, now)
+            ranked.put(source)
+            room -= 1
         self._plan.extend(reversed(passed_over))
-        for peer_id, hashes in batches.items():
-            self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
 
     def _look_ahead(self) -> None:
         """Plan the window anew."""
@@ -304,32 +296,15 @@ class SyncManager:
     def _is_wanted(self, block_hash: bytes) -> bool:
         return block_hash not in self._asked and self._view.is_missing(block_hash)
 
-    def _assign(self, block_hash: bytes, batches: dict[int, list[bytes]], now: Now) -> bool:
-        """Choose whom to ask for a block; False where nobody can give it now."""
-        source = self._best_source(block_hash)
-        if source is None:
-            return False
-        if not source.in_flight:
-            source.progress_ns = now.mono_ns
-        source.in_flight[block_hash] = None
+    def _can_give(self, source: Source, block_hash: bytes) -> bool:
+        has_it = source.best is not None and self._view.is_on_chain(block_hash, source.best)
+        return has_it and source.has_room and block_hash not in source.lacks
+
+    def _assign(self, source: Source, block_hash: bytes, batches: dict[int, list[bytes]], now: Now) -> None:
+        """Ask this peer for a block, with the next message to him."""
+        source.in_flight[block_hash] = now.mono_ns
         self._asked[block_hash] = source.peer.peer_id
         batches.setdefault(source.peer.peer_id, []).append(block_hash)
-        return True
-
-    def _has_room(self, source: _SyncPeer) -> bool:
-        return source.best is not None and source.peer.is_open and len(source.in_flight) < limits.SYNC_BLOCKS_A_PEER
-
-    def _best_source(self, block_hash: bytes) -> _SyncPeer | None:
-        """Who should be asked: of those that have it and have room, the least stalled, then the least loaded."""
-        best: _SyncPeer | None = None
-        for source in self._peers.values():
-            if not self._has_room(source) or block_hash in source.lacks:
-                continue
-            if source.best is None or not self._view.is_on_chain(block_hash, source.best):
-                continue
-            if best is None or (source.stalls, len(source.in_flight)) < (best.stalls, len(best.in_flight)):
-                best = source
-        return best
 
     def _release(self, block_hash: bytes) -> None:
         """Nobody is asked for this block any more."""

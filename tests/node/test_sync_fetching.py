@@ -39,29 +39,64 @@ def mute(stage: Stage, chain: list[Forged], *, inbound: bool = True) -> ChainPup
     return peer
 
 
-def pending(peer: ChainPuppet) -> list[bytes]:
-    """Blocks asked of a mute peer, in the order in which they were asked for."""
-    return peer.wanted(BLOCK)
+def owed(peer: ChainPuppet) -> list[bytes]:
+    """Blocks that a peer was asked for and has not delivered, in the order in which they were asked for."""
+    served = set(peer.served)
+    return [block_hash for block_hash in peer.wanted(BLOCK) if block_hash not in served]
+
+
+def serve_all(peer: ChainPuppet) -> None:
+    """Deliver what is owed now, and keep to oneself what is asked for meanwhile."""
+    for block_hash in owed(peer):
+        peer.serve(block_hash)
 
 
 def test_a_chain_is_fetched_from_all_who_have_it(stage: Stage) -> None:
     peers = [mute(stage, CHAIN) for _ in range(4)]
-    asked = [pending(peer) for peer in peers]
-    assert all(len(hashes) >= 100 for hashes in asked)
-    assert len({block_hash for hashes in asked for block_hash in hashes}) == sum(map(len, asked)), "each asked once"
-    for peer in peers:
-        peer.silent.clear()
-        for block_hash in pending(peer):
-            peer.serve(block_hash)
+    asked = [owed(peer) for peer in peers]
+    assert [len(hashes) for hashes in asked] == [16] * 4
+    assert len({block_hash for hashes in asked for block_hash in hashes}) == 64, "each is asked of one peer"
+    while stage.node.queries.sync().in_flight:
+        for peer in peers:
+            serve_all(peer)
     assert tip(stage) == CHAIN[-1].hash
     assert sum(len(peer.served) for peer in peers) == len(CHAIN)
+    assert all(len(peer.served) > 100 for peer in peers)
 
 
-def test_the_window_moves_with_the_chain_and_bounds_what_is_in_flight(stage: Stage) -> None:
-    peers = [mute(stage, CHAIN) for _ in range(8)]
-    in_flight = sum(len(pending(peer)) for peer in peers)
-    assert in_flight == stage.node.queries.sync().in_flight <= 512
-    assert all(len(pending(peer)) <= 128 for peer in peers)
+def test_who_delivers_in_time_is_asked_for_more_at_once_and_who_does_not_for_less(stage: Stage) -> None:
+    peer = mute(stage, CHAIN)
+    asked = []
+    for _ in range(5):
+        asked.append(len(owed(peer)))
+        serve_all(peer)
+    assert asked == [16, 32, 64, 128, 128]
+    peer.leave()
+    slow = mute(stage, CHAIN)
+    assert len(owed(slow)) == 16
+    for quota in (8, 4, 2):
+        before = len(slow.wanted(BLOCK))
+        stage.wait(TIMEOUT_S)
+        assert len(slow.wanted(BLOCK)) == before + quota
+
+
+def test_what_is_in_flight_is_bounded(stage: Stage) -> None:
+    for _ in range(60):
+        mute(stage, CHAIN)
+    assert 256 <= stage.node.queries.sync().in_flight <= 512
+
+
+def test_unknown_sizes_are_taken_for_the_largest() -> None:
+    """Before the first block came, no more is asked for than fits in memory if every block is as large as may be."""
+    network = Network(max_block_bytes=4_000_000)
+    stage = Stage(network)
+    chain = grow(network, genesis(network), 100)
+    peers = [mute(stage, chain) for _ in range(4)]
+    assert stage.node.queries.sync().in_flight == 16
+    while stage.node.queries.sync().in_flight:
+        for peer in peers:
+            serve_all(peer)
+    assert height(stage) == 100
 
 
 def test_nothing_more_is_asked_while_the_workers_are_busy(stage: Stage) -> None:
@@ -76,13 +111,13 @@ def test_nothing_more_is_asked_while_the_workers_are_busy(stage: Stage) -> None:
 
 def test_what_a_stalling_peer_owes_is_asked_of_the_others(stage: Stage) -> None:
     lazy = mute(stage, CHAIN[:100], inbound=False)
-    owed = pending(lazy)
-    assert len(owed) > 10
+    kept = owed(lazy)
+    assert len(kept) > 10
     good = stage.chain_puppet(CHAIN[:100])
     assert height(stage) < 100
     stage.wait(TIMEOUT_S + 1)
     assert tip(stage) == CHAIN[99].hash
-    assert set(owed) <= set(good.served)
+    assert set(kept) <= set(good.served)
 
 
 def test_a_peer_that_keeps_stalling_is_hung_up_on(stage: Stage) -> None:
@@ -99,7 +134,7 @@ def test_other_blocks_do_not_excuse_the_ones_that_were_asked_for(stage: Stage, w
     """A stalling peer cannot keep its place by sending blocks that nobody asked it for."""
     stage.chain_puppet(CHAIN[:5]).leave()
     lazy = mute(stage, CHAIN[:20])
-    assert len(pending(lazy)) == 15
+    assert len(owed(lazy)) == 15
     for number in range(5 * TIMEOUT_S):
         stage.wait(1)
         if what == "known":
@@ -111,14 +146,12 @@ def test_other_blocks_do_not_excuse_the_ones_that_were_asked_for(stage: Stage, w
 
 def test_a_peer_that_leaves_in_the_middle_is_replaced(stage: Stage) -> None:
     leaver = mute(stage, CHAIN, inbound=False)
-    for block_hash in pending(leaver)[:20]:
-        leaver.serve(block_hash)
-    assert height(stage) == 20
+    serve_all(leaver)
+    assert height(stage) == 16
     other = mute(stage, CHAIN)
     leaver.leave()
-    other.silent.clear()
-    for block_hash in pending(other):
-        other.serve(block_hash)
+    while owed(other):
+        serve_all(other)
     assert tip(stage) == CHAIN[-1].hash
 
 
@@ -262,3 +295,27 @@ def test_blocks_from_the_disk_come_in_the_order_asked() -> None:
         assert len(stage.held) == 1, "one read at a time for a peer"
         stage.step()
     assert [fields[0] for fields in reader.all("block")] == [block.raw for block in CHAIN[:50]]
+
+
+def test_a_crowd_of_silent_peers_does_not_stop_a_sync(stage: Stage) -> None:
+    """A hundred peers show the chain and give no block of it; one honest peer is enough."""
+    crowd = [mute(stage, CHAIN) for _ in range(100)]
+    honest = stage.chain_puppet(CHAIN)
+    stage.wait(5 * TIMEOUT_S)
+    assert tip(stage) == CHAIN[-1].hash
+    assert len(honest.served) == len(CHAIN)
+    assert all(peer.closed for peer in crowd if len(peer.wanted(BLOCK)) > 1)
+
+
+def test_rivals_without_end_are_bounded(stage: Stage) -> None:
+    """Branches that tie with the tip are fetched too, but those that nobody gives are forgotten."""
+    stage.chain_puppet(CHAIN[:3]).leave()
+    peer = stage.puppet()
+    rivals = [grow(NETWORK, CHAIN[1], 1, f"rival {number}")[0] for number in range(300)]
+    for rival in rivals:
+        peer.announce(rival)
+    assert len(stage.node._dialogue.sync._rivals) <= 128
+    assert stage.node.queries.sync().in_flight <= 16
+    giver = stage.puppet()
+    giver.announce(rivals[-1])
+    assert giver.wanted(BLOCK)

@@ -146,9 +146,13 @@ class Puppet:
     def read(self) -> None:
         """Take what waits off the wire, and go on reading."""
         self.reads = True
-        waiting, self.unread = self.unread, 0
-        if waiting and self.closed is None:
-            self.stage.deliver(BytesDrained(self.peer, waiting))
+        self.drain(self.unread)
+
+    def drain(self, count: int) -> None:
+        """Take so many bytes off the wire."""
+        self.unread -= count
+        if count and self.closed is None:
+            self.stage.deliver(BytesDrained(self.peer, count))
 
     # --- from the node
 
@@ -204,7 +208,9 @@ class ChainPuppet(Puppet):
 
     def __init__(self, stage: Stage, peer: int, address: NetAddress, inbound: bool) -> None:
         super().__init__(stage, peer, address, inbound)
-        self.chain: list[Forged] = [genesis(stage.network)]
+        self.chain: list[Forged] = []
+        self._heights: dict[bytes, int] = {}
+        self.follow(())
         self.silent: set[str] = set()
         self.lacks: set[bytes] = set()
         self.swaps: dict[bytes, bytes] = {}
@@ -218,7 +224,8 @@ class ChainPuppet(Puppet):
 
     def follow(self, blocks: Sequence[Forged]) -> None:
         """Take the chain that consists of these blocks on genesis."""
-        self.chain = [self.chain[0], *blocks]
+        self.chain = [genesis(self.stage.network), *blocks]
+        self._heights = {block.hash: height for height, block in enumerate(self.chain)}
 
     def greet(self, **fields: int) -> None:
         super().greet(**{"work": self.work, "height": len(self.chain) - 1, **fields})
@@ -233,18 +240,17 @@ class ChainPuppet(Puppet):
                 self.serve(block_hash)
 
     def _after(self, locator: list[bytes]) -> list[Forged]:
-        heights = {block.hash: height for height, block in enumerate(self.chain)}
-        fork = next((heights[block_hash] for block_hash in locator if block_hash in heights), 0)
+        fork = next((self._heights[block_hash] for block_hash in locator if block_hash in self._heights), 0)
         return self.chain[fork + 1 :]
 
     def serve(self, block_hash: bytes) -> None:
         """Answer a want for one block."""
-        block = next((block for block in self.chain if block.hash == block_hash), None)
-        if block is None or block_hash in self.lacks:
+        height = self._heights.get(block_hash)
+        if height is None or block_hash in self.lacks:
             self.say("missing", BLOCK, [block_hash])
         else:
             self.served.append(block_hash)
-            self.say("block", self.swaps.get(block_hash, block.raw))
+            self.say("block", self.swaps.get(block_hash, self.chain[height].raw))
 
 
 class Stage(LoneNode):
