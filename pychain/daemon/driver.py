@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 SLICE_NS = 5_000_000
 """How long inputs are handled before the loop comes round: a quarter of the 20 ms that nothing may exceed."""
 CONGESTED_INPUTS = 64
-"""Waiting inputs at which reading stops; with a full receive buffer each that is 16 MiB."""
+"""Waiting inputs at which reading stops; with a full receive buffer each that is 4 MiB."""
 TIMER_GRAIN_S = 0.001
 """The loops' timers count in milliseconds: rounding up saves a call that would come too early."""
 

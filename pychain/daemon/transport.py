@@ -16,8 +16,8 @@ from pychain.p2p.netaddress import NetAddress
 
 _log = logging.getLogger(__name__)
 
-RECEIVE_BYTES = 256 * 1024
-"""The one receive buffer: larger reads gain nothing, and a read is handled as one input."""
+RECEIVE_BYTES = 64 * 1024
+"""The one receive buffer. A read is handled as one input, so this bounds how many small messages one turn can meet."""
 
 
 class Transport:

@@ -110,7 +110,7 @@ class Dialogue:
         self.relay = RelayManager(peers, random, view)
         self.requests = RequestTracker(peers, {Kind.TRANSACTION: limits.TX_TIMEOUT_NS, Kind.BLOCK: block_timeout})
         self.fees = FeeFilterManager(peers)
-        self.sync = SyncManager(peers, view, block_timeout)
+        self.sync = SyncManager(peers, view, block_timeout, spec.max_block_bytes)
         self._limiter = MessageLimiter()
         self._handlers: dict[type[Message], Callable[[Peer, Any, Now], None]] = {
             Hello: self._on_hello,
@@ -142,10 +142,11 @@ class Dialogue:
             return
         try:
             for message in peer.receive(data):
-                if self._limiter.allows(peer_id, message, now.mono_ns):
+                if not self._limiter.allows(peer_id, message, now.mono_ns):
+                    name = "messages of unknown types" if message is None else type(message).__name__.lower()
+                    self.misbehaviour.offend(peer, Offence.FLOODING, name, now)
+                elif message is not None:
                     self._handlers[type(message)](peer, message, now)
-                else:
-                    self.misbehaviour.offend(peer, Offence.FLOODING, type(message).__name__.lower(), now)
         except DecodeError as error:
             self.misbehaviour.offend(peer, Offence.PROTOCOL_ERROR, str(error), now)
 
@@ -206,7 +207,7 @@ class Dialogue:
         self.requests.peer_ready(peer)
         self.addresses.peer_ready(peer, now)
         self.fees.peer_ready(peer, now)
-        self.sync.peer_ready(peer, now)
+        self.sync.peer_ready(peer)
         self._outbox.publish(PeerUp(peer.peer_id, str(peer.address), peer.inbound, printable(hello.agent)))
 
     def _on_inv(self, peer: Peer, inv: Inv, now: Now) -> None:
@@ -232,8 +233,11 @@ class Dialogue:
     def _on_block(self, peer: Peer, block: Block, now: Now) -> None:
         header = decode_header(block.raw[:HEADER_BYTES])
         asked = self.sync.was_asked(header.hash, peer.peer_id)
+        if not asked and not self._limiter.allows(peer.peer_id, None, now.mono_ns):
+            self.misbehaviour.offend(peer, Offence.FLOODING, "blocks that were not asked for", now)
+            return
         self.relay.learned(peer.peer_id, Kind.BLOCK, header.hash)
-        self.sync.block_arrived(header.hash, len(block.raw), peer.peer_id, now)
+        self.sync.block_arrived(header.hash, len(block.raw), peer.peer_id)
         self._sink.block_came(peer.peer_id, header, block.raw, asked, now)
 
     def _on_get_headers(self, peer: Peer, request: GetHeaders, now: Now) -> None:

@@ -18,6 +18,9 @@ from pychain.p2p.messages import Block, GetHeaders, Headers, Kind, Missing, Want
 
 MAX_QUEUED_BLOCKS = 2 * limits.MAX_INV
 """Blocks one peer may have asked for and not got; of more he is told that they are missing."""
+BLOCKS_A_TURN = 128
+"""Small blocks sent to one peer in one turn, about a millisecond; large ones fill his queue earlier. The next go out
+when he has drained some."""
 
 
 class Serving:
@@ -73,11 +76,12 @@ class Serving:
         peer = self._peers.get(peer_id)
         if peer is None or not queue or peer_id in self._reading:
             return
-        while queue and peer.is_open and peer.unsent < self._pause:
+        for _ in range(BLOCKS_A_TURN):
+            self._send_missing(peer_id, queue)
+            if not queue or not peer.is_open or peer.unsent >= self._pause:
+                return
             entry = self._tree.get(queue[0])
-            if entry is None or Status.BODY not in entry.status or entry.doomed:
-                self._peers.send(peer_id, Missing(Kind.BLOCK, (queue.popleft(),)))
-                continue
+            assert entry is not None
             raw = self._bodies.raw(entry)
             if raw is None:
                 job = self._outbox.new_job()
@@ -87,6 +91,18 @@ class Serving:
                 return
             queue.popleft()
             self._peers.send(peer_id, Block(raw))
+
+    def _send_missing(self, peer_id: int, queue: deque[bytes]) -> None:
+        """Say of the blocks that come next in the queue which ones are not here."""
+        missing = []
+        while queue and not self._has(queue[0]):
+            missing.append(queue.popleft())
+        for start in range(0, len(missing), limits.MAX_INV):
+            self._peers.send(peer_id, Missing(Kind.BLOCK, tuple(missing[start : start + limits.MAX_INV])))
+
+    def _has(self, block_hash: bytes) -> bool:
+        entry = self._tree.get(block_hash)
+        return entry is not None and Status.BODY in entry.status and not entry.doomed
 
     def read(self, job: int, raw: bytes | None) -> bool:
         """Take in the result of a read; False where the job is not one of ours."""

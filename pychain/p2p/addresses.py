@@ -167,6 +167,7 @@ class AddressManager:
         talker = self._talkers.get(peer.peer_id)
         if talker is None:
             return
+        source = peer.address.netgroup
         for entry in addrs.entries:
             if not talker.bucket.take(1, now.mono_ns):
                 return
@@ -181,7 +182,7 @@ class AddressManager:
             if last_seen > now.wall_s + limits.ADDRESS_FUTURE_S:
                 last_seen = max(now.wall_s - limits.ADDRESS_DOUBT_S, 0)
             last_seen = max(last_seen - limits.ADDRESS_HEARSAY_S, 0)
-            self.add(address, now, last_seen=last_seen, services=entry.services, source=peer.address.netgroup)
+            self.add(address, now, last_seen=last_seen, services=entry.services, source=source)
 
     # --- the table
 

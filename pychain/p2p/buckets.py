@@ -21,8 +21,8 @@ MESSAGE_RATES: Final[dict[MessageType, Rate]] = {
     MessageType.HEADERS: limits.HEADERS_RATE,
     MessageType.FEE_FILTER: limits.FEE_FILTER_RATE,
 }
-"""Hello and goodbye come once by the state table. Blocks are bounded by what we ask for: an unasked one is judged by
-its header's work before its body costs anything."""
+"""Hello and goodbye come once by the state table. Blocks are bounded by what we ask for; unasked ones count as messages
+of any kind."""
 
 
 class TokenBucket:
@@ -76,19 +76,29 @@ class MessageLimiter:
     """The buckets of all peers. A message over its rate should be ignored, and counts as flooding."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, dict[MessageType, TokenBucket]] = {}
+        self._buckets: dict[int, dict[MessageType | None, TokenBucket]] = {}
+        """By peer and kind; None is the bucket of all kinds together."""
 
-    def allows(self, peer_id: int, message: Message, mono_ns: int) -> bool:
-        """Charge a message that just came; False when the peer sends more of its kind than anyone honest would."""
+    def allows(self, peer_id: int, message: Message | None, mono_ns: int) -> bool:
+        """Charge a message that just came, None for one of unknown type; False when the peer sends more of its kind, or
+        of all kinds together, than anyone honest would.
+        """
+        if message is None:
+            return self._bucket(peer_id, None, limits.MESSAGE_RATE, mono_ns).take(1, mono_ns)
         kind = type_of(message)
-        rate = MESSAGE_RATES.get(kind)
-        if rate is None:
+        if kind is MessageType.BLOCK:  # its owner charges those that nobody asked for
             return True
+        if not self.allows(peer_id, None, mono_ns):
+            return False
+        rate = MESSAGE_RATES.get(kind)
+        return rate is None or self._bucket(peer_id, kind, rate, mono_ns).take(cost(message), mono_ns)
+
+    def _bucket(self, peer_id: int, kind: MessageType | None, rate: Rate, mono_ns: int) -> TokenBucket:
         buckets = self._buckets.setdefault(peer_id, {})
         bucket = buckets.get(kind)
         if bucket is None:
             bucket = buckets[kind] = TokenBucket(rate, mono_ns)
-        return bucket.take(cost(message), mono_ns)
+        return bucket
 
     def peer_closed(self, peer_id: int) -> None:
         self._buckets.pop(peer_id, None)

@@ -259,6 +259,10 @@ DEFAULT_BAN_S: Final = 86_400
 
 # --- inbound message rates: what an honest peer never reaches, even when a pause made his messages pile up
 
+MESSAGE_RATE: Final = Rate(tokens=1_000, period_ns=seconds(1), burst=2_000)
+"""Messages of all kinds together, unknown ones and unasked blocks among them: each costs microseconds however little is
+in it."""
+
 PING_RATE: Final = Rate(tokens=2, period_ns=seconds(1), burst=60)
 """Each costs a pong; an honest peer sends one in 15 s."""
 
@@ -277,8 +281,8 @@ WANT_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=100_000)
 TXS_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=50_000)
 """Transactions, which cost a signature check each."""
 
-GET_HEADERS_RATE: Final = Rate(tokens=50, period_ns=seconds(1), burst=500)
-"""Each costs up to 2,000 header reads; a joining peer sends one for each answer."""
+GET_HEADERS_RATE: Final = Rate(tokens=100, period_ns=seconds(1), burst=50)
+"""Each costs up to 2,000 header reads, a third of a millisecond; a joining peer sends one for each answer."""
 
 HEADERS_RATE: Final = Rate(tokens=100, period_ns=seconds(1), burst=5000)
 """Messages; the burst lets a developer's network make thousands of blocks in a row."""
@@ -300,6 +304,10 @@ SYNC_BLOCKS_MAX: Final = 512
 
 SYNC_BLOCKS_A_PEER: Final = 128
 """Blocks asked of one peer at once: several peers share even a short window."""
+
+SYNC_BLOCKS_START: Final = 16
+"""The same for a peer who has not delivered any yet: three round trips of answers in time take it to the full number,
+and a crowd of silent peers holds little."""
 
 SYNC_STALLS_MAX: Final = 4
 """Block timeouts in a row, with nothing delivered, at which a peer that had promised the blocks is hung up on."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
 from pychain.base.errors import ConfigError, DecodeError
@@ -47,11 +47,15 @@ class NetAddress:
 
     host: str
     port: int
+    ip: IPAddress | None = field(init=False, repr=False, compare=False)
+    """The address as a number, None for a DNS name."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= _PORT_MAX:
             raise AddressError(f"port {self.port} is not in 0 to {_PORT_MAX}")
-        object.__setattr__(self, "host", _canonical_host(self.host))
+        ip = _canonical_ip(self.host)
+        object.__setattr__(self, "ip", ip)
+        object.__setattr__(self, "host", _canonical_name(self.host) if ip is None else str(ip))
 
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> NetAddress:
@@ -76,11 +80,6 @@ class NetAddress:
     def observed(cls, host: str, port: int) -> NetAddress:
         """The remote end of a socket as the operating system tells it, where IPv6 may carry a zone (`fe80::1%eth0`)."""
         return cls(host.partition("%")[0], port)
-
-    @property
-    def ip(self) -> IPAddress | None:
-        """The address as a number, None for a DNS name."""
-        return _ip(self.host)
 
     @property
     def host_port(self) -> str:
@@ -115,7 +114,9 @@ class NetAddress:
         ip = self.ip
         if ip is None:
             return self.host
-        return str(ip_network((ip, 16 if ip.version == 4 else 32), strict=False))
+        prefix = 16 if ip.version == 4 else 32
+        host_bits = ip.max_prefixlen - prefix
+        return f"{type(ip)(int(ip) >> host_bits << host_bits)}/{prefix}"
 
     def __str__(self) -> str:
         ip = self.ip
@@ -134,15 +135,13 @@ def _ip(host: str) -> IPAddress | None:
         return None
 
 
-def _canonical_host(host: str) -> str:
+def _canonical_ip(host: str) -> IPAddress | None:
     if "%" in host:
         raise AddressError("an IPv6 zone is not supported")
     ip = _ip(host)
-    if ip is None:
-        return _canonical_name(host)
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)  # a dual-stack socket shows IPv4 peers so; one host has one form
-    return str(ip)
+        return ip.ipv4_mapped  # a dual-stack socket shows IPv4 peers so; one host has one form
+    return ip
 
 
 def _canonical_name(host: str) -> str:

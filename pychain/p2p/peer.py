@@ -114,8 +114,9 @@ class Peer:
         """Whether the peer can still be sent anything."""
         return self.state in (PeerState.AWAITING_HELLO, PeerState.READY)
 
-    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Message]:
-        """The known messages that `data` completes, in order. Exhaust it before the next call.
+    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Message | None]:
+        """The messages that `data` completes, in order, None for one of a type that is unknown to us. Exhaust it before
+        the next call.
 
         Lazy on purpose: what the owner does about one message (accept the hello, hang up) holds for the next one in
         the same read. Raises `DecodeError` (`FrameError` or `MessageError`) at a violation of the protocol, after
@@ -130,6 +131,7 @@ class Peer:
                 if self.state is not PeerState.READY:
                     raise MessageError(f"message type {payload[0]} came before hello")
                 self.unknown_messages += 1
+                yield None
                 continue
             kind = type_of(message)
             if kind not in MAY_COME[self.state]:

@@ -20,6 +20,9 @@ from pychain.p2p.peer import Peer
 from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 
+_MAX_OVERDUE_A_TURN = 250
+"""Requests given up in one turn, some milliseconds if a hundred peers could be asked next for each."""
+
 
 class _Key(NamedTuple):
     kind: Kind
@@ -110,6 +113,7 @@ class RequestTracker:
         if announcer is None:
             return
         unasked: list[_Key] = []
+        room = limits.MAX_REQUESTS_IN_FLIGHT - len(announcer.in_flight)
         for object_hash in hashes:
             if self._has_announced_enough(announcer):
                 break
@@ -121,8 +125,10 @@ class RequestTracker:
                 continue
             wanted.waiting[peer_id] = None
             announcer.announced[key] = None
-            if wanted.asked is None:
+            if wanted.asked is None and len(unasked) < room:
                 unasked.append(key)
+            elif wanted.asked is None:  # its other announcers are busy too
+                announcer.idle[key] = None
         self._assign(unasked, now)
 
     def received(self, kind: Kind, hashes: Iterable[bytes], now: Now) -> None:
@@ -157,10 +163,10 @@ class RequestTracker:
         self._refill({peer_id: None}, now)
 
     def poll(self, now: Now) -> None:
-        """Turn to the next announcers where the asked one let the time pass."""
+        """Turn to the next announcers where the asked one let the time pass; so many at once, the rest comes next."""
         unasked: list[_Key] = []
         freed: dict[int, None] = {}
-        for key in self._timers.due(now.mono_ns):
+        for key in islice(self._timers.due(now.mono_ns), _MAX_OVERDUE_A_TURN):
             wanted = self._wanted[key]
             assert wanted.asked is not None, "a request timer without a request"
             freed[wanted.asked] = None

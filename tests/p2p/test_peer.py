@@ -102,7 +102,7 @@ def test_after_hello_comes_anything_but_hello(message: Message) -> None:
 def test_unknown_types_are_counted_after_hello_and_refused_before() -> None:
     unknown = frame(b"\x63anything")
     peer = make_peer(1, hello=make_hello())
-    assert talk(peer, unknown + stream(Ping(1)) + unknown) == [Ping(1)]
+    assert talk(peer, unknown + stream(Ping(1)) + unknown) == [None, Ping(1), None]
     assert peer.unknown_messages == 2
     with pytest.raises(MessageError, match="message type 99 came before hello"):
         talk(make_peer(2), unknown)
