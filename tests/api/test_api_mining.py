@@ -212,6 +212,26 @@ def test_an_address_that_is_none_is_minus_5(node: ApiNode, method: str, bad: str
     assert line in caught.value.message
 
 
+def test_the_end_of_the_node_ends_a_wait(tmp_path: Path) -> None:
+    with ApiNode(tmp_path / "node") as node:
+        other = node.another()
+        ended: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                other.call("waitforblockheight", 1_000_000)
+            except Exception as error:
+                ended.append(error)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        node.call("stop")
+        assert node.process.wait() == 0
+        waiting.join(TIMEOUT_S)
+        other.close()
+        assert len(ended) == 1
+
+
 def test_the_end_of_the_node_ends_a_search(tmp_path: Path) -> None:
     """A million blocks would take hours."""
     with ApiNode(tmp_path / "node") as node:

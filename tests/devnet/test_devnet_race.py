@@ -117,6 +117,25 @@ def test_detached_nodes_run_on_until_down(tmp_path: Path) -> None:
     assert (gone.returncode, "no devnet runs in" in gone.stderr) == (1, True)
 
 
+def test_without_a_directory_each_devnet_is_a_new_one(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    words = ("up", "-n", "1", "--network", "dev", "--no-mine", "--transfers", "0")
+    first = devnet(*words, "--detach", "--json", env=environment)
+    try:
+        assert first.returncode == 0, first.stderr
+        [node] = json.loads(first.stdout)
+        marker = Path(node["datadir"]) / "marker"
+        marker.touch()
+        second = devnet(*words, "--for", "0", env=environment)
+        assert (second.returncode, "a devnet runs in" in second.stderr) == (1, True)
+        assert marker.exists()
+    finally:
+        devnet("down", env=environment)
+    third = devnet(*words, "--for", "0", env=environment)
+    assert third.returncode == 0, third.stderr
+    assert not marker.exists()
+
+
 def test_a_devnet_of_a_network_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
     result = devnet("up", "--network", "nowhere", "--dir", str(tmp_path / "devnet"))
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)

@@ -105,6 +105,7 @@ class ApiServer:
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="error",  # callers' garbage is no news for the operator
             access_log=False,
             proxy_headers=False,
             limit_concurrency=MAX_CONNECTIONS,

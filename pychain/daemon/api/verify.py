@@ -68,6 +68,7 @@ class ChainCheck:
             return
         undo = await self._undo(entry)
         if self._level >= 3:
+            self._require_same_tip()
             await self._take_back(entry, block, undo)
 
     async def _undo(self, entry: Entry) -> Undo:
@@ -115,7 +116,11 @@ class ChainCheck:
         return reward
 
     async def _turn(self) -> None:
-        """Let the loop come round; the state is that of one tip, so that may not move meanwhile."""
+        """Let the loop come round."""
         await asyncio.sleep(0)
+        self._require_same_tip()
+
+    def _require_same_tip(self) -> None:
+        """The store shows the state of one tip, and so does what was taken back from it."""
         if self._services.node.queries.tip is not self._tip:
             raise RpcError(Code.MISC_ERROR, "the tip moved during the check: try again, or with level 2")
