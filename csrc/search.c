@@ -91,7 +91,7 @@ static uint64_t confirm(struct search *search, const uint32_t *candidates, uint3
     return lanes * search->version_count;
 }
 
-static uint64_t at_most_of(uint64_t x, uint64_t most)
+static uint64_t least(uint64_t x, uint64_t most)
 {
     return x < most ? x : most;
 }
@@ -111,14 +111,14 @@ pychain_search_result search_with(const struct sha256_kernel *kernel, pychain_hi
         prepare(&search.jobs[i], kernel, search.header, target);
     }
     while (start < end && result.hits < room && !(stop != NULL && __atomic_load_n(stop, __ATOMIC_RELAXED))) {
-        const uint64_t batches = at_most_of((end - start + lanes - 1) / lanes, POLL / version_count);
+        const uint64_t batches = least((end - start + lanes - 1) / lanes, POLL / version_count);
         const uint64_t batch = kernel->scan(search.jobs, version_count, (uint32_t)start, batches, candidates);
-        const uint64_t clear = at_most_of(batch * lanes, end - start); /* nonces without a candidate */
+        const uint64_t clear = least(batch * lanes, end - start); /* nonces without a candidate */
 
         start += clear;
         result.hashes += clear * version_count;
         if (batch < batches) {
-            const uint64_t in_range = at_most_of(lanes, end - start);
+            const uint64_t in_range = least(lanes, end - start);
             result.hashes += confirm(&search, candidates, (uint32_t)start, in_range, hits, room, &result.hits);
             start += in_range;
         }

@@ -4,7 +4,7 @@
  * Each includer defines, for its vector type Q of four words:
  *   TARGET              the function attribute that allows its instructions
  *   ADD(x, y)           the sum of two Q
- *   WORDS(p)            the four words at p
+ *   WORDS(p), PUT_WORDS(p, x)   the four words at p; the same back
  *   MESSAGE(p)          the four big-endian words at p, as words
  *   PUT_MESSAGE(p, x)   the same back
  *   ONE_WORD(x)         x, 0, 0, 0
