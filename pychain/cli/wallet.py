@@ -257,7 +257,7 @@ def _amounts(account: Account) -> dict[str, object]:
         "available": account.available,
         "immature": account.immature,
         "pending": account.pending,
-        "next_sequence": account.pending_sequence,
+        "pending_sequence": account.pending_sequence,
     }
 
 

@@ -162,7 +162,7 @@ def test_paying_moves_coins_and_leaves_a_memo(online: Shell, node: Daemon) -> No
     txid = online.ok("wallet", "send", payee, "2.5", "--wallet", "payer", "--memo", "invoice 17").out.strip()
     [balance] = online.ok("wallet", "balance", "--wallet", "payer", "--json").json
     assert (balance["address"], balance["balance"], balance["available"]) == (payer, 10 * 10**8, 75 * 10**7)
-    assert (balance["pending"], balance["next_sequence"], balance["label"]) == (1, 1, "main")
+    assert (balance["pending"], balance["pending_sequence"], balance["label"]) == (1, 1, "main")
     assert "7.5" in online.ok("wallet", "balance", "--wallet", "payer").out
     shown = online.ok("chain", "tx", txid)
     assert "invoice 17" in shown.out

@@ -42,6 +42,7 @@ def getaccount(services: Services, address: Address) -> AccountView:
     queries = services.node.queries
     key = key_of(services, address)
     account = queries.account(key)
+    pending_sequence = queries.mempool.next_sequence(key)  # of the working tip, which may be a moment ahead
     queue = queries.mempool.queue(key)
     return AccountView(
         address=encode_address(queries.spec.hrp, key),
@@ -50,6 +51,6 @@ def getaccount(services: Services, address: Address) -> AccountView:
         available=max(0, account.balance - sum(pending.cost for pending in queue)),
         immature=queries.immature(key),
         next_sequence=account.sequence,
-        pending_sequence=max(account.sequence, queue[-1].transfer.sequence + 1) if queue else account.sequence,
+        pending_sequence=pending_sequence,
         pending=len(queue),
     )
