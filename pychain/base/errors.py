@@ -4,6 +4,10 @@
 Local faults (a full disk, a refused port) stay `OSError`; bugs stay `AssertionError` and friends.
 """
 
+from __future__ import annotations
+
+from pychain.base.text import printable
+
 
 class PychainError(Exception):
     """Something outside the program was wrong; `str(error)` is one line that says what.
@@ -12,8 +16,7 @@ class PychainError(Exception):
     """
 
     def __str__(self) -> str:
-        line = super().__str__()
-        return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        return printable(super().__str__())
 
 
 class DecodeError(PychainError):

@@ -12,23 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pychain.base.text import printable
 from pychain.base.units import format_coins
 
 PIPE_WIDTH = 10_000
 """Columns that programs can read: there a row is one line, however long."""
-_RATES = ((1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
 
 
 def complain(line: str) -> None:
     """Say what went wrong, as one line on standard error. Text from outside cannot steer the terminal."""
     click.echo(f"pychain: {printable(line)}", err=True)
-
-
-def printable(text: str) -> str:
-    """`text` with whatever is not printable written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def print_json(value: object) -> None:
@@ -69,11 +62,3 @@ def coins(amount: int) -> str:
 def moment(unix_s: int) -> str:
     """A Unix time in the local zone."""
     return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def rate(hashes_per_s: float) -> str:
-    """A hash rate with its unit."""
-    for size, unit in _RATES:
-        if hashes_per_s >= size:
-            return f"{hashes_per_s / size:.2f} {unit}"
-    return f"{hashes_per_s:.0f} H/s"

@@ -15,15 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pychain.base.text import format_hash_rate, printable
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
-from pychain.daemon.log import describe, printable
+from pychain.daemon.log import describe
 from pychain.daemon.services import Services
 from pychain.node.events import Event, NewTip
 
 PERIOD_S = 0.5
 RECENT_LINES = 6
-_RATE_UNITS = ((1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
 
 
 class LiveView:
@@ -117,15 +117,7 @@ class LiveView:
         miner = self._services.miner
         if miner.template is None:
             return "off" if self._services.node.queries.mining_to is None else "waiting"
-        return f"{rate_text(miner.hash_rate())} on block {miner.template.height:,}, {miner.threads} threads"
-
-
-def rate_text(rate: float) -> str:
-    """Hashes a second with a unit."""
-    for size, unit in _RATE_UNITS:
-        if rate >= size:
-            return f"{rate / size:.2f} {unit}"
-    return f"{rate:.0f} H/s"
+        return f"{format_hash_rate(miner.hash_rate())} on block {miner.template.height:,}, {miner.threads} threads"
 
 
 def _span(seconds: int) -> str:

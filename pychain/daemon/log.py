@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from pychain.base.text import printable
 from pychain.chain.hashes import hash_hex
 from pychain.node.events import (
     BlockRefused,
@@ -35,13 +36,6 @@ LOG_FILES_KEPT = 3
 """Besides the current one: 40 MB of log at most."""
 
 _log = logging.getLogger("pychain.node")
-
-
-def printable(text: str) -> str:
-    """`text` with everything that is not printable written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 class _Formatter(logging.Formatter):

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pychain.base.text import format_hash_rate
 from pychain.devnet.observer import MinedBlock, NodeState, Picture
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "bright_magenta")
@@ -17,7 +18,6 @@ COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "
 STRIP_BLOCKS = 60
 SHORT_HASH = 12
 NEWS_LINES = 6
-_RATES = ((1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
 
 
 class DevnetView:
@@ -68,7 +68,7 @@ class DevnetView:
                 f"{node.height:,}",
                 tip,
                 str(node.peers),
-                rate(node.hash_rate) if node.mining else "idle",
+                format_hash_rate(node.hash_rate) if node.mining else "idle",
                 f"{node.mempool:,}",
                 _reorganisations(node),
             )
@@ -81,7 +81,7 @@ class DevnetView:
         leader = picture.leader
         if leader is not None:
             total = sum(node.hash_rate for node in picture.alive)
-            text.append(f"   difficulty {leader.difficulty:.4g}   network {rate(total)}", style="dim")
+            text.append(f"   difficulty {leader.difficulty:.4g}   network {format_hash_rate(total)}", style="dim")
             text.append(f"   transfers sent {transfers:,}", style="dim")
         return text
 
@@ -110,7 +110,7 @@ class DevnetView:
         parts = [_clock(elapsed_s), standing(picture)]
         if leader is not None:
             parts.append(f"difficulty {leader.difficulty:.4g}")
-            parts.append(rate(sum(node.hash_rate for node in picture.alive)))
+            parts.append(format_hash_rate(sum(node.hash_rate for node in picture.alive)))
         for index, node in enumerate(picture.nodes):
             parts.append(f"node{index} " + ("silent" if node is None else _brief(node)))
         return "\n".join([*(f"{parts[0]} | {line}" for line in picture.news), " | ".join(parts)])
@@ -130,14 +130,6 @@ def standing(picture: Picture) -> str:
         return f"one chain at height {leader.height:,}, {behind} catching up{suffix}"
     sides = " against ".join("+".join(f"node{index}" for index in nodes) for _, nodes in picture.tips)
     return f"{len(picture.tips)} branches: {sides}{suffix}"
-
-
-def rate(hashes_per_s: float) -> str:
-    """A hash rate with its unit."""
-    for size, unit in _RATES:
-        if hashes_per_s >= size:
-            return f"{hashes_per_s / size:.1f} {unit}"
-    return f"{hashes_per_s:.0f} H/s"
 
 
 def _colour(index: int) -> str:

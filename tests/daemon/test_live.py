@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pychain.base.text import format_hash_rate
 from pychain.chain.header import new_header
 from pychain.daemon.hub import EventHub
-from pychain.daemon.live import LiveView, rate_text
+from pychain.daemon.live import LiveView
 from pychain.node.events import NewTip, Notice, PeerUp
 from pychain.node.queries import SyncState
 from pychain.p2p.netaddress import NetAddress
@@ -115,7 +116,7 @@ def test_reorganisations_are_counted_and_recent_events_are_told_safely() -> None
 
 
 def test_rates_have_units() -> None:
-    assert [rate_text(rate) for rate in (0, 999, 1_500, 2_000_000, 3.21e9)] == [
+    assert [format_hash_rate(rate) for rate in (0, 999, 1_500, 2_000_000, 3.21e9)] == [
         "0 H/s",
         "999 H/s",
         "1.50 kH/s",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pychain.base.text import printable
 from pychain.chain.header import new_header
 from pychain.daemon import log as log_module
 from pychain.daemon.log import (
@@ -21,7 +22,6 @@ from pychain.daemon.log import (
     TextFormatter,
     describe,
     log_event,
-    printable,
     set_up_log,
     take_down_log,
 )

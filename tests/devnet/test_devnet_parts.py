@@ -350,7 +350,7 @@ def test_the_panel_shows_everything_at_a_glance() -> None:
     console.print(view.panel(PICTURE, 75, 9, None))
     console.file.close()
     shown = console.export_text()
-    for text in ("1:15", "node0", "node1", "node2", "silent", "aaaaaaaaaaaa", "bbbbbbbbbbbb", "6.5 MH/s", "idle"):
+    for text in ("1:15", "node0", "node1", "node2", "silent", "aaaaaaaaaaaa", "bbbbbbbbbbbb", "6.50 MH/s", "idle"):
         assert text in shown
     for text in ("2 branches: node0 against node1, 1 silent", "2 (deepest 3)", "■■", "node0 7", "node1 0", "Ctrl-C"):
         assert text in shown
@@ -361,6 +361,6 @@ def test_in_a_pipe_each_picture_is_a_line_and_news_have_their_own() -> None:
     lines = DevnetView("pychain devnet", {}).line(PICTURE, 75).split("\n")
     assert lines[0] == "1:15 | fork: the nodes are on different branches at height 12"
     assert lines[1].startswith(
-        "1:15 | 2 branches: node0 against node1, 1 silent | difficulty 0.002 | 13.0 MH/s | node0 12"
+        "1:15 | 2 branches: node0 against node1, 1 silent | difficulty 0.002 | 13.00 MH/s | node0 12"
     )
     assert lines[1].endswith("node2 silent")
