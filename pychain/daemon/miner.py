@@ -1,7 +1,8 @@
 """The miner: threads at idle priority that search for a nonce, each on coinbases of its own.
 
 No two threads hash the same header: a thread takes the next extra nonce, which makes a coinbase, and with it scans the
-32-bit nonces in slices; the time moves on from slice to slice. A new template stops every running slice at once.
+32-bit nonces in slices, each under several versions; the time moves on from slice to slice. A new template stops every
+running slice at once.
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ from pychain.daemon.clock import Clock
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.hashmeter import HashMeter
 from pychain.daemon.priority import lower_thread_priority
-from pychain.ledger.template import BlockTemplate
+from pychain.ledger.template import BLOCK_VERSION, BlockTemplate
 
 _log = logging.getLogger(__name__)
 
 NONCES = 2**32
+VERSIONS = tuple(BLOCK_VERSION | bits << 13 for bits in range(native.MAX_VERSIONS))
+"""Tried at once for each nonce, since that costs less a hash; the bits are those that BIP 320 leaves to miners."""
 SALT_BYTES = 24
 """Random at the head of each extra, so that two nodes that mine to one key still hash different headers."""
 SLICE_NS = NS // 4
 """One search: the header's time is at most this old, and the interpreter's lock is wanted four times a second."""
-FIRST_SLICE = 1 << 12
+FIRST_SLICE = 1 << 8
 """Nonces of a thread's first slice, and the least of any: microseconds in C, milliseconds in pure Python."""
 
 
@@ -142,14 +145,15 @@ class Miner:
             header = job.template.header_prefix(coinbase, block_time)
             began_ns = time.monotonic_ns()
             count = min(slice_nonces, NONCES - start)
-            nonce, hashes = native.search(header, job.template.target, start, count, job.stop)
+            hit, hashes = native.search_rolling(header, VERSIONS, job.template.target, start, count, job.stop)
             ended_ns = time.monotonic_ns()
             self._meter.add(hashes, ended_ns)
-            if nonce is not None:
-                self._solved(job, job.template.block(coinbase, block_time, nonce))
+            if hit is not None:
+                nonce, version = hit
+                self._solved(job, job.template.block(coinbase, block_time, nonce, version))
                 break
-            start += hashes
-            slice_nonces = _next_slice(hashes, ended_ns - began_ns, slice_nonces)
+            start += count
+            slice_nonces = _next_slice(hashes // len(VERSIONS), ended_ns - began_ns, slice_nonces)
         return slice_nonces
 
     def _solved(self, job: _Job, block: Block) -> None:
@@ -161,8 +165,8 @@ class Miner:
             self._found(block)
 
 
-def _next_slice(hashes: int, took_ns: int, before: int) -> int:
+def _next_slice(nonces: int, took_ns: int, before: int) -> int:
     """Nonces that should take `SLICE_NS`, at most four times as many as before."""
-    if took_ns <= 0 or hashes < before // 2:  # stopped early: says little
+    if took_ns <= 0 or nonces < before // 2:  # stopped early: says little
         return before
-    return max(FIRST_SLICE, min(hashes * SLICE_NS // took_ns, 4 * before, NONCES))
+    return max(FIRST_SLICE, min(nonces * SLICE_NS // took_ns, 4 * before, NONCES))

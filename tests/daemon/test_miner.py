@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -62,7 +62,7 @@ class Mine:
 def mine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Mine]]:
     """Makes miners on each implementation of the search; whatever they do, they must end without a bug."""
     if request.param == "reference":
-        stand_in = SimpleNamespace(search=reference.search, compiled=False)
+        stand_in = SimpleNamespace(search_rolling=reference.search_rolling, compiled=False)
         monkeypatch.setattr(miner_module, "native", stand_in)
     mines: list[Mine] = []
 
@@ -137,12 +137,14 @@ def test_threads_share_the_work_without_overlap(monkeypatch: pytest.MonkeyPatch)
     """Every search is written down: no header (nonce aside) is ever searched twice at one nonce."""
     tried: list[tuple[bytes, int, int]] = []
 
-    def search(header: bytes, target: int, start: int, count: int, stop: object) -> tuple[int | None, int]:
+    def search(
+        header: bytes, versions: Sequence[int], target: int, start: int, count: int, stop: object
+    ) -> tuple[None, int]:
         tried.append((header[:76], start, start + count))
         time.sleep(0.0005)
-        return None, count
+        return None, count * len(versions)
 
-    monkeypatch.setattr(miner_module, "native", SimpleNamespace(search=search, compiled=False))
+    monkeypatch.setattr(miner_module, "native", SimpleNamespace(search_rolling=search, compiled=False))
     monkeypatch.setattr(miner_module, "NONCES", 20_000)  # so that threads run through many coinbases
     shop, other = Mine(3), Mine(1)
     for each in (shop, other):  # two nodes that mine to one key on one parent
@@ -171,10 +173,10 @@ def test_slices_grow_to_their_span_and_stay_within_the_nonces() -> None:
 
 
 def test_a_bug_on_a_mining_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> tuple[int | None, int]:
+    def broken(*_: Any) -> tuple[None, int]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(miner_module, "native", SimpleNamespace(search=broken, compiled=False))
+    monkeypatch.setattr(miner_module, "native", SimpleNamespace(search_rolling=broken, compiled=False))
     shop = Mine(1)
     shop.miner.start(template(), RECIPIENT)
     assert isinstance(shop.failures.get(timeout=TIMEOUT_S), ZeroDivisionError)
