@@ -6,6 +6,7 @@ Both rooms are bounded, and what is pushed out is simply forgotten: its sender, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pychain.chain.header import Header
 from pychain.chain.transaction import Transfer
@@ -13,16 +14,30 @@ from pychain.ledger.mempool import MAX_PENDING_PER_ACCOUNT
 
 MAX_WAITING_TRANSFERS = 2_000
 """Of all accounts together: under 2 MB even with the longest memos."""
+MAX_WAITING_A_PEER = 256
+"""Sent by one peer: as many as he can be asked for at once."""
+MAX_WAITING_A_SEQUENCE = 4
+"""Of one account and sequence, from different peers."""
 MAX_EARLY_BLOCKS = 64
 """consensus.md, "Time and difficulty"."""
 
 
+class Waiting(NamedTuple):
+    """A transfer with a sequence gap before it, and where it came from (a peer id, None for our own disk)."""
+
+    transfer: Transfer
+    peer: int | None
+
+
 class WaitingTransfers:
-    """Transfers with a sequence gap before them, by sender. Their signatures are not checked yet."""
+    """Transfers with a sequence gap before them. Their signatures are not checked yet, so anyone can offer any: each
+    peer has one place for a sequence and some in all, or one liar could take the places of everybody's.
+    """
 
     def __init__(self) -> None:
-        self._by_sender: dict[bytes, dict[int, Transfer]] = {}
-        self._order: dict[bytes, Transfer] = {}
+        self._by_sender: dict[bytes, dict[int, list[Waiting]]] = {}
+        self._by_peer: dict[int | None, dict[bytes, None]] = {}
+        self._order: dict[bytes, Waiting] = {}
 
     def __len__(self) -> int:
         return len(self._order)
@@ -34,33 +49,47 @@ class WaitingTransfers:
         """Does anything of this account wait?"""
         return sender in self._by_sender
 
-    def add(self, transfer: Transfer) -> None:
-        """Keep a transfer; the first that came for a sequence stays. The oldest of all is forgotten for room."""
-        mine = self._by_sender.setdefault(transfer.sender, {})
-        if transfer.sequence in mine or len(mine) >= MAX_PENDING_PER_ACCOUNT:
+    def add(self, transfer: Transfer, peer: int | None) -> None:
+        """Keep a transfer. What came first for a sequence stays; for the rest, the peer's oldest, then the oldest of
+        all, is forgotten for room.
+        """
+        mine = self._by_sender.get(transfer.sender, {})
+        rivals = mine.get(transfer.sequence, ())
+        is_new_place = not rivals and len(mine) < MAX_PENDING_PER_ACCOUNT
+        may_contend = 0 < len(rivals) < MAX_WAITING_A_SEQUENCE and all(rival.peer != peer for rival in rivals)
+        if transfer.txid in self._order or not (is_new_place or may_contend):
             return
-        mine[transfer.sequence] = transfer
-        self._order[transfer.txid] = transfer
-        if len(self._order) > MAX_WAITING_TRANSFERS:
+        waiting = Waiting(transfer, peer)
+        self._by_sender.setdefault(transfer.sender, {}).setdefault(transfer.sequence, []).append(waiting)
+        self._by_peer.setdefault(peer, {})[transfer.txid] = None
+        self._order[transfer.txid] = waiting
+        if len(self._by_peer[peer]) > MAX_WAITING_A_PEER:
+            self._remove(self._order[next(iter(self._by_peer[peer]))])
+        elif len(self._order) > MAX_WAITING_TRANSFERS:
             self._remove(next(iter(self._order.values())))
 
-    def take(self, sender: bytes, sequence: int) -> Transfer | None:
-        """Remove and return the sender's transfer with this sequence, if it waits."""
-        transfer = self._by_sender.get(sender, {}).get(sequence)
-        if transfer is not None:
-            self._remove(transfer)
-        return transfer
+    def take(self, sender: bytes, sequence: int) -> list[Waiting]:
+        """Remove and return what waits with this sequence of the sender, first come first."""
+        ready = list(self._by_sender.get(sender, {}).get(sequence, ()))
+        for waiting in ready:
+            self._remove(waiting)
+        return ready
 
     def forget_used(self, sender: bytes, next_sequence: int) -> None:
         """Forget the sender's transfers whose sequences are past: they would only take the room of others."""
-        for transfer in list(self._by_sender.get(sender, {}).values()):
-            if transfer.sequence < next_sequence:
-                self._remove(transfer)
+        for sequence in [known for known in self._by_sender.get(sender, {}) if known < next_sequence]:
+            self.take(sender, sequence)
 
-    def _remove(self, transfer: Transfer) -> None:
+    def _remove(self, waiting: Waiting) -> None:
+        transfer, peer = waiting
         del self._order[transfer.txid]
+        del self._by_peer[peer][transfer.txid]
+        if not self._by_peer[peer]:
+            del self._by_peer[peer]
         mine = self._by_sender[transfer.sender]
-        del mine[transfer.sequence]
+        mine[transfer.sequence].remove(waiting)
+        if not mine[transfer.sequence]:
+            del mine[transfer.sequence]
         if not mine:
             del self._by_sender[transfer.sender]
 

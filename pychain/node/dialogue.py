@@ -5,7 +5,7 @@ One row a message in `Dialogue._handlers`; the sub-protocols themselves are the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -69,7 +69,7 @@ class Sink(Protocol):
 
     def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None: ...
 
-    def transaction_came(self, peer: int, raw: bytes, now: Now) -> None: ...
+    def transactions_came(self, peer: int, raws: Sequence[bytes]) -> None: ...
 
 
 class Dialogue:
@@ -227,8 +227,7 @@ class Dialogue:
 
     def _on_txs(self, peer: Peer, txs: Txs, now: Now) -> None:
         if not self._view.is_behind():
-            for raw in txs.transactions:
-                self._sink.transaction_came(peer.peer_id, raw, now)
+            self._sink.transactions_came(peer.peer_id, txs.transactions)
 
     def _on_block(self, peer: Peer, block: Block, now: Now) -> None:
         header = decode_header(block.raw[:HEADER_BYTES])

@@ -6,10 +6,9 @@ headers, activation, transfers, commits, peers, mining, answers. Data flow that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pychain import native
 from pychain.base.entropy import Entropy, Random
 from pychain.base.errors import ConfigError
 from pychain.base.time import Now, earliest
@@ -88,13 +87,15 @@ class Node:
             self._tree, self._overlay, self._bodies, self._tip_changed, self._block_refused, self._body_lost
         )
         self._commits = Commits(self._tree, self._overlay, self._outbox)
-        self._transfers = TransferIntake(self._mempool, self._overlay, self._outbox, self._transfer_judged)
+        self._transfers = TransferIntake(
+            self._mempool, self._overlay, self._outbox, self._transfer_arrived, self._transfer_judged
+        )
         self._mining = Mining(self._tree, self._mempool, self._outbox, random, config.mine_to, config.mine_interval_s)
         self._peers = Peers(self._outbox, spec.max_block_bytes)
         self._serving = Serving(self._tree, self._bodies, self._commits, self._mempool, self._peers, self._outbox)
         self._view = ChainView(self._tree, self._bodies, self._activation, self._transfers)
         self._dialogue = Dialogue(config, entropy, self._peers, self._serving, self._view, self, self._outbox)
-        self._tables = Tables(store, self._overlay, self._mempool, self._dialogue)
+        self._tables = Tables(store, self._overlay, self._transfers, self._dialogue)
         self._desk = Desk(
             self._tree,
             self._overlay,
@@ -192,8 +193,7 @@ class Node:
     def _on_start(self, _: Start, now: Now) -> None:
         for notice in self._tables.load():
             self._outbox.publish(Notice("warning", notice))
-        for raw in self._tables.saved_transfers():
-            self._transfers.offer(raw, None, None, now)
+        self._transfers.submit(self._tables.saved_transfers(), None)
         self._tip_is_durable()
         self._dialogue.fees.set_floor(self.config.mempool.relay_fee, now)
         if not self.config.connect and not len(self._dialogue.addresses):
@@ -225,6 +225,7 @@ class Node:
 
     def _on_peer_closed(self, closed: PeerClosed, now: Now) -> None:
         self._headers.forget_peer(closed.peer)
+        self._transfers.forget_peer(closed.peer)
         self._dialogue.closed(closed.peer, closed.reason, now)
 
     # --- the chain's way through the node
@@ -384,12 +385,12 @@ class Node:
         if not entry.doomed and (asked or leads_on):
             self._bodies.verify(entry, raw, peer, asked)
 
-    def transaction_came(self, peer: int, raw: bytes, now: Now) -> None:
-        txid = native.sha256d(raw)
+    def transactions_came(self, peer: int, raws: Sequence[bytes]) -> None:
+        self._transfers.submit(raws, peer)
+
+    def _transfer_arrived(self, peer: int, txid: bytes, now: Now) -> None:
         self._dialogue.relay.learned(peer, Kind.TRANSACTION, txid)
         self._dialogue.requests.received(Kind.TRANSACTION, (txid,), now)
-        if not self._transfers.is_known(txid):
-            self._transfers.offer(raw, peer, None, now)
 
 
 def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:

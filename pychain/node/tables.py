@@ -12,14 +12,16 @@ import msgspec
 from pychain.base.errors import DecodeError
 from pychain.base.time import NS, Now
 from pychain.chain.transaction import MAX_MEMO_BYTES, TRANSFER_BYTES
-from pychain.ledger.mempool import Mempool
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Store
 from pychain.node.dialogue import Dialogue
+from pychain.node.transfers import TransferIntake
 from pychain.p2p import saved
 
 SAVE_INTERVAL_NS = 60 * NS
 """What a crash may cost of addresses and pending transfers; a clean stop loses nothing."""
+MAX_POOL_BYTES_A_TURN = 4 * 1024 * 1024
+"""A larger mempool is saved at a clean stop alone (as Core does any), since that takes longer than a turn may."""
 
 _ADDRESSES = "addresses"
 _BANS = "bans"
@@ -32,10 +34,10 @@ _TRANSFERS = msgspec.msgpack.Decoder(_RawTransfers)
 class Tables:
     """Loads the tables at the start and puts what changed into a commit."""
 
-    def __init__(self, store: Store, overlay: Overlay, mempool: Mempool, dialogue: Dialogue) -> None:
+    def __init__(self, store: Store, overlay: Overlay, transfers: TransferIntake, dialogue: Dialogue) -> None:
         self._store = store
         self._overlay = overlay
-        self._mempool = mempool
+        self._transfers = transfers
         self._dialogue = dialogue
         self._last: dict[str, bytes] = {}
         self._next_save_ns: int | None = None
@@ -67,20 +69,27 @@ class Tables:
             self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
         elif now.mono_ns >= self._next_save_ns:
             self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
-            self.save()
+            self._save_peers()
+            if self._transfers.mempool.bytes <= MAX_POOL_BYTES_A_TURN:
+                self._save_transfers()
 
     def deadline(self) -> int | None:
         return self._next_save_ns
 
     def save(self) -> None:
         """Put every table that changed since it was last saved into the next commit."""
-        transfers = [pending.transfer.raw for queue in self._mempool.queues() for pending in queue]
-        contents = {
-            _ADDRESSES: self._dialogue.addresses.dump(),
-            _BANS: self._dialogue.misbehaviour.dump(),
-            _MEMPOOL: saved.dump(_MEMPOOL_MAGIC, transfers),
-        }
-        for name, content in contents.items():
-            if self._last.get(name) != content:
-                self._last[name] = content
-                self._overlay.put_table(name, content)
+        self._save_peers()
+        self._save_transfers()
+
+    def _save_peers(self) -> None:
+        self._put(_ADDRESSES, self._dialogue.addresses.dump())
+        self._put(_BANS, self._dialogue.misbehaviour.dump())
+
+    def _save_transfers(self) -> None:
+        pending = [pending.transfer.raw for queue in self._transfers.mempool.queues() for pending in queue]
+        self._put(_MEMPOOL, saved.dump(_MEMPOOL_MAGIC, [*pending, *self._transfers.unsettled()]))
+
+    def _put(self, name: str, content: bytes) -> None:
+        if self._last.get(name) != content:
+            self._last[name] = content
+            self._overlay.put_table(name, content)

@@ -1,14 +1,17 @@
 """Transfer intake: from raw bytes to the mempool, cheapest checks first, signatures last and beside the loop.
 
-A transfer counts as pending while its signature is checked, so a burst of one account's transfers is admitted in one
-go. What comes before its predecessors waits for them.
+What arrives is looked at so much a turn, each peer's in turn. A transfer counts as pending while its signature is
+checked, so a burst of one account's transfers is admitted in one go. What comes before its predecessors waits for them.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from pychain import native
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block
 from pychain.chain.transaction import Transfer
@@ -24,8 +27,19 @@ from pychain.node.outbox import Outbox
 
 MAX_RECENT_REJECTS = 10_000
 """Txids not asked for again until the next tip (Core keeps 120,000 in a filter): about 1 MB."""
-BATCH = 256
-"""Signatures checked by one job: enough to be worth a thread's turn, few enough to answer soon."""
+ARRIVED_A_TURN = 250
+"""Raw transfers looked at in one turn, about 5 ms of Python."""
+ARRIVED_AT_A_TIME = 50
+"""Of one peer before the next one's are looked at."""
+MAX_ARRIVED = 1_000
+"""Of one peer and not looked at yet; what is over it is dropped, and asked of others when the time for it is over. An
+honest peer sends what he was asked for, which is less."""
+BATCH = 128
+"""Signatures checked by one job: enough to be worth a thread's turn, few enough that telling a hundred peers of all of
+them is still a short turn."""
+MAX_CONTENDERS = 8
+"""Transfers of one account and sequence that wait for the verdict on another; a forged one costs its sender his
+connection."""
 SETTLED_A_TURN = 1_000
 """Pending transfers looked at in one turn after the tip moved, a few ms of Python with what is told about them."""
 EXPIRY_INTERVAL_NS = 60 * NS
@@ -58,21 +72,32 @@ class TransferIntake:
     """Admits transfers to the mempool."""
 
     def __init__(
-        self, mempool: Mempool, accounts: AccountReader, outbox: Outbox, on_verdict: Callable[[Verdict, Now], None]
+        self,
+        mempool: Mempool,
+        accounts: AccountReader,
+        outbox: Outbox,
+        on_arrival: Callable[[int, bytes, Now], None],
+        on_verdict: Callable[[Verdict, Now], None],
     ) -> None:
-        """`accounts` is the state after the working tip; `on_verdict` hears once of each transfer that was offered, and
-        of those that came back out of undone blocks.
+        """`accounts` is the state after the working tip; `on_arrival` hears of each txid that a peer has sent before it
+        is looked at; `on_verdict` hears once of each transfer that was offered, and of those that came back out of
+        undone blocks.
         """
         self.mempool = mempool
         self._accounts = accounts
         self._outbox = outbox
+        self._on_arrival = on_arrival
         self._on_verdict = on_verdict
+        self._arrived: dict[int | None, deque[bytes]] = {}
+        """Raw transfers by who sent them, None for our own disk; who stands first has the next turn."""
         self._waiting = WaitingTransfers()
         self._rejected: dict[bytes, None] = {}
         self._jobs: dict[int, list[_Candidate]] = {}
         self._checking: dict[bytes, None] = {}
         self._by_sender: dict[bytes, dict[int, Transfer]] = {}
         """Transfers whose signatures are being checked: account -> sequence -> transfer."""
+        self._contenders: dict[tuple[bytes, int], list[_Candidate]] = {}
+        """Transfers that wait for the verdict on another one of their account and sequence."""
         self._batch: list[_Candidate] = []
         self._next_expiry_ns = 0
 
@@ -82,8 +107,25 @@ class TransferIntake:
 
     # --- offering
 
+    def submit(self, raws: Iterable[bytes], peer: int | None) -> None:
+        """Queue raw transfers from a peer, or all that there are from our own disk (None)."""
+        queue = self._arrived.setdefault(peer, deque())
+        queue.extend(raws if peer is None else islice(raws, max(0, MAX_ARRIVED - len(queue))))
+
+    def forget_peer(self, peer: int) -> None:
+        """A peer is gone: what he sent and was not looked at yet is dropped, and can be asked of others."""
+        self._arrived.pop(peer, None)
+
+    def unsettled(self) -> list[bytes]:
+        """Raw transfers that are on their way into the mempool: those of our disk, and those whose signatures are being
+        checked.
+        """
+        batches = (*self._jobs.values(), self._batch, *self._contenders.values())
+        checking = [candidate for batch in batches for candidate in batch]
+        return [*self._arrived.get(None, ()), *(candidate.transfer.raw for candidate in checking)]
+
     def offer(self, raw: bytes, peer: int | None, request: int | None, now: Now) -> None:
-        """Take a raw transfer from a peer, from a request, or (both None) from our own disk."""
+        """Look at a raw transfer from a peer, from a request, or (both None) from our own disk, now."""
         try:
             transfer = parse_transfer(raw)
             check_bounds(transfer)
@@ -106,8 +148,12 @@ class TransferIntake:
         except PolicyError as error:
             self._refuse(candidate, error, now)
             return
+        coming = self._by_sender.setdefault(transfer.sender, {})
+        if transfer.sequence in coming:  # anyone can put a forged one in its way: it is looked at after that
+            self._contend(candidate, now)
+            return
         self._checking[transfer.txid] = None
-        self._by_sender.setdefault(transfer.sender, {})[transfer.sequence] = transfer
+        coming[transfer.sequence] = transfer
         self._batch.append(candidate)
         if len(self._batch) >= BATCH:
             self.flush()
@@ -116,22 +162,39 @@ class TransferIntake:
     def _check(self, transfer: Transfer) -> None:
         if transfer.txid in self._checking:
             raise PolicyError(Policy.KNOWN, "its signature is being checked")
-        coming = self._by_sender.get(transfer.sender, {})
-        if transfer.sequence in coming:
-            raise PolicyError(Policy.CONFLICT, "the signature of another one with its sequence is being checked")
-        self.mempool.check(transfer, coming)
+        self.mempool.check(transfer, self._by_sender.get(transfer.sender, {}))
+
+    def _contend(self, candidate: _Candidate, now: Now) -> None:
+        transfer = candidate.transfer
+        contenders = self._contenders.setdefault((transfer.sender, transfer.sequence), [])
+        if len(contenders) < MAX_CONTENDERS:
+            self._checking[transfer.txid] = None
+            contenders.append(candidate)
+        else:
+            text = f"{MAX_CONTENDERS} others with its sequence wait for a signature check"
+            self._refuse(candidate, PolicyError(Policy.CONFLICT, text), now)
+
+    def _examine_contenders(self, transfer: Transfer, now: Now) -> None:
+        """What has the sequence of this one, which is decided, may have its turn."""
+        contenders = self._contenders.pop((transfer.sender, transfer.sequence), ())
+        for candidate in contenders:
+            del self._checking[candidate.transfer.txid]
+        for candidate in contenders:
+            self._examine(candidate, now)
 
     def _examine_next(self, transfer: Transfer, now: Now) -> None:
         """What waited for this one may have its turn."""
-        follower = self._waiting.take(transfer.sender, transfer.sequence + 1)
-        if follower is not None:
-            self._examine(_Candidate(follower, None), now)
+        self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
+
+    def _examine_waiting(self, sender: bytes, sequence: int, now: Now) -> None:
+        for transfer, peer in self._waiting.take(sender, sequence):
+            self._examine(_Candidate(transfer, peer), now)
 
     def _refuse(self, candidate: _Candidate, error: PolicyError, now: Now) -> None:
         transfer = candidate.transfer
         waits = error.policy is Policy.SEQUENCE_GAP and candidate.request is None
         if waits and self._accounts.account(transfer.sender).balance > 0:
-            self._waiting.add(transfer)
+            self._waiting.add(transfer, candidate.peer)
         elif error.policy is not Policy.KNOWN and transfer.sender not in self._by_sender:
             self._reject(transfer.txid)  # what others that are being checked had a part in is not held against it
         self._on_verdict(Verdict(transfer.txid, error, candidate.peer, candidate.request, transfer, waits), now)
@@ -164,6 +227,7 @@ class TransferIntake:
                 self._admit(candidate, now)
             else:
                 self._refuse(candidate, PolicyError(Policy.SIGNATURE, "the signature does not hold"), now)
+            self._examine_contenders(transfer, now)
 
     def _admit(self, candidate: _Candidate, now: Now) -> None:
         transfer = candidate.transfer
@@ -195,13 +259,12 @@ class TransferIntake:
         self._rejected.clear()
         for key in filter(self._waiting.holds, touched):
             self._waiting.forget_used(key, self._accounts.account(key).sequence)
-            follower = self._waiting.take(key, self.mempool.next_sequence(key))
-            if follower is not None:
-                self._examine(_Candidate(follower, None), now)
+            self._examine_waiting(key, self.mempool.next_sequence(key), now)
 
     def work(self, now: Now) -> None:
         """One turn: let the mempool follow the tip, hand gathered signatures over, let go of what expired."""
         self.mempool.settle(SETTLED_A_TURN)
+        self._look_at_arrived(now)
         self.flush()
         if now.mono_ns >= self._next_expiry_ns and self.mempool.expire(now.wall_s, EXPIRY_A_TURN):
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
@@ -209,9 +272,25 @@ class TransferIntake:
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
-        if not self.mempool.is_settled:
+        if self._arrived or not self.mempool.is_settled:
             return now.mono_ns
         return self._next_expiry_ns if len(self.mempool) else None
+
+    def _look_at_arrived(self, now: Now) -> None:
+        budget = ARRIVED_A_TURN
+        while self._arrived and budget > 0:
+            peer = next(iter(self._arrived))
+            queue = self._arrived.pop(peer)
+            for _ in range(min(len(queue), ARRIVED_AT_A_TIME)):
+                budget -= 1
+                raw = queue.popleft()
+                txid = native.sha256d(raw)
+                if peer is not None:
+                    self._on_arrival(peer, txid, now)
+                if not self.is_known(txid):
+                    self.offer(raw, peer, None, now)
+            if queue:
+                self._arrived[peer] = queue
 
     def _accepted(self, verdict: Verdict, now: Now) -> None:
         self._outbox.publish(TransferAccepted(verdict.txid))

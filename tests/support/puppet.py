@@ -289,19 +289,20 @@ class Stage(LoneNode):
 
     def puppet(self, host: str | None = None, *, inbound: bool = True, ready: bool = True) -> Puppet:
         """A new connection with a peer who says what he is told to; `ready` has the handshake behind it."""
-        return self._connect(Puppet, host, inbound, ready)
+        return self.connect(Puppet, host, inbound=inbound, ready=ready)
 
     def chain_puppet(
         self, blocks: Sequence[Forged] = (), host: str | None = None, *, inbound: bool = True, ready: bool = True
     ) -> ChainPuppet:
         """A new connection with a peer who serves this chain."""
-        puppet = self._connect(ChainPuppet, host, inbound, False)
+        puppet = self.connect(ChainPuppet, host, inbound=inbound, ready=False)
         puppet.follow(blocks)
         if ready:
             puppet.greet()
         return puppet
 
-    def _connect(self, kind: type[_P], host: str | None, inbound: bool, ready: bool) -> _P:
+    def connect(self, kind: type[_P], host: str | None = None, *, inbound: bool = True, ready: bool = True) -> _P:
+        """A new connection with a peer of some kind."""
         peer = next(self._ids)
         address = NetAddress(host or f"203.0.{peer // 256}.{peer % 256}", 40000 + peer % 20000 if inbound else 30700)
         puppet = kind(self, peer, address, inbound)
@@ -340,6 +341,17 @@ class Stage(LoneNode):
         self._requests += 1
         self.deliver(Asked(self._requests, request))
         return self._requests
+
+    def watch(self, after_each: Callable[[], None]) -> None:
+        """Look at the node after each input that it handled from now on."""
+        handle = self.node.handle
+
+        def watched(incoming: Input, now: Now) -> list[Effect]:
+            effects = handle(incoming, now)
+            after_each()
+            return effects
+
+        self.node.handle = watched  # type: ignore[method-assign]
 
     def wait(self, seconds: float) -> None:
         """Let time pass, from deadline to deadline."""
