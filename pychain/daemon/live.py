@@ -117,7 +117,8 @@ class LiveView:
         miner = self._services.miner
         if miner.template is None:
             return "off" if self._services.node.queries.mining_to is None else "waiting"
-        return f"{format_hash_rate(miner.hash_rate())} on block {miner.template.height:,}, {miner.threads} threads"
+        threads = "1 thread" if miner.threads == 1 else f"{miner.threads} threads"
+        return f"{format_hash_rate(miner.hash_rate())} on block {miner.template.height:,}, {threads}"
 
 
 def _span(seconds: int) -> str:
