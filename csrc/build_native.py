@@ -8,8 +8,8 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 # setuptools wants paths relative to setup.py, one level up.
-SOURCES = sorted(f"{HERE.name}/{path.name}" for path in HERE.glob("*.c"))
-DEPENDS = sorted(f"{HERE.name}/{path.name}" for path in HERE.glob("*.h"))
+SOURCES = sorted(str(path.relative_to(HERE.parent)) for path in HERE.rglob("*.c"))
+DEPENDS = sorted(str(path.relative_to(HERE.parent)) for path in HERE.rglob("*.h"))
 
 
 def declarations() -> str:
@@ -27,7 +27,8 @@ ffibuilder.set_source(
     depends=DEPENDS,
     include_dirs=[HERE.name],
     # Instruction sets are attributes of single functions, so no flag here depends on the machine.
-    extra_compile_args=["-std=c11", "-O2"],
+    extra_compile_args=["-std=c11", "-O2", "-pthread"],
+    extra_link_args=["-pthread"],
     # Without a C compiler the package installs all the same and runs on pychain.native.reference.
     optional=True,
 )

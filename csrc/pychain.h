@@ -1,8 +1,9 @@
-/* The public header of pychain's C core: hashing, merkle trees and the proof-of-work search.
+/* The public header of pychain's C core: hashing, merkle trees, the proof-of-work search and signatures.
  *
- * Conventions: outputs first, then const inputs, then lengths. No function allocates, keeps a pointer after it
- * returns, or reads or writes outside the lengths it was given. Hashes are 32 bytes in internal order (as SHA-256
- * gives them). Everything is safe to call from several threads at once; only pychain_init must come first.
+ * Conventions: outputs first, then const inputs, then lengths. No function keeps a pointer after it returns, allocates
+ * unless it says so, or reads or writes outside the lengths it was given. Hashes are 32 bytes in internal order (as
+ * SHA-256 gives them). Everything is safe to call from several threads at once; only pychain_init, and for signatures
+ * pychain_ed25519_init, must come first.
  *
  * The declarations between the two `cffi` lines are read as they stand by build_native.py.
  */
@@ -63,6 +64,28 @@ typedef struct {
 pychain_search_result pychain_search(pychain_hit *hits, size_t room, const uint8_t header[80], const uint32_t *versions,
                                      size_t version_count, const uint8_t target[32], uint64_t start, uint64_t count,
                                      const uint8_t *stop);
+
+/* Ed25519 verification by ZIP-215. As the four functions above, for its kernels, such as "ed25519:ifma". There may be
+ * none, on a compiler without integers of 128 bits: then the name in use is NULL, and the two functions after these must
+ * not be called. */
+size_t pychain_ed25519_init(void);
+const char *pychain_ed25519_name(size_t index);
+const char *pychain_ed25519_in_use(void);
+int pychain_ed25519_use(const char *name);
+
+/* Whether the signature is valid: 1 or 0. */
+int pychain_ed25519_verify(const uint8_t public_key[32], const uint8_t *message, uint32_t size,
+                           const uint8_t signature[64]);
+
+/* Verify `count` signatures (64 bytes each) under as many public keys (32 bytes each) over messages in one buffer, with
+ * offsets as of pychain_sha256d_many. Writes a 1 or a 0 for each to `valid` and returns -1; or the index of the first bad
+ * offset. `seed`, 32 bytes that nobody could foresee and that are used once, or NULL for the operating system's, makes
+ * the random weights; the answer is right for any seed but with a probability of 2^-128 for each signature. Uses up
+ * to `threads` threads, the caller's among them; 0 means as many as there are cores, if the batch is worth them. This
+ * function allocates; where there is no memory, no thread or no randomness to be had, it takes longer. */
+int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages, size_t size,
+                                     const uint32_t *offsets, const uint8_t *signatures, size_t count,
+                                     const uint8_t *seed, unsigned threads);
 
 /* The CPU's name as it gives it, and the instruction sets the kernels look for that both it and the operating
  * system support, separated by spaces. Both end in a zero byte and are cut to `size`. */

@@ -7,16 +7,20 @@ nothing can change under a call that runs without the interpreter's lock.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 Offsets: TypeAlias = Sequence[int]  # array("I") passes without conversion
+# A source that gives so many fresh random bytes, or SEED_SIZE of them, or None for the operating system's.
+Entropy: TypeAlias = Callable[[int], bytes] | bytes | None
 
 HASH_SIZE = 32
 HEADER_SIZE = 80
 PUBLIC_KEY_SIZE = 32
 SIGNATURE_SIZE = 64
+SEED_SIZE = 32  # of the random weights of a batch
+MAX_THREADS = 64  # of one batch
 TARGET_MAX = 2**256 - 1
 NONCE_RANGE = 2**32  # a header's nonce has 32 bits
 MAX_VERSIONS = 16  # versions that one search may roll through
@@ -115,3 +119,25 @@ def same_length(public_keys: Sequence[Bytes], messages: Sequence[Bytes], signatu
             f"a batch needs as many keys as messages and signatures, not "
             f"{len(public_keys)}, {len(messages)} and {len(signatures)}"
         )
+
+
+def seed(entropy: Entropy) -> bytes | None:
+    """What the weights of a batch are made of; None for the operating system's."""
+    if entropy is None:
+        return None
+    return sized(entropy(SEED_SIZE) if callable(entropy) else entropy, SEED_SIZE, "entropy")
+
+
+def joined(parts: Sequence[Bytes], size: int | None, what: str) -> bytes:
+    """The parts one after another, each of `size` bytes unless that is None."""
+    try:
+        whole = b"".join(parts)
+    except TypeError:
+        wrong = next(part for part in parts if not isinstance(part, (bytes, bytearray, memoryview)))
+        raise ValueError(f"{what} must be bytes, not {type(wrong).__name__}") from None
+    lengths = set(map(len, parts))
+    if size is not None and not lengths <= {size}:
+        raise ValueError(f"{what} must be {size} bytes, not {min(lengths - {size})}")
+    if sum(map(len, parts)) != len(whole):
+        raise ValueError(f"{what} must be a view of single bytes")
+    return whole

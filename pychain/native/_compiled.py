@@ -6,7 +6,8 @@ Each call releases the interpreter's lock, so threads hash and search in paralle
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pychain.native._arguments import (
@@ -39,26 +40,36 @@ _HITS_A_CALL = 4096  # nonces that one call of the core may return
 
 if lib.pychain_init() == 0:
     raise ImportError("no kernel of the compiled core passes its self-test")
+lib.pychain_ed25519_init()  # without a kernel, signatures are checked in `pychain.native.signatures` without the core
+
+
+def hash_kernels() -> list[str]:
+    """The kernels of SHA-256, fastest first."""
+    return _names(lib.pychain_kernel_name)
+
+
+def signature_kernels() -> list[str]:
+    """The kernels of Ed25519, fastest first; none where the compiler has no integers of 128 bits."""
+    return _names(lib.pychain_ed25519_name)
 
 
 def kernels() -> list[str]:
-    """The kernels that this machine can run and that passed their self-test, fastest first."""
-    names: list[str] = []
-    while (name := lib.pychain_kernel_name(len(names))) != ffi.NULL:
-        names.append(_text(name))
-    return names
+    """The kernels that this machine can run and that passed their self-test, of each kind the fastest first."""
+    return hash_kernels() + signature_kernels()
 
 
 def kernel_in_use() -> str:
-    """The kernel in use; the door shows it as the attribute `kernel`."""
-    return _text(lib.pychain_kernel_in_use())
+    """The kernel in use of each kind, with a comma between them; the door shows it as the attribute `kernel`."""
+    names = [lib.pychain_kernel_in_use(), lib.pychain_ed25519_in_use()]
+    return ",".join(_text(name) for name in names if name != ffi.NULL)
 
 
 def use(name: str) -> None:
     """Use the kernel `name`, in all threads, from their next call on; raises `KernelError` if it is not there."""
     if name not in kernels():
         raise unavailable(name, kernels())
-    lib.pychain_kernel_use(name.encode())
+    select = lib.pychain_kernel_use if name in hash_kernels() else lib.pychain_ed25519_use
+    select(name.encode())
 
 
 def cpu() -> CpuInfo:
@@ -68,6 +79,13 @@ def cpu() -> CpuInfo:
     name = _text(text) or platform.machine()
     lib.pychain_cpu_features(text, _TEXT_SIZE)
     return CpuInfo(name=name, features=tuple(_text(text).split()), compiler=_text(lib.pychain_compiler()))
+
+
+def _names(name_of: Callable[[int], CData]) -> list[str]:
+    names: list[str] = []
+    while (name := name_of(len(names))) != ffi.NULL:
+        names.append(_text(name))
+    return names
 
 
 def _text(chars: CData) -> str:
@@ -183,3 +201,24 @@ def search_rolling(
     """
     hits, done = _scan(header, versions, target, start, count, stop, room=1)
     return ((hits[0][0], versions[hits[0][1]]) if hits else None), done
+
+
+def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """One signature by ZIP-215; the arguments have the right sizes."""
+    return bool(lib.pychain_ed25519_verify(public_key, message, len(message), signature))
+
+
+def verify_signatures(
+    public_keys: bytes, messages: bytes, offsets: array[int], signatures: bytes, seed: bytes | None, threads: int
+) -> list[bool]:
+    """n signatures by ZIP-215 in one call: keys and signatures back to back, messages as of `sha256d_many`."""
+    count = len(offsets) - 1
+    valid = ffi.new(_BYTES, count)
+    weights = ffi.NULL if seed is None else seed
+    words = ffi.from_buffer(_WORDS, offsets)
+    bad = lib.pychain_ed25519_verify_batch(
+        valid, public_keys, messages, len(messages), words, signatures, count, weights, threads
+    )
+    if bad >= 0:
+        raise bad_offset(offsets, bad, len(messages))
+    return [answer == 1 for answer in ffi.unpack(valid, count)]

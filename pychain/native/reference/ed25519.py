@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from hashlib import sha512
 from typing import TypeAlias
 
-from pychain.native._arguments import PUBLIC_KEY_SIZE, Bytes, same_length, signed, sized
+from pychain.native._arguments import (
+    MAX_THREADS,
+    PUBLIC_KEY_SIZE,
+    Bytes,
+    Entropy,
+    integer,
+    same_length,
+    seed,
+    signed,
+    sized,
+)
 
 P = 2**255 - 19  # the field
 L = 2**252 + 27742317777372353535851937790883648493  # the prime order of the base point
@@ -132,9 +142,20 @@ def verify(public_key: Bytes, message: Bytes, signature: Bytes) -> bool:
     return is_identity(times_cofactor(difference))
 
 
-def verify_batch(public_keys: Sequence[Bytes], messages: Sequence[Bytes], signatures: Sequence[Bytes]) -> list[bool]:
-    """`verify` for each of n signatures; the three sequences have the same length."""
+def verify_batch(
+    public_keys: Sequence[Bytes],
+    messages: Sequence[Bytes],
+    signatures: Sequence[Bytes],
+    entropy: Entropy = None,
+    threads: int = 0,
+) -> list[bool]:
+    """`verify` for each of n signatures; the three sequences have the same length.
+
+    `entropy` and `threads` are there for the native function's sake: one by one, there are neither weights nor threads.
+    """
     same_length(public_keys, messages, signatures)
+    integer(threads, 0, MAX_THREADS, "threads")
+    seed(entropy)
     return [verify(*each) for each in zip(public_keys, messages, signatures, strict=True)]
 
 

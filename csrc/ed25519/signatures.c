@@ -1,0 +1,216 @@
+/* The doors of signature verification: kernels by name, single signatures, and batches on several threads. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* getentropy, sched_getaffinity */
+#endif
+
+#include "pychain.h"
+#include "cpu.h"
+#include "selftest.h"
+#include "verify.h"
+
+#ifdef __SIZEOF_INT128__
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#endif
+
+enum {
+    CHUNK = 512,        /* signatures summed together: more gains little, fewer are searched when one is bad */
+    THREAD_SHARE = 128, /* least signatures for which another thread is started */
+    MOST_THREADS = 64,
+};
+
+static const struct ed25519_kernel *const TABLE[] = {
+#ifdef PYCHAIN_X86
+    &ED25519_IFMA,
+#endif
+    &ED25519_PORTABLE,
+};
+enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
+
+static const struct ed25519_kernel *usable[TABLE_SIZE];
+static size_t usable_count;
+static _Atomic(const struct ed25519_kernel *) in_use;
+
+size_t pychain_ed25519_init(void)
+{
+    const unsigned features = cpu_features();
+
+    if (usable_count != 0)
+        return usable_count;
+    ed25519_fill_base();
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        if (!(TABLE[i]->needs & ~features) && ed25519_selftest(TABLE[i]))
+            usable[usable_count++] = TABLE[i];
+    atomic_store(&in_use, usable_count != 0 ? usable[0] : NULL);
+    return usable_count;
+}
+
+const struct ed25519_kernel *ed25519_kernel(void)
+{
+    return atomic_load_explicit(&in_use, memory_order_relaxed);
+}
+
+const char *pychain_ed25519_name(size_t index)
+{
+    return index < usable_count ? usable[index]->name : NULL;
+}
+
+const char *pychain_ed25519_in_use(void)
+{
+    return ed25519_kernel() != NULL ? ed25519_kernel()->name : NULL;
+}
+
+int pychain_ed25519_use(const char *name)
+{
+    for (size_t i = 0; i < usable_count; i++)
+        if (strcmp(usable[i]->name, name) == 0) {
+            atomic_store(&in_use, usable[i]);
+            return 0;
+        }
+    return -1;
+}
+
+int pychain_ed25519_verify(const uint8_t public_key[32], const uint8_t *message, uint32_t size,
+                           const uint8_t signature[64])
+{
+    const uint32_t offsets[2] = {0, size};
+    const struct signature_batch one = {
+        .keys = public_key, .messages = message, .offsets = offsets, .signatures = signature, .count = 1};
+
+    return verify_one(ed25519_kernel(), &one, 0);
+}
+
+/* Cores that this process may use. */
+static size_t cores(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (size_t)CPU_COUNT(&set);
+#endif
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return online > 0 ? (size_t)online : 1;
+}
+
+/* What the threads of one call share. */
+struct job {
+    const struct ed25519_kernel *kernel;
+    const struct signature_batch *batch;
+    size_t capacity;
+    atomic_size_t next;
+};
+
+static size_t next_chunk(void *context)
+{
+    struct job *const job = context;
+
+    return atomic_fetch_add(&job->next, job->capacity);
+}
+
+static void *run(void *context)
+{
+    struct job *const job = context;
+
+    verify_chunks(job->kernel, job->batch, job->capacity, next_chunk, job);
+    return NULL;
+}
+
+/* Chunks of equal size, as many for each thread, none greater than CHUNK. */
+static size_t chunk_capacity(size_t count, size_t threads)
+{
+    const size_t rounds = (count + threads * CHUNK - 1) / (threads * CHUNK), chunks = rounds * threads;
+
+    return (count + chunks - 1) / chunks;
+}
+
+static void verify_on_threads(struct job *job, size_t threads)
+{
+    pthread_t started[MOST_THREADS];
+    size_t running = 0;
+
+    /* Where a thread cannot be had, the others do its work. */
+    while (running + 1 < threads && pthread_create(&started[running], NULL, run, job) == 0)
+        running++;
+    run(job);
+    while (running > 0)
+        pthread_join(started[--running], NULL);
+}
+
+int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages, size_t size,
+                                     const uint32_t *offsets, const uint8_t *signatures, size_t count,
+                                     const uint8_t *seed, unsigned threads)
+{
+    const struct ed25519_kernel *const kernel = ed25519_kernel();
+    uint8_t drawn[SEED];
+    struct signature_batch batch = {valid, public_keys, messages, signatures, seed, offsets, count};
+
+    for (size_t i = 0; i <= count; i++)
+        if (offsets[i] > size || (i != 0 && offsets[i] < offsets[i - 1]))
+            return (int64_t)i;
+    if (seed == NULL && count >= kernel->worthwhile && getentropy(drawn, sizeof drawn) == 0)
+        batch.seed = drawn;
+    if (batch.seed == NULL || count < kernel->worthwhile) {
+        for (size_t i = 0; i < count; i++)
+            valid[i] = (uint8_t)verify_one(kernel, &batch, i);
+        return -1;
+    }
+    size_t most = threads != 0 ? threads : cores();
+    most = most < MOST_THREADS ? most : MOST_THREADS;
+    most = most < count / THREAD_SHARE ? most : count / THREAD_SHARE;
+    most = most > 1 ? most : 1;
+    struct job job = {.kernel = kernel, .batch = &batch, .capacity = chunk_capacity(count, most)};
+    atomic_init(&job.next, 0);
+    verify_on_threads(&job, most);
+    return -1;
+}
+
+#else
+
+size_t pychain_ed25519_init(void)
+{
+    return 0;
+}
+
+const char *pychain_ed25519_name(size_t index)
+{
+    (void)index;
+    return NULL;
+}
+
+const char *pychain_ed25519_in_use(void)
+{
+    return NULL;
+}
+
+int pychain_ed25519_use(const char *name)
+{
+    (void)name;
+    return -1;
+}
+
+int pychain_ed25519_verify(const uint8_t public_key[32], const uint8_t *message, uint32_t size,
+                           const uint8_t signature[64])
+{
+    (void)public_key, (void)message, (void)size, (void)signature;
+    return 0;
+}
+
+int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages, size_t size,
+                                     const uint32_t *offsets, const uint8_t *signatures, size_t count,
+                                     const uint8_t *seed, unsigned threads)
+{
+    (void)public_keys, (void)messages, (void)size, (void)offsets, (void)signatures, (void)seed, (void)threads;
+    for (size_t i = 0; i < count; i++)
+        valid[i] = 0;
+    return -1;
+}
+
+#endif
