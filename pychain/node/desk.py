@@ -96,6 +96,17 @@ class Desk:
         """Take a request in."""
         self._handlers[type(request)](request_id, request, now)
 
+    def refuse(self, request_id: int) -> None:
+        """Turn a request away: the node is on its way out."""
+        self._reply(request_id, Refused("stopping", "the node is stopping"))
+
+    def close(self) -> None:
+        """Answer all that still waits; nothing more will come of it."""
+        self.settle()
+        waiting = [request_id for requests in self._submitted.values() for request_id in requests]
+        for request_id in (*waiting, *self._settling, *self._transfers.requests()):
+            self.refuse(request_id)
+
     def _reply(self, request_id: int, answer: Answer) -> None:
         self._outbox.emit(Reply(request_id, answer))
 

@@ -129,7 +129,7 @@ class Node:
             Start: self._on_start,
             Tick: lambda _, now: None,
             Stop: self._on_stop,
-            PeerOpened: lambda i, now: self._dialogue.opened(i.peer, i.address, i.inbound, now),
+            PeerOpened: self._on_peer_opened,
             DialFailed: lambda i, now: self._dialogue.slots.dial_failed(i.address, now),
             NameResolved: self._on_name_resolved,
             BytesReceived: lambda i, now: self._dialogue.received(i.peer, i.data, now),
@@ -141,7 +141,7 @@ class Node:
             CommitDone: self._on_commit_done,
             CommitFailed: lambda i, now: self._fail(i.reason),
             BlockMined: lambda i, now: self._desk.take_block(i.raw, None),
-            Asked: lambda i, now: self._desk.asked(i.request_id, i.request, now),
+            Asked: self._on_asked,
         }
 
     # --- the contract
@@ -149,7 +149,9 @@ class Node:
     def handle(self, incoming: Input, now: Now) -> list[Effect]:
         """Take one input, do a bounded piece of work, and return what the world is to do, in order."""
         if self._stopped:
-            return []
+            if isinstance(incoming, Asked):
+                self._desk.refuse(incoming.request_id)
+            return self._outbox.take()
         self._now = now
         try:
             self._handlers[type(incoming)](incoming, now)
@@ -181,8 +183,7 @@ class Node:
         self._commits.work()
         if self._stopping:
             if self._commits.idle:
-                self._stopped = True
-                self._outbox.emit(Stopped())
+                self._end(None)
             return
         self._dialogue.poll(now)
         self._mining.work(now, self._view.is_behind())
@@ -204,20 +205,39 @@ class Node:
                 self._outbox.publish(Notice("info", text))
 
     def _on_stop(self, _: Stop, now: Now) -> None:
+        if self._stopping:
+            return
         self._stopping = True
         self._activation.abandon()
         self._outbox.emit(StopMining())
-        for peer in list(self._peers.all()):
-            self._peers.hang_up(peer.peer_id, GoodbyeCode.SHUTTING_DOWN, "this node is stopping")
+        self._part_from_peers()
         self._tables.save()
 
     def _fail(self, reason: str) -> None:
         """A local fault that the node cannot go on from; the durable tip is intact."""
-        self._stopped = True
         self._outbox.emit(StopMining())
+        self._part_from_peers()
+        self._end(reason)
+
+    def _part_from_peers(self) -> None:
         for peer in list(self._peers.all()):
             self._peers.hang_up(peer.peer_id, GoodbyeCode.SHUTTING_DOWN, "this node is stopping")
-        self._outbox.emit(Stopped(reason))
+
+    def _end(self, fault: str | None) -> None:
+        self._stopped = True
+        self._desk.close()
+        self._outbox.emit(Stopped(fault))
+
+    def _on_peer_opened(self, opened: PeerOpened, now: Now) -> None:
+        self._dialogue.opened(opened.peer, opened.address, opened.inbound, now)
+        if self._stopping:  # it was on its way
+            self._part_from_peers()
+
+    def _on_asked(self, asked: Asked, now: Now) -> None:
+        if self._stopping:
+            self._desk.refuse(asked.request_id)
+        else:
+            self._desk.asked(asked.request_id, asked.request, now)
 
     def _on_name_resolved(self, resolved: NameResolved, now: Now) -> None:
         for address in resolved.addresses:

@@ -7,9 +7,9 @@ checked, so a burst of one account's transfers is admitted in one go. What comes
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from pychain import native
 from pychain.base.time import NS, Now
@@ -120,9 +120,14 @@ class TransferIntake:
         """Raw transfers that are on their way into the mempool: those of our disk, and those whose signatures are being
         checked.
         """
-        batches = (*self._jobs.values(), self._batch, *self._contenders.values())
-        checking = [candidate for batch in batches for candidate in batch]
-        return [*self._arrived.get(None, ()), *(candidate.transfer.raw for candidate in checking)]
+        return [*self._arrived.get(None, ()), *(candidate.transfer.raw for candidate in self._undecided())]
+
+    def requests(self) -> list[int]:
+        """Requests that wait for a signature check."""
+        return [candidate.request for candidate in self._undecided() if candidate.request is not None]
+
+    def _undecided(self) -> Iterator[_Candidate]:
+        return chain(*self._jobs.values(), self._batch, *self._contenders.values())
 
     def offer(self, raw: bytes, peer: int | None, request: int | None, now: Now) -> None:
         """Look at a raw transfer from a peer, from a request, or (both None) from our own disk, now."""

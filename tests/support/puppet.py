@@ -256,8 +256,8 @@ class ChainPuppet(Puppet):
 class Stage(LoneNode):
     """A lone node with puppets around it.
 
-    held_back: kinds of effects that are not carried out but kept in `held`, until `release`. dialled: what the node
-    wanted to connect to.
+    held_back: kinds of effects that are not carried out but kept in `held`, until `release`. asked: ids of the requests
+    that were put by `ask_later`.
     """
 
     def __init__(
@@ -275,6 +275,7 @@ class Stage(LoneNode):
         self.puppets: dict[int, Puppet] = {}
         self.held_back = held_back
         self.held: list[Effect] = []
+        self.asked: list[int] = []
         self._ids = count(1)
         self._running = False
         rulebook = Rulebook(spec_of(network))
@@ -339,6 +340,7 @@ class Stage(LoneNode):
     def ask_later(self, request: Request) -> int:
         """Put a request; its answer comes to `answers` under the id returned."""
         self._requests += 1
+        self.asked.append(self._requests)
         self.deliver(Asked(self._requests, request))
         return self._requests
 

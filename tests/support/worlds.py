@@ -10,8 +10,10 @@ from pychain.chain.spec import ChainSpec, packaged_spec
 from pychain.chain.transaction import Coinbase
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.subsidy import issued
+from pychain.node.queries import Queries
 from pychain.node.requests import SetMining, SubmitTransfer
 from pychain.sim.host import Host
+from pychain.sim.memory_store import MemoryStore
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
 
@@ -93,9 +95,13 @@ def host_height(host: Host) -> int:
 
 
 def audit(host: Host) -> None:
-    """The books of a host: all balances and what is immature add up to what was issued, exactly, and a replay of its
-    chain from genesis gives the same accounts."""
-    queries = host.node.queries
+    """The books of a host are in order."""
+    audit_books(host.node.queries, host.store)
+
+
+def audit_books(queries: Queries, store: MemoryStore) -> None:
+    """All balances and what is immature add up to what was issued, exactly, and a replay of the chain from genesis
+    gives the same accounts."""
     spec, tip = queries.spec, queries.tip
     balances = dict(spec.allocations)
     sequences: dict[bytes, int] = {}
@@ -103,7 +109,7 @@ def audit(host: Host) -> None:
     for height in range(1, tip.height + 1):
         entry = queries.at(height)
         assert entry is not None
-        raw = host.store.body(entry.hash)
+        raw = store.body(entry.hash)
         assert raw is not None
         for transaction in decode_block(raw).transactions:
             if isinstance(transaction, Coinbase):
