@@ -19,8 +19,8 @@ from pychain.consensus.semantic import check_proof_of_work
 from pychain.ledger.tree import Entry
 
 HEADERS_A_SECOND = 6
-"""A chain cannot grow faster for long: header times must pass the median of the last eleven, so time moves on by a second
-every six headers."""
+"""A chain cannot grow faster for long: header times must pass the median of the last eleven, so time moves on by a
+second every six headers."""
 THRESHOLD_BLOCKS = 144
 """A branch that left the active chain this many blocks ago, at the tip's difficulty, needs no presync."""
 SALT_BYTES = 16

@@ -125,7 +125,11 @@ class Node:
         self._now = Now(0, 0)
         self._stopping = False
         self._stopped = False
-        self._handlers: dict[type[Input], Callable[[Any, Now], None]] = {
+        self._handlers = self._table()
+
+    def _table(self) -> dict[type[Input], Callable[[Any, Now], None]]:
+        """What each input sets off."""
+        return {
             Start: self._on_start,
             Tick: lambda _, now: None,
             Stop: self._on_stop,

@@ -227,7 +227,7 @@ from pychain.node.mining import Mining
 from pychain.node.node import Node
 work = Mining.work
 def broken(mining, now, behind):
-    assert mining._tree.tip.height < 50, "a bug for the test"
+    assert mining._tree.tip.height < 500, "a bug for the test"
     work(mining, now, behind)
 Mining.work = broken
 """
