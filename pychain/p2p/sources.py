@@ -20,6 +20,7 @@ class Source:
         "_stalled_ns",
         "best",
         "claimed_work",
+        "has_delivered",
         "headers_due_ns",
         "in_flight",
         "judging",
@@ -44,6 +45,7 @@ class Source:
         self.lacks: dict[bytes, None] = {}
         """Blocks that it said it has not."""
         self.quota = limits.SYNC_BLOCKS_START
+        self.has_delivered = False
         self.stalls = 0
         """Timeouts in a row in which nothing came."""
         self._stalled_ns: int | None = None
@@ -54,12 +56,16 @@ class Source:
         return self.best is not None and self.peer.is_open and len(self.in_flight) < self.quota
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """Sorts whom to ask first: the least stalled, then the least loaded, then who came first."""
-        return self.stalls, len(self.in_flight), self.peer.peer_id
+    def rank(self) -> tuple[int, bool, int, int]:
+        """Sorts whom to ask first: the least stalled, strangers last (who chose us and gave us nothing yet), then the
+        least loaded, then who came first.
+        """
+        is_stranger = self.peer.inbound and not self.has_delivered
+        return self.stalls, is_stranger, len(self.in_flight), self.peer.peer_id
 
     def delivered(self) -> None:
         """A block that it owed is here in time."""
+        self.has_delivered = True
         self.quota = min(self.quota + 1, limits.SYNC_BLOCKS_A_PEER)
         self.stalls = 0
         self._stalled_ns = None

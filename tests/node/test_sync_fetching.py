@@ -319,3 +319,15 @@ def test_rivals_without_end_are_bounded(stage: Stage) -> None:
     giver = stage.puppet()
     giver.announce(rivals[-1])
     assert giver.wanted(BLOCK)
+
+
+def test_strangers_are_asked_after_those_whom_we_chose(stage: Stage) -> None:
+    """Many who dialled us announce a block and keep it; of the others who have it, one that we dialled is asked next."""
+    block = CHAIN[:1]
+    first, *strangers = [mute(stage, block) for _ in range(20)]
+    chosen = stage.chain_puppet(block, inbound=False)
+    assert owed(first) == [block[0].hash]
+    stage.wait(TIMEOUT_S)
+    assert tip(stage) == block[0].hash
+    assert chosen.served == [block[0].hash]
+    assert not any(peer.wanted(BLOCK) for peer in strangers)
