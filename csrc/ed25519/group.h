@@ -82,9 +82,15 @@ FIELD_FUNCTION addend point_to_addend(const point *p)
 /* In each of `ways` vectors, x^(2^count). The ways are independent, so one fills the gaps of the other. */
 FIELD_FUNCTION void fe_square_times(fe *x, int ways, int count)
 {
-    for (int i = 0; i < count; i++)
-        EACH_WAY
-            x[w] = fe_carry(fe_square(x[w]));
+    fe first = x[0], second = x[ways - 1]; /* WAYS is 2; variables of their own stay in registers */
+
+    for (int i = 0; i < count; i++) {
+        first = fe_carry(fe_square(first));
+        if (ways > 1)
+            second = fe_carry(fe_square(second));
+    }
+    x[ways - 1] = second;
+    x[0] = first;
 }
 
 /* r = r^(2^count) * y */

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import TypeAlias
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
@@ -128,16 +129,36 @@ def seed(entropy: Entropy) -> bytes | None:
     return sized(entropy(SEED_SIZE) if callable(entropy) else entropy, SEED_SIZE, "entropy")
 
 
-def joined(parts: Sequence[Bytes], size: int | None, what: str) -> bytes:
-    """The parts one after another, each of `size` bytes unless that is None."""
+def joined(parts: Sequence[Bytes], what: str) -> bytes:
+    """The parts one after another."""
     try:
-        whole = b"".join(parts)
+        return b"".join(parts)
     except TypeError:
         wrong = next(part for part in parts if not isinstance(part, (bytes, bytearray, memoryview)))
         raise ValueError(f"{what} must be bytes, not {type(wrong).__name__}") from None
+
+
+def joined_sized(parts: Sequence[Bytes], size: int, what: str) -> bytes:
+    """The parts one after another, each of `size` bytes."""
+    whole = joined(parts, what)
     lengths = set(map(len, parts))
-    if size is not None and not lengths <= {size}:
+    if not lengths <= {size}:
         raise ValueError(f"{what} must be {size} bytes, not {min(lengths - {size})}")
-    if sum(map(len, parts)) != len(whole):
-        raise ValueError(f"{what} must be a view of single bytes")
+    if len(whole) != size * len(parts):
+        raise _wide_items(what)
     return whole
+
+
+def joined_messages(messages: Sequence[Bytes]) -> tuple[bytes, array[int]]:
+    """Messages one after another, at most BUFFER_MAX bytes, and their offsets with the end of the last."""
+    buffer = joined(messages, "message")
+    if len(buffer) > BUFFER_MAX:
+        raise ValueError(f"messages of {len(buffer)} bytes are more than {BUFFER_MAX} bytes in all")
+    offsets = array("I", accumulate(map(len, messages), initial=0))
+    if offsets[-1] != len(buffer):
+        raise _wide_items("message")
+    return buffer, offsets
+
+
+def _wide_items(what: str) -> ValueError:
+    return ValueError(f"{what} must be a view of single bytes")

@@ -7,9 +7,7 @@ no goes to the slow oracle. Only public data comes here: nothing takes the same 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from itertools import accumulate
 
 from pychain.native._arguments import (
     BUFFER_MAX,
@@ -19,7 +17,8 @@ from pychain.native._arguments import (
     Bytes,
     Entropy,
     integer,
-    joined,
+    joined_messages,
+    joined_sized,
     same_length,
     seed,
     signed,
@@ -36,7 +35,10 @@ else:
 
 
 def verify(public_key: Bytes, message: Bytes, signature: Bytes) -> bool:
-    """Whether `signature` (64 bytes) is valid for `message` under `public_key` (32 bytes), exactly by ZIP-215."""
+    """Whether `signature` (64 bytes) is valid for `message` under `public_key` (32 bytes), exactly by ZIP-215.
+
+    The interpreter's lock is released.
+    """
     public_key, message, signature = signed(public_key, message, signature)
     if _in_core and len(message) <= BUFFER_MAX:
         return verify_signature(public_key, message, signature)
@@ -54,16 +56,15 @@ def verify_batch(
 
     `entropy` makes the random weights of the batch: bytes that whoever made the signatures could not foresee, used for
     this batch alone. The answer does not depend on them, but with a probability of 2^-128 for each bad signature.
-    `threads` is how many threads may work, the caller's among them; 0 means one for each core where the batch is worth
-    it. The interpreter's lock is released.
+    The messages have under 4 GiB in all. `threads` is how many threads may work, the caller's among them; 0 means one
+    for each core, where the batch is worth it. The interpreter's lock is released.
     """
     same_length(public_keys, messages, signatures)
     integer(threads, 0, MAX_THREADS, "threads")
-    keys = joined(public_keys, PUBLIC_KEY_SIZE, "public key")
-    packed = joined(signatures, SIGNATURE_SIZE, "signature")
-    buffer = joined(messages, None, "message")
+    keys = joined_sized(public_keys, PUBLIC_KEY_SIZE, "public key")
+    packed = joined_sized(signatures, SIGNATURE_SIZE, "signature")
+    buffer, offsets = joined_messages(messages)
     weights = seed(entropy)
-    if not _in_core or len(buffer) > BUFFER_MAX:
+    if not _in_core:
         return [verify(*each) for each in zip(public_keys, messages, signatures, strict=True)]
-    offsets = array("I", accumulate(map(len, messages), initial=0))
     return verify_signatures(keys, buffer, offsets, packed, weights, threads)
