@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from pychain import native
 from pychain.cli.bench.measure import Rate, measure
 from pychain.native import reference
-from pychain.wallet.keys import dev_key
+from pychain.wallet.keys import PrivateKey
 
 HEADER = bytes(range(80))
 NONCES = 2**32
@@ -19,6 +19,8 @@ MESSAGE_BYTES = 200
 """A transfer with a short memo."""
 BATCH = 64
 """Messages or signatures in one call."""
+BLOCK = 1_000
+"""Signatures of a large block, in one call."""
 SLICE = 1 << 24
 """Nonces of one call to a native search: well under a second of any kernel."""
 
@@ -85,11 +87,15 @@ def hashing(seconds: float) -> Iterator[Row]:
 
 
 def signatures(seconds: float) -> Iterator[Row]:
-    """Ed25519 checks of 200-byte messages on one thread."""
-    keys = [dev_key(i % 10) for i in range(BATCH)]
-    messages = [bytes([i]) * MESSAGE_BYTES for i in range(BATCH)]
+    """Ed25519 checks of 200-byte messages under as many keys, on one thread: alone, in batches, and with a bad one.
+
+    The baselines check one at a time in every case, since that is all they offer.
+    """
+    keys = [PrivateKey(sha256(i.to_bytes(4, "little")).digest()) for i in range(BLOCK)]
+    messages = [i.to_bytes(4, "little") * (MESSAGE_BYTES // 4) for i in range(BLOCK)]
     signed = [key.sign(message) for key, message in zip(keys, messages, strict=True)]
     public = [key.public_key for key in keys]
+    damaged = [*signed[:-1], signed[0]]
 
     def one_by_one(verify: Callable[[bytes, bytes, bytes], bool]) -> Callable[[int], None]:
         def work(count: int) -> None:
@@ -99,17 +105,44 @@ def signatures(seconds: float) -> Iterator[Row]:
 
         return work
 
-    def batched(count: int) -> None:
-        for _ in range(-(-count // BATCH)):
-            assert all(native.verify_batch(public, messages, signed))
+    def batched(size: int, signatures: list[bytes]) -> Callable[[int], None]:
+        def work(count: int) -> None:
+            for _ in range(-(-count // size)):
+                valid = native.verify_batch(public[:size], messages[:size], signatures[:size], threads=1)
+                assert valid.count(False) == (signatures is damaged)
+
+        return work
 
     baseline = measure(one_by_one(native.verify_strict), seconds)
     yield _row("signatures", "libsodium", "checks/s", baseline, libsodium=baseline)
+    openssl = _openssl()
+    if openssl is not None:
+        yield _row("signatures", "openssl", "checks/s", measure(one_by_one(openssl), seconds), libsodium=baseline)
     slow = measure(one_by_one(reference.verify), seconds)
     yield _row("signatures", "reference", "checks/s", slow, libsodium=baseline)
-    for kernel in _kernels("ed25519:"):
-        with _using(kernel):
-            yield _row("signatures", kernel, "checks/s", measure(batched, seconds), libsodium=baseline)
+    for benchmark, work in (
+        ("signatures", one_by_one(native.verify)),
+        (f"signatures, {BATCH} a call", batched(BATCH, signed)),
+        (f"signatures, {BLOCK:,} a call", batched(BLOCK, signed)),
+        (f"signatures, one of {BLOCK:,} bad", batched(BLOCK, damaged)),
+    ):
+        for kernel in _kernels("ed25519:"):
+            with _using(kernel):
+                yield _row(benchmark, kernel, "checks/s", measure(work, seconds), libsodium=baseline)
+
+
+def _openssl() -> Callable[[bytes, bytes, bytes], bool] | None:
+    """OpenSSL's check, if the package `cryptography` is there."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        return None
+
+    def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)  # raises if it is bad
+        return True
+
+    return verify
 
 
 SUITES: dict[str, Callable[[float], Iterator[Row]]] = {
