@@ -136,10 +136,7 @@ def goes_on(stage: Stage) -> None:
 
 
 def fresh(start: Stage) -> Stage:
-    store = MemoryStore()
-    for name, rows in vars(start.store).items():
-        setattr(store, name, rows.copy() if hasattr(rows, "copy") else rows)
-    return Stage(NETWORK, store=store)
+    return Stage(NETWORK, store=start.store_copy())
 
 
 @given(st.lists(st.binary(max_size=300) | malformed | mutants(st.just(HELLO)), max_size=6))
