@@ -127,8 +127,9 @@ static size_t sort_window(struct pippenger *p, const struct ed25519_term *terms,
     const size_t from_long = window < p->plan.long_windows ? longs : 0;
     const size_t count = window < p->plan.short_windows ? longs + shorts : from_long;
     uint32_t *const starts = p->list.starts + ((size_t)window << (bits - 1));
-    uint32_t next[MOST_BUCKETS + 1] = {0}; /* by absolute digit: how many, then where the next goes */
+    uint32_t next[MOST_BUCKETS + 1]; /* by absolute digit: how many, then where the next goes */
 
+    memset(next, 0, ((size_t)buckets + 1) * sizeof *next);
     for (size_t i = 0; i < count; i++) {
         const int windows = i < longs ? p->plan.long_windows : p->plan.short_windows;
         const int digit = window_digit(p->scalars[i], window, windows, bits);

@@ -27,6 +27,13 @@ TIMEOUT_S = 280
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", f"-I{CSRC}", "-pthread")
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SOURCES = [*sorted(map(str, (CSRC / "ed25519").glob("*.c"))), str(CSRC / "cpu.c")]
+CHECK = str(Path(__file__).with_name("ed25519_check.c"))
+OTHER_COMPILERS = [
+    path for path in map(shutil.which, ("gcc", "clang")) if path and not os.path.samefile(path, COMPILER or path)
+]
+# Debian and Ubuntu: gcc-aarch64-linux-gnu and qemu-user (or qemu-user-static).
+ARM_COMPILER = shutil.which("aarch64-linux-gnu-gcc")
+ARM_EMULATOR = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
 KERNELS = [name for name in native.kernels() if name.startswith("ed25519:")]
 
 pytestmark = pytest.mark.skipif(COMPILER is None or not KERNELS, reason="no C compiler, so there is no C to check")
@@ -41,9 +48,9 @@ BOUNDS = {
 Element = tuple[int, ...]
 
 
-def build(target: Path, *flags: str) -> Path:
-    assert COMPILER is not None
-    command = [COMPILER, *FLAGS, *flags, *SOURCES, "-o", str(target)]
+def build(target: Path, *flags: str, compiler: str | None = COMPILER) -> Path:
+    assert compiler is not None
+    command = [compiler, *FLAGS, *flags, *SOURCES, "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return target
@@ -333,9 +340,31 @@ def test_scalars_of_half_the_length(parts: Parts) -> None:
         assert (second * k - (-first if negative else first)) % ORDER == 0
 
 
-def test_under_address_and_undefined_behaviour_sanitizers(tmp_path: Path) -> None:
-    """Batches and single signatures over buffers of exactly their size, on every kernel and several threads."""
-    program = build(tmp_path / "check", *SANITIZERS, str(Path(__file__).with_name("ed25519_check.c")))
-    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+def check_program(*command: str) -> list[str]:
+    """What the program says after its batches, over buffers of exactly their size and on several threads."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines() == [f"{name} agrees" for name in KERNELS]
+    return done.stdout.splitlines()
+
+
+def test_under_address_and_undefined_behaviour_sanitizers(tmp_path: Path) -> None:
+    program = build(tmp_path / "check", *SANITIZERS, CHECK)
+    assert check_program(str(program)) == [f"{name} agrees" for name in KERNELS]
+
+
+def test_threads_do_not_race(tmp_path: Path) -> None:
+    program = build(tmp_path / "check", "-O1", "-g", "-fsanitize=thread", CHECK)
+    assert check_program(str(program)) == [f"{name} agrees" for name in KERNELS]
+
+
+@pytest.mark.parametrize("compiler", OTHER_COMPILERS)
+def test_other_compilers_build_the_same(compiler: str, tmp_path: Path) -> None:
+    program = build(tmp_path / "check", "-O2", CHECK, compiler=compiler)
+    assert check_program(str(program)) == [f"{name} agrees" for name in KERNELS]
+
+
+@pytest.mark.skipif(not (ARM_COMPILER and ARM_EMULATOR), reason="no cross compiler and emulator: not run on ARM")
+def test_the_portable_kernel_on_arm(tmp_path: Path) -> None:
+    assert ARM_EMULATOR is not None
+    program = build(tmp_path / "check", "-O2", "-static", CHECK, compiler=ARM_COMPILER)
+    assert check_program(ARM_EMULATOR, str(program)) == ["ed25519:portable agrees"]
