@@ -322,7 +322,7 @@ def test_rivals_without_end_are_bounded(stage: Stage) -> None:
 
 
 def test_strangers_are_asked_after_those_whom_we_chose(stage: Stage) -> None:
-    """Many who dialled us announce a block and keep it; after the first of them, one that we dialled is asked."""
+    """Many who dialled us announce a block and keep it; of the others who have it, one whom we dialled is next."""
     block = CHAIN[:1]
     first, *strangers = [mute(stage, block) for _ in range(20)]
     chosen = stage.chain_puppet(block, inbound=False)
