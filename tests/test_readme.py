@@ -26,7 +26,7 @@ def test_its_links_lead_somewhere() -> None:
     dead = [
         f"{path.relative_to(ROOT)}: {target}"
         for path, text in documents.items()
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
         if not (path.parent / target).exists()
     ]
     assert not dead, "\n".join(dead)
