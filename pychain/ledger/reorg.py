@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from pychain.ledger.tree import BlockTree, Entry
@@ -49,7 +50,6 @@ def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
         entry = entry.parent
     connect.reverse()
     if disconnect:
-        bar = tree.weight(tree.valid_tip)
-        lighter = sum(tree.weight(entry) <= bar for entry in connect)
+        lighter = bisect_right(connect, tree.weight(tree.valid_tip), key=tree.weight)
         del connect[lighter + 1 :]
     return ReorgPlan(fork, tuple(disconnect), tuple(connect))

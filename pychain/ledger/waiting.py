@@ -5,6 +5,7 @@ Both rooms are bounded, and what is pushed out is simply forgotten: its sender, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,9 +46,9 @@ class WaitingTransfers:
     def __contains__(self, txid: bytes) -> bool:
         return txid in self._order
 
-    def holds(self, sender: bytes) -> bool:
-        """Does anything of this account wait?"""
-        return sender in self._by_sender
+    def senders_among(self, accounts: Iterable[bytes]) -> list[bytes]:
+        """Of these accounts, those of which something waits."""
+        return [account for account in accounts if account in self._by_sender]
 
     def add(self, transfer: Transfer, peer: int | None) -> None:
         """Keep a transfer. What came first for a sequence stays; for the rest, the peer's oldest, then the oldest of

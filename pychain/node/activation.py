@@ -49,9 +49,17 @@ class TipChange:
 
 
 @dataclass(slots=True)
+class _Undone:
+    entry: Entry
+    block: Block | None
+    txids: list[bytes]
+
+
+@dataclass(slots=True)
 class _Connected:
     entry: Entry
     block: Block
+    txids: list[bytes]
     undo: bytes
     reward: Reward
 
@@ -62,10 +70,17 @@ class _Transition:
     def __init__(self, plan: ReorgPlan, overlay: Overlay) -> None:
         self.plan = plan
         self.layer = AccountLayer(overlay)
-        self.undone: list[tuple[Entry, Block | None]] = []
+        self.undone: list[_Undone] = []
         self.connected: list[_Connected] = []
+        self.rewards: dict[bytes, Reward] = {}
+        """Those of the blocks in `connected`, by block hash."""
         self.connection: BlockConnection | None = None
         self.connecting: Block | None = None
+
+    @property
+    def is_doomed(self) -> bool:
+        """A block that it would take on was judged invalid meanwhile, and the last one with it."""
+        return bool(self.plan.connect) and self.plan.connect[-1].doomed
 
     @property
     def done(self) -> bool:
@@ -125,8 +140,8 @@ class Activation:
                 if target is None:
                     return
                 self._transition = _Transition(plan_reorg(self._tree, target), self._overlay)
-            elif any(entry.doomed for entry in self._transition.plan.connect):
-                self._transition = None  # judged invalid meanwhile, by the operator
+            elif self._transition.is_doomed:
+                self._transition = None
                 continue
             budget -= self._advance(self._transition, budget)
 
@@ -167,7 +182,7 @@ class Activation:
         except DecodeError as error:
             raise OSError(f"block {entry.height} must be undone, but its undo record is damaged: {error}") from None
         transition.layer.changes.update(undo)
-        transition.undone.append((entry, block))
+        transition.undone.append(_Undone(entry, block, _txids(block) if block is not None else []))
         return BLOCK_WORK + len(undo)
 
     def _connect(self, transition: _Transition, entry: Entry, budget: int) -> int:
@@ -185,7 +200,8 @@ class Activation:
             if connection.advance(budget):
                 transition.layer.changes.update(connection.changes)
                 reward = reward_of(connection.coinbase)
-                transition.connected.append(_Connected(entry, block, connection.undo_record, reward))
+                transition.connected.append(_Connected(entry, block, _txids(block), connection.undo_record, reward))
+                transition.rewards[entry.hash] = reward
                 transition.connection = transition.connecting = None
             return BLOCK_WORK + min(budget, len(block.transactions))
         except RuleError as error:
@@ -213,11 +229,8 @@ class Activation:
         height = maturing_height(self._spec, entry.height)
         if height is None or height == entry.height:
             return None
-        matures = entry.ancestor(height)
-        for connected in transition.connected:
-            if connected.entry is matures:
-                return connected.reward
-        reward = self._overlay.reward(matures.hash)
+        matures = entry.ancestor(height).hash
+        reward = transition.rewards.get(matures) or self._overlay.reward(matures)
         if reward is None:
             raise OSError(f"the reward of block {height} is not in the store")
         return reward
@@ -226,14 +239,12 @@ class Activation:
         """Enter the overlay, move the tip, tell the rest of the node."""
         overlay, plan = self._overlay, transition.plan
         overlay.put_accounts(transition.layer.changes)
-        for entry, undone in transition.undone:
-            assert entry.parent is not None
-            txids = [transaction.txid for transaction in undone.transactions] if undone else []
-            overlay.disconnect(entry.hash, entry.parent.hash, txids)
+        for undone in transition.undone:
+            assert undone.entry.parent is not None
+            overlay.disconnect(undone.entry.hash, undone.entry.parent.hash, undone.txids)
         tip = plan.fork
         for step in transition.connected:
-            txids = [transaction.txid for transaction in step.block.transactions]
-            overlay.connect(step.entry.hash, txids, step.undo, step.reward)
+            overlay.connect(step.entry.hash, step.txids, step.undo, step.reward)
             newly_connected = Status.CONNECTED not in step.entry.status
             step.entry.status |= Status.CONNECTED
             if newly_connected:
@@ -243,8 +254,12 @@ class Activation:
         self._transition = None
         self._on_change(
             TipChange(
-                tuple(block for _, block in transition.undone if block is not None),
+                tuple(undone.block for undone in transition.undone if undone.block is not None),
                 tuple(step.block for step in transition.connected),
                 tuple(transition.layer.changes),
             )
         )
+
+
+def _txids(block: Block) -> list[bytes]:
+    return [transaction.txid for transaction in block.transactions]

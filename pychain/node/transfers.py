@@ -99,6 +99,10 @@ class TransferIntake:
         self._contenders: dict[tuple[bytes, int], list[_Candidate]] = {}
         """Transfers that wait for the verdict on another one of their account and sequence."""
         self._batch: list[_Candidate] = []
+        self._returning: deque[Transfer] = deque()
+        """Transfers of undone blocks that the mempool has not been offered yet, the lowest block's first."""
+        self._mined: dict[bytes, None] = {}
+        """Txids mined since the first of them was undone."""
         self._next_expiry_ns = 0
 
     def is_known(self, txid: bytes) -> bool:
@@ -117,10 +121,11 @@ class TransferIntake:
         self._arrived.pop(peer, None)
 
     def unsettled(self) -> list[bytes]:
-        """Raw transfers that are on their way into the mempool: those of our disk, and those whose signatures are being
-        checked.
+        """Raw transfers that are on their way into the mempool: those of our disk, those that come back out of undone
+        blocks, and those whose signatures are being checked.
         """
-        return [*self._arrived.get(None, ()), *(candidate.transfer.raw for candidate in self._undecided())]
+        undecided = [candidate.transfer for candidate in self._undecided()]
+        return [*self._arrived.get(None, ()), *(transfer.raw for transfer in (*self._returning, *undecided))]
 
     def requests(self) -> list[int]:
         """Requests that wait for a signature check."""
@@ -251,23 +256,27 @@ class TransferIntake:
     def tip_changed(
         self, disconnected: Iterable[Block], connected: Iterable[Block], touched: Iterable[bytes], now: Now
     ) -> None:
-        """Follow the working tip: mined transfers leave, those of undone blocks come back, refusals are forgotten."""
-        returned = [
-            transaction
-            for block in reversed(list(disconnected))
-            for transaction in block.transactions
-            if isinstance(transaction, Transfer)
-        ]
+        """Follow the working tip: mined transfers leave, those of undone blocks come back, so many a turn, refusals are
+        forgotten.
+        """
         mined = [transaction.txid for block in connected for transaction in block.transactions]
         touched = list(touched)
-        self.mempool.rebase(touched, returned, mined, now.wall_s)
+        for block in reversed(list(disconnected)):
+            for transaction in block.transactions:
+                self._mined.pop(transaction.txid, None)
+                if isinstance(transaction, Transfer):
+                    self._returning.append(transaction)
+        if self._returning:
+            self._mined.update(dict.fromkeys(mined))
+        self.mempool.rebase(touched, (), mined, now.wall_s)
         self._rejected.clear()
-        for key in filter(self._waiting.holds, touched):
+        for key in self._waiting.senders_among(touched):
             self._waiting.forget_used(key, self._accounts.account(key).sequence)
             self._examine_waiting(key, self.mempool.next_sequence(key), now)
 
     def work(self, now: Now) -> None:
         """One turn: let the mempool follow the tip, hand gathered signatures over, let go of what expired."""
+        self._take_back(now)
         self.mempool.settle(SETTLED_A_TURN)
         self._look_at_arrived(now)
         self.flush()
@@ -277,9 +286,19 @@ class TransferIntake:
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
-        if self._arrived or not self.mempool.is_settled:
+        if self._arrived or self._returning or not self.mempool.is_settled:
             return now.mono_ns
         return self._next_expiry_ns if len(self.mempool) else None
+
+    def _take_back(self, now: Now) -> None:
+        """Offer the mempool transfers of undone blocks, unless they were mined again."""
+        if not self._returning:
+            return
+        count = min(len(self._returning), SETTLED_A_TURN)
+        returned = [self._returning.popleft() for _ in range(count)]
+        self.mempool.rebase((), [back for back in returned if back.txid not in self._mined], (), now.wall_s)
+        if not self._returning:
+            self._mined.clear()
 
     def _look_at_arrived(self, now: Now) -> None:
         budget = ARRIVED_A_TURN
@@ -306,5 +325,6 @@ class TransferIntake:
         for transfer, why in self.mempool.take_changes():
             if why is None:
                 self._accepted(Verdict(transfer.txid, None, None, None, transfer), now)
+                self._examine_next(transfer, now)
             else:
                 self._outbox.publish(TransferDropped(transfer.txid, why.value))
