@@ -63,8 +63,12 @@ class View(Inventory, SyncView, Protocol):
 class Sink(Protocol):
     """Where what peers send goes."""
 
-    def headers_came(self, peer: int, headers: list[Header], answer: bool) -> None:
-        """Headers, each the parent of the next; `answer` where we had asked this peer."""
+    def headers_connect(self, peer: int, first: Header) -> bool:
+        """Whether headers that begin with this one follow something known, as an answer to a question does."""
+        ...
+
+    def headers_came(self, peer: int, headers: list[Header], answer: bool) -> bool:
+        """Headers, each the parent of the next; `answer` where we had asked this peer. False: too many, dropped."""
         ...
 
     def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None: ...
@@ -243,13 +247,18 @@ class Dialogue:
         self._serving.on_get_headers(peer.peer_id, request)
 
     def _on_headers(self, peer: Peer, message: Headers, now: Now) -> None:
-        answer = self.sync.headers_arrived(peer.peer_id)
         headers = decode_headers(list(message.headers))
         if any(child.prev_hash != parent.hash for parent, child in pairwise(headers)):
             self.misbehaviour.offend(peer, Offence.WRONG_ANSWER, "headers that are no chain", now)
             self.sync.headers_ended(peer.peer_id)
-        elif headers:
+            return
+        # What follows nothing known is a new tip that crossed our question: an answer begins after our locator.
+        may_be_answer = not headers or self._sink.headers_connect(peer.peer_id, headers[0])
+        answer = may_be_answer and self.sync.headers_arrived(peer.peer_id)
+        if headers:
             self.relay.learned(peer.peer_id, Kind.BLOCK, headers[-1].hash)
-            self._sink.headers_came(peer.peer_id, headers, answer)
-        elif answer:
+            if self._sink.headers_came(peer.peer_id, headers, answer):
+                return
+            self.misbehaviour.offend(peer, Offence.FLOODING, "headers", now)
+        if answer:
             self.sync.headers_ended(peer.peer_id)

@@ -27,6 +27,8 @@ from pychain.p2p.limits import MAX_HEADERS
 
 HEADERS_A_TURN = 250
 """About 5 ms of Python: the loop stays free between slices."""
+MAX_QUEUED_A_PEER = 2 * MAX_HEADERS
+"""Headers of one peer that wait to be judged: an answer to a question, and what he announced meanwhile."""
 MAX_PRESYNCS = 8
 """Long chains examined at once, over all peers: a bit a header, so under 1 MB a million headers each."""
 
@@ -79,30 +81,52 @@ class HeaderIntake:
         self._entropy = entropy
         self._on_judged = on_judged
         self._queue: deque[HeaderList] = deque()
+        self._queued: dict[int, int] = {}
+        """Headers in the queue, by peer."""
         self._early = EarlyBlocks(tree.rulebook.spec.max_future_s)
         self._presyncs: dict[int, Presync] = {}
 
-    def submit(self, headers: HeaderList) -> None:
-        """Queue a list."""
+    def submit(self, headers: HeaderList) -> bool:
+        """Queue a list; False where its peer has sent so many that this one is dropped."""
+        if headers.peer is not None:
+            queued = self._queued.get(headers.peer, 0) + len(headers.headers)
+            if queued > MAX_QUEUED_A_PEER:
+                return False
+            self._queued[headers.peer] = queued
         self._queue.append(headers)
+        return True
+
+    def connects(self, peer: int, header: Header) -> bool:
+        """Does this header follow a block that is known here, or that this peer's long chain has led to?"""
+        presync = self._presyncs.get(peer)
+        is_next = presync is not None and header.prev_hash == presync.last
+        return is_next or self._tree.get(header.prev_hash) is not None
 
     def forget_peer(self, peer: int) -> None:
         """A peer is gone: what he sent and was not judged yet is dropped."""
         self._queue = deque(headers for headers in self._queue if headers.peer != peer)
+        self._queued.pop(peer, None)
         self._presyncs.pop(peer, None)
 
     def work(self, now: Now) -> None:
         """One turn: retry what was early, judge up to `HEADERS_A_TURN` headers."""
         for early in self._early.due(now.wall_s):
-            self._queue.append(HeaderList(early.peer, (early.header,), raw=early.raw))
+            self.submit(HeaderList(early.peer, (early.header,), raw=early.raw))
         budget = HEADERS_A_TURN
         while self._queue and budget > 0:
             current = self._queue[0]
             end = min(len(current.headers), current.judged + budget)
             budget -= end - current.judged
             if self._judge(current, end, now.wall_s):
-                self._queue.popleft()
+                self._leave_queue()
                 self._on_judged(current, now)
+
+    def _leave_queue(self) -> None:
+        judged = self._queue.popleft()
+        if judged.peer is not None:
+            self._queued[judged.peer] -= len(judged.headers)
+            if not self._queued[judged.peer]:
+                del self._queued[judged.peer]
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next, monotonic ns."""
@@ -155,7 +179,7 @@ class HeaderIntake:
                 headers.last = self.accept(header, wall_s)
             except RuleError as error:
                 if error.rule is Rule.TIME_TOO_NEW:
-                    raw = headers.raw if headers.judged == len(headers.headers) - 1 else None
+                    raw = headers.raw if headers.peer is None else None  # a peer's body can be fetched when it is time
                     self._early.set_aside(EarlyBlock(header, headers.peer, raw), wall_s)
                 raise
             headers.judged += 1

@@ -284,7 +284,7 @@ class Node:
             if error.rule.blame is Blame.HEADER and error.rule is not Rule.PREVIOUS_INVALID:
                 self._outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
         if error.rule is Rule.PREVIOUS_UNKNOWN and peer is not None:
-            if headers.answer:
+            if len(headers.headers) > MAX_ANNOUNCED_HEADERS:
                 self._dialogue.offend(peer, Offence.UNCONNECTED_HEADERS, str(error), now)
             self._dialogue.sync.ask_headers(peer, now)
         elif error.rule is Rule.PREVIOUS_INVALID:
@@ -388,11 +388,14 @@ class Node:
 
     # --- what peers send (`Sink`)
 
-    def headers_came(self, peer: int, headers: list[Header], answer: bool) -> None:
+    def headers_connect(self, peer: int, first: Header) -> bool:
+        return self._headers.connects(peer, first)
+
+    def headers_came(self, peer: int, headers: list[Header], answer: bool) -> bool:
         sender = self._peers.get(peer)
         hello = sender.hello if sender is not None else None
         claimed = int.from_bytes(hello.tip_work, "big") if hello is not None else 0
-        self._headers.submit(HeaderList(peer, headers, answer, claimed))
+        return self._headers.submit(HeaderList(peer, headers, answer, claimed))
 
     def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None:
         entry = self._tree.get(header.hash)

@@ -8,6 +8,7 @@ from pychain.node.events import BlockRefused
 from pychain.node.requests import InvalidateBlock
 from tests.support import puppet
 from tests.support.forge import Forged, forge, genesis
+from tests.support.memory import peak_of
 from tests.support.network import Network
 from tests.support.puppet import BLOCK, Puppet, Stage, grow
 
@@ -106,17 +107,42 @@ def test_an_announcement_that_connects_to_nothing_is_no_offence_and_the_gap_is_a
     assert tip(stage) == more[-1].hash
 
 
-def test_answers_that_connect_to_nothing_add_up(stage: Stage) -> None:
-    stranger = forge(NETWORK, "orphan", forge(NETWORK, "unknown", TIP))
+def test_more_headers_than_an_announcement_has_that_connect_to_nothing_add_up(stage: Stage) -> None:
+    strangers = grow(NETWORK, forge(NETWORK, "unknown", TIP), 9, "orphan")
     peer = stage.puppet(ready=False)
     peer.greet(work=puppet.MOST_WORK)
     for said in range(20):
         assert peer.closed is None
         assert points(stage, peer) == 5 * said
-        peer.announce(stranger)
+        peer.announce(*strangers)
     assert peer.farewell is not None
     assert peer.farewell[0] == "misbehaviour"
-    assert not known(stage, stranger)
+    assert not known(stage, strangers[0])
+
+
+def test_new_tips_that_cross_our_questions_are_no_offence_and_no_answers(stage: Stage) -> None:
+    """While a node syncs headers from a peer for a long time, that peer finds new blocks and announces them."""
+    more = grow(NETWORK, TIP, 3)
+    peer = stage.chain_puppet([*TRUNK, *more], ready=False)
+    peer.silent = {"get_headers"}
+    peer.greet()
+    for number in range(30):
+        peer.announce(forge(NETWORK, f"far ahead {number}", forge(NETWORK, "unknown", TIP)))
+    assert points(stage, peer) == 0
+    assert len(peer.all("get_headers")) == 1
+    peer.announce(*more)
+    assert tip(stage) == more[-1].hash
+
+
+def test_headers_that_come_faster_than_they_are_judged_are_dropped(stage: Stage) -> None:
+    """Known ones, thousands in each message, all in one read."""
+    long = grow(NETWORK, TIP, 2_000, "long")
+    stage.chain_puppet([*TRUNK, *long]).leave()
+    peer = stage.puppet()
+    message = puppet.message("headers", [block.header for block in long])
+    assert peak_of(lambda: peer.send(message * 10)) < 8_000_000
+    assert points(stage, peer) == 2 * 8
+    assert tip(stage) == long[-1].hash
 
 
 def test_children_of_an_invalid_block_are_refused_and_add_up(stage: Stage) -> None:
