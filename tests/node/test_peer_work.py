@@ -120,7 +120,7 @@ def test_two_thousand_headers_are_judged_in_slices(monkeypatch: pytest.MonkeyPat
     stage.puppet().announce(*blocks)
     assert stage.node.queries.best_header.hash == blocks[-1].hash
     assert sum(judged) == 2_000
-    assert max(judged) <= 250
+    assert max(judged) <= 100
 
 
 @pytest.mark.parametrize("count", [2_000, 20_000])
