@@ -7,18 +7,20 @@ enters the overlay whole, so it is one commit and readers never see the middle o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pychain.base.errors import DecodeError
 from pychain.chain.block import Block
 from pychain.consensus.rules import RuleError
 from pychain.consensus.state import (
+    Account,
     BlockConnection,
     Reward,
-    decode_undo,
     maturing_height,
     reward_of,
+    undo_rows,
 )
 from pychain.ledger.overlay import AccountLayer, Overlay
 from pychain.ledger.reorg import ReorgPlan, plan_reorg
@@ -74,6 +76,8 @@ class _Transition:
         self.connected: list[_Connected] = []
         self.rewards: dict[bytes, Reward] = {}
         """Those of the blocks in `connected`, by block hash."""
+        self.undoing: Iterator[tuple[bytes, Account]] | None = None
+        """What is left of the undo record of the block that is being undone."""
         self.connection: BlockConnection | None = None
         self.connecting: Block | None = None
 
@@ -153,7 +157,7 @@ class Activation:
         """One step; returns its cost, or sets `_waiting` where a body is not in memory."""
         undone = len(transition.undone)
         if undone < len(transition.plan.disconnect):
-            cost = self._undo(transition, transition.plan.disconnect[undone])
+            cost = self._undo(transition, transition.plan.disconnect[undone], budget)
         elif len(transition.connected) < len(transition.plan.connect):
             cost = self._connect(transition, transition.plan.connect[len(transition.connected)], budget)
         else:
@@ -167,23 +171,30 @@ class Activation:
         extends = not transition.plan.disconnect and bool(transition.connected)
         return transition.done or extends
 
-    def _undo(self, transition: _Transition, entry: Entry) -> int:
+    def _undo(self, transition: _Transition, entry: Entry, budget: int) -> int:
         block = self._bodies.block(entry)
         if block is None and not self._bodies.is_damaged(entry):
             for ahead in transition.plan.disconnect[len(transition.undone) : len(transition.undone) + PREFETCH]:
                 self._bodies.prefetch(ahead)
             self._waiting = True
             return 0
+        if transition.undoing is None:
+            transition.undoing = self._undo_rows(entry)
+        rows = list(islice(transition.undoing, budget))
+        transition.layer.changes.update(rows)
+        if len(rows) < budget:
+            transition.undone.append(_Undone(entry, block, _txids(block) if block is not None else []))
+            transition.undoing = None
+        return BLOCK_WORK + len(rows)
+
+    def _undo_rows(self, entry: Entry) -> Iterator[tuple[bytes, Account]]:
         record = self._overlay.undo(entry.hash)
         if record is None:
             raise OSError(f"block {entry.height} must be undone, but its undo record is pruned or lost")
         try:
-            undo = decode_undo(record)
+            return undo_rows(record)
         except DecodeError as error:
             raise OSError(f"block {entry.height} must be undone, but its undo record is damaged: {error}") from None
-        transition.layer.changes.update(undo)
-        transition.undone.append(_Undone(entry, block, _txids(block) if block is not None else []))
-        return BLOCK_WORK + len(undo)
 
     def _connect(self, transition: _Transition, entry: Entry, budget: int) -> int:
         try:
