@@ -29,8 +29,9 @@ HEADERS_A_TURN = 100
 """About 2 ms of Python, 15 under a retarget rule that reads a window of headers for each: the loop stays free."""
 MAX_QUEUED_A_PEER = 2 * MAX_HEADERS
 """Headers of one peer that wait to be judged: an answer to a question, and what he announced meanwhile."""
-MAX_PRESYNCS = 8
-"""Long chains examined at once, over all peers: a bit a header, so under 1 MB a million headers each."""
+MAX_STRANGERS_PRESYNCS = 8
+"""Long chains of peers who chose us that are examined at once: a bit a header, so under 1 MB a million headers each.
+Those of peers whom we chose are not counted, as they are few."""
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class HeaderList:
     """It came when we had asked this peer for headers."""
     claimed_work: int = 0
     """Chain work that the peer claimed to have."""
+    stranger: bool = True
+    """The peer chose us, not we him."""
     raw: bytes | None = field(default=None, repr=False)
     """The body of the last header, where it came along."""
 
@@ -85,6 +88,8 @@ class HeaderIntake:
         """Headers in the queue, by peer."""
         self._early = EarlyBlocks(tree.rulebook.spec.max_future_s)
         self._presyncs: dict[int, Presync] = {}
+        self._strangers: dict[int, None] = {}
+        """Peers among these who chose us."""
 
     def submit(self, headers: HeaderList) -> bool:
         """Queue a list; False where its peer has sent so many that this one is dropped."""
@@ -106,7 +111,7 @@ class HeaderIntake:
         """A peer is gone: what he sent and was not judged yet is dropped."""
         self._queue = deque(headers for headers in self._queue if headers.peer != peer)
         self._queued.pop(peer, None)
-        self._presyncs.pop(peer, None)
+        self._end_presync(peer)
 
     def work(self, now: Now) -> None:
         """One turn: retry what was early, judge up to `HEADERS_A_TURN` headers."""
@@ -168,7 +173,7 @@ class HeaderIntake:
             headers.lie = str(error)
         if headers.has_failed:
             if headers.peer is not None:
-                self._presyncs.pop(headers.peer, None)
+                self._end_presync(headers.peer)
             return True
         return headers.judged == len(headers.headers)
 
@@ -206,11 +211,14 @@ class HeaderIntake:
         if parent.work + _claimed_work(headers.headers) >= required:
             return None
         headers.is_examined = True
-        if not headers.is_full or (presync is None and len(self._presyncs) >= MAX_PRESYNCS):
+        is_crowded = headers.stranger and len(self._strangers) >= MAX_STRANGERS_PRESYNCS
+        if not headers.is_full or (presync is None and is_crowded):
             headers.judged = len(headers.headers)  # too little work, and no more to come: not worth a place
             return None
         presync = Presync(self._tree.rulebook.spec, parent, required, self._entropy.bytes(SALT_BYTES), wall_s)
         self._presyncs[headers.peer] = presync
+        if headers.stranger:
+            self._strangers[headers.peer] = None
         return presync
 
     def _examine(self, presync: Presync, headers: HeaderList, end: int, wall_s: int) -> None:
@@ -222,11 +230,15 @@ class HeaderIntake:
             return
         assert headers.peer is not None
         if presync.done:
-            del self._presyncs[headers.peer]
+            self._end_presync(headers.peer)
         elif presync.enough() or headers.is_full:
             headers.resume = (presync.start, presync.last)
         else:
-            del self._presyncs[headers.peer]  # the chain ended before it had shown the work
+            self._end_presync(headers.peer)  # the chain ended before it had shown the work
+
+    def _end_presync(self, peer: int) -> None:
+        self._presyncs.pop(peer, None)
+        self._strangers.pop(peer, None)
 
 
 def _claimed_work(headers: Sequence[Header]) -> int:

@@ -395,7 +395,8 @@ class Node:
         sender = self._peers.get(peer)
         hello = sender.hello if sender is not None else None
         claimed = int.from_bytes(hello.tip_work, "big") if hello is not None else 0
-        return self._headers.submit(HeaderList(peer, headers, answer, claimed))
+        stranger = sender is None or sender.inbound
+        return self._headers.submit(HeaderList(peer, headers, answer, claimed, stranger))
 
     def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None:
         entry = self._tree.get(header.hash)

@@ -10,7 +10,7 @@ from tests.support import puppet
 from tests.support.forge import Forged, forge, genesis
 from tests.support.memory import peak_of
 from tests.support.network import Network
-from tests.support.puppet import BLOCK, Puppet, Stage, grow
+from tests.support.puppet import BLOCK, ChainPuppet, Puppet, Said, Stage, grow
 
 NETWORK = Network()
 ROOT = genesis(NETWORK)
@@ -245,3 +245,67 @@ def test_a_branch_with_less_work_is_known_by_its_headers_and_its_bodies_are_not_
     assert known(stage, branch[-1])
     assert peer.wanted(BLOCK) == []
     assert peer.closed is None
+
+
+# --- long chains show their work first
+
+
+def known_headers(stage: Stage) -> int:
+    return stage.node.queries.best_header.height
+
+
+def test_a_branch_far_below_our_tip_is_not_stored() -> None:
+    """Less work than the tip's without its last 144 blocks: no offence, and no place in the index."""
+    stage = Stage(NETWORK)
+    stage.chain_puppet(grow(NETWORK, ROOT, 300)).leave()
+    low, enough = grow(NETWORK, ROOT, 150, "low"), grow(NETWORK, ROOT, 160, "enough")
+    peer = stage.puppet()
+    peer.announce(*low)
+    assert points(stage, peer) == 0
+    assert not known(stage, low[0])
+    peer.announce(*enough)
+    assert known(stage, enough[-1])
+
+
+def test_a_long_chain_that_does_not_show_the_work_it_claimed_is_not_stored() -> None:
+    stage = Stage(NETWORK)
+    liar = stage.chain_puppet(grow(NETWORK, ROOT, 2_100), ready=False)
+    liar.greet(work=puppet.MOST_WORK)
+    stage.wait(60)
+    assert known_headers(stage) == 0
+    assert len(liar.all("get_headers")) == 2
+
+
+def test_a_long_chain_that_changes_between_the_passes_is_found_out() -> None:
+    class TwoFaced(ChainPuppet):
+        """Shows one chain until it was asked for all of it, and then another."""
+
+        def on_message(self, said: Said) -> None:
+            super().on_message(said)
+            if said.name == "get_headers" and len(self.all("get_headers")) == 2:
+                self.follow(other)
+
+    other = grow(NETWORK, ROOT, 2_500, "other")
+    stage = Stage(NETWORK)
+    liar = stage.connect(TwoFaced, ready=False)
+    liar.follow(grow(NETWORK, ROOT, 2_500, "shown"))
+    liar.greet()
+    assert points(stage, liar) == 20
+    assert known_headers(stage) < 100
+    honest = stage.chain_puppet(grow(NETWORK, ROOT, 2_600, "honest"))
+    assert tip(stage) == honest.chain[-1].hash
+
+
+def test_strangers_cannot_take_the_places_of_those_whom_we_chose() -> None:
+    """A few long chains are examined at once; those that strangers begin and leave do not keep the others out."""
+    stage = Stage(NETWORK)
+    start = grow(NETWORK, ROOT, 2_000, "start")
+    strangers = [stage.puppet(ready=False) for _ in range(20)]
+    for stranger in strangers:
+        stranger.greet(work=puppet.MOST_WORK)
+        stranger.announce(*start)
+    assert known_headers(stage) == 0
+    assert len(stage.node._headers._presyncs) == 8
+    honest = stage.chain_puppet(grow(NETWORK, ROOT, 2_500, "honest"), inbound=False)
+    stage.wait(30)
+    assert tip(stage) == honest.chain[-1].hash
