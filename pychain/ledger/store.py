@@ -7,7 +7,7 @@ worlds see the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import NamedTuple, Protocol
@@ -85,6 +85,12 @@ class Store(Protocol):
         ...
 
     def account(self, key: bytes) -> Account: ...
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        """`account` of each key, in the keys' order; cheaper than one by one. Any thread: a job that will need accounts
+        soon may read them beside the node, so that the disk is waited for there.
+        """
+        ...
 
     def undo(self, block_hash: bytes) -> bytes | None: ...
 

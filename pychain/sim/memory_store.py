@@ -7,7 +7,7 @@ started and not finished is lost in a crash; what was finished is there, whether
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
@@ -37,6 +37,9 @@ class MemoryStore:
 
     def account(self, key: bytes) -> Account:
         return self._accounts.get(key, ABSENT)
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        return [self._accounts.get(key, ABSENT) for key in keys]
 
     def undo(self, block_hash: bytes) -> bytes | None:
         return self._undo.get(block_hash)

@@ -187,6 +187,19 @@ def test_an_absent_account_is_removed(apply: Callable[[Batch], None], store: Wri
     assert [store.account(key) for key in (keep, go, never)] == [Account(1, 0), ABSENT, ABSENT]
 
 
+def test_many_accounts_come_in_the_order_of_their_keys(store: WritableStore, apply: Callable[[Batch], None]) -> None:
+    keys = [digest(f"account {number}") for number in range(500)]
+    apply(Batch(accounts={key: Account(number, 1) for number, key in enumerate(keys) if number % 3}))
+    wanted = keys[::-1] + keys[:2]
+    assert store.accounts(wanted) == [store.account(key) for key in wanted]
+    assert store.accounts(wanted)[0] == Account(499, 1)
+    assert store.accounts([]) == []
+    store.commit(Batch(accounts=dict.fromkeys(keys, Account(7, 7))))
+    assert store.accounts(keys) != [Account(7, 7)] * len(keys)
+    store.advance()
+    assert store.accounts(keys) == [Account(7, 7)] * len(keys)
+
+
 def test_transactions_move_with_a_reorganisation(apply: Callable[[Batch], None], store: WritableStore) -> None:
     old, new = digest("old block"), digest("new block")
     both, only_old, only_new, unknown = (digest(name) for name in ("both", "only old", "only new", "unknown"))

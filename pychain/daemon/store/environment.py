@@ -20,7 +20,7 @@ import mmap
 import os
 import resource
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -54,7 +54,7 @@ T = TypeVar("T")
 class Snapshot:
     """One read transaction, kept until it is renewed. Any thread may read it, and the writer move it between two reads.
 
-    Both reads raise StoreError where LMDB fails.
+    All reads raise StoreError where LMDB fails.
     """
 
     def __init__(self, environment: lmdb.Environment, directory: Path) -> None:
@@ -68,6 +68,14 @@ class Snapshot:
         try:
             with self.lock:
                 return self._transaction.get(key, db=database)
+        except lmdb.Error as error:
+            raise fault(error, self._directory) from error
+
+    def get_many(self, database: lmdb._Database, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The rows of those keys that have one. Sorted keys are found faster."""
+        try:
+            with self.lock, self._transaction.cursor(database) as cursor:
+                return dict(cursor.getmulti(keys))
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 

@@ -11,7 +11,7 @@ Any thread may read and commit. `advance`, and what is read between two of them,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -122,6 +122,10 @@ class LmdbStore:
     def account(self, key: bytes) -> Account:
         row = self._environment.pinned.get(self._databases.accounts, key)
         return ABSENT if row is None else decode_account(row)
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        rows = self._environment.pinned.get_many(self._databases.accounts, sorted(keys))
+        return [decode_account(rows[key]) if key in rows else ABSENT for key in keys]
 
     def undo(self, block_hash: bytes) -> bytes | None:
         row = self._environment.pinned.get(self._databases.undo, block_hash)
