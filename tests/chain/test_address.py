@@ -35,6 +35,45 @@ INVALID = {
     "16plkw9": "prefix, the digit 1",
     "1p2gdwpf": "prefix, the digit 1",
 }
+SEGWIT_VALID = {
+    "bc1pw508d6qejxtdg4y5r3zarvary0c5xw7kw508d6qejxtdg4y5r3zarvary0c5xw7kt5nd6y": (
+        "751e76e8199196d454941c45d1b3a323f1433bd6751e76e8199196d454941c45d1b3a323f1433bd6"
+    ),
+    "BC1SW50QGDZ25J": "751e",
+    "bc1zw508d6qejxtdg4y5r3zarvaryvaxxpcs": "751e76e8199196d454941c45d1b3a323",
+    "tb1pqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvsesf3hn0c": (
+        "000000c4a5cad46221b2a187905e5266362b99d5e91c6ce24d165dab93e86433"
+    ),
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0": (
+        "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+    ),
+}
+"""BIP 350's valid segwit addresses of versions 1 to 16, and their witness programs."""
+SEGWIT_NOT_BECH32M = {
+    "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4": "mistyped",  # valid, of version 0: the older checksum
+    "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7": "mistyped",
+    "tb1qqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvsesrxh6hy": "mistyped",
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqh2y7hd": "mistyped",
+    "tb1z0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqglt7rf": "mistyped",
+    "BC1S0XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ54WELL": "mistyped",
+    "bc1p38j9r5y49hruaue7wxjce0updqjuyyx0kh56v8s25huc6995vvpql3jow4": "does not use",
+    "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47Zagq": "never mixed",
+    "BC1QR508D6QEJXTDG4Y5R3ZARVARYV98GJ9P": "mistyped",
+    "bc1gmk9yu": "mistyped",
+}
+"""Segwit addresses of BIP 350's lists whose text is no bech32m."""
+SEGWIT_INVALID = {
+    "tc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq5zuyut": "of network prefix 'tc'",
+    "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kemeawh": "holds 20 bytes",
+    "tb1q0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq24jc47": None,  # wrong for its version alone
+    "BC130XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ7ZWS8R": None,
+    "bc1pw5dgrnzv": "holds 1 byte",
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v8n0nx0muaewav253zgeav": "holds 41 bytes",
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v07qwwzcrf": "padding",
+    "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vpggkg4j": "padding",
+}
+"""BIP 350's invalid segwit addresses whose checksum is that of bech32m, and what is wrong with their data if it is
+taken for ours: without the version symbol, in the network of its own prefix (but for the first)."""
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 hrps = st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=16)
 
@@ -50,6 +89,41 @@ def test_bip_350_invalid(text: str) -> None:
     with pytest.raises(DecodeError, match=INVALID[text]) as refused:
         bech32m_decode(text)
     assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("text", SEGWIT_VALID)
+def test_bip_350_valid_segwit_addresses(text: str) -> None:
+    """Behind the version symbol, which ours lack, the data are regrouped as ours are."""
+    prefix, symbols = bech32m_decode(text)
+    assert bech32m_encode(prefix, symbols) == text.lower()
+    program = bytes.fromhex(SEGWIT_VALID[text])
+    ours = bech32m_encode(prefix, symbols[1:])
+    if len(program) == 32:
+        assert decode_address(prefix, ours) == program
+        assert encode_address(prefix, program) == ours
+    else:
+        with pytest.raises(DecodeError, match=f"holds {len(program)} bytes"):
+            decode_address(prefix, ours)
+
+
+@pytest.mark.parametrize("text", SEGWIT_NOT_BECH32M)
+def test_bip_350_segwit_addresses_that_are_no_bech32m(text: str) -> None:
+    with pytest.raises(DecodeError, match=SEGWIT_NOT_BECH32M[text]):
+        bech32m_decode(text)
+
+
+@pytest.mark.parametrize("text", SEGWIT_INVALID)
+def test_bip_350_invalid_segwit_addresses(text: str) -> None:
+    """Their checksum holds; what is wrong is their data, and that is refused in ours too where it is not the version."""
+    prefix, symbols = bech32m_decode(text)
+    ours = bech32m_encode(prefix, symbols[1:])
+    network = "bc" if prefix == "tc" else prefix
+    line = SEGWIT_INVALID[text]
+    if line is None:
+        assert len(decode_address(network, ours)) == 32
+        return
+    with pytest.raises(DecodeError, match=line):
+        decode_address(network, ours)
 
 
 def test_bech32_of_bip_173_is_refused() -> None:
