@@ -114,7 +114,7 @@ def test_bip_350_segwit_addresses_that_are_no_bech32m(text: str) -> None:
 
 @pytest.mark.parametrize("text", SEGWIT_INVALID)
 def test_bip_350_invalid_segwit_addresses(text: str) -> None:
-    """Their checksum holds; what is wrong is their data, and that is refused in ours too where it is not the version."""
+    """Their checksum holds; their data are wrong, and refused in ours too where it is not for the version alone."""
     prefix, symbols = bech32m_decode(text)
     ours = bech32m_encode(prefix, symbols[1:])
     network = "bc" if prefix == "tc" else prefix
