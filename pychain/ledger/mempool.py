@@ -139,13 +139,13 @@ class Mempool:
 
         `coming` are the sender's transfers whose signatures are being checked, by sequence: they count as pending.
         """
+        self._settle_account(transfer.sender)
         if transfer.txid in self._by_txid:
             raise PolicyError(Policy.KNOWN, "it is in the mempool")
         size = len(transfer.raw)
         due = relay_cost(self.limits, size)
         if transfer.fee < due:
             raise PolicyError(Policy.RELAY_FEE, f"fee {transfer.fee}, at least {due} for {size} bytes")
-        self._settle_account(transfer.sender)
         account, queue = self._accounts.account(transfer.sender), self.queue(transfer.sender)
         place = transfer.sequence - account.sequence
         if place < 0:
@@ -176,6 +176,8 @@ class Mempool:
             raise PolicyError(Policy.SEQUENCE_GAP, f"sequence {transfer.sequence}, the next is {following}")
         costs[transfer.sequence] = transfer.amount + transfer.fee
         total = sum(costs.values())
+        if account.balance == 0:  # where relaying is free too: what costs nothing would be free to any key
+            raise PolicyError(Policy.UNFUNDED, "the account has nothing")
         if total > account.balance:
             raise PolicyError(Policy.UNFUNDED, f"all that is pending costs {total}, the account has {account.balance}")
 
@@ -263,6 +265,7 @@ class Mempool:
         came_back = self._stale.pop(sender, None)
         if came_back is not None:
             self._form_queue(sender, came_back)
+            self._evict()
 
     def _form_queue(self, sender: bytes, came_back: dict[int, Pending]) -> None:
         """The longest queue that the account's transfers make now. The rest leaves: mined, or reported."""
