@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from pychain import native
 from pychain.chain.block import Block, new_block
@@ -22,6 +21,9 @@ MAX_MISSES = 1_000
 """Chunks that in turn did not fit: by then a block is full enough (Core's bound)."""
 _RATE_BITS = 32
 """Binary places of a rate, so that rounding decides no rank that matters."""
+
+Chunk = tuple[int, int, int, int]
+"""A run of a queue: start, end, the fees of its transfers together, their bytes. A plain tuple: there are many."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Selection:
 
     def __init__(self, queues: Iterable[Queue], max_block_bytes: int) -> None:
         self._unranked = enumerate(queues)
-        self._ranked: list[tuple[int, int, list[_Chunk], Queue]] = []
+        self._ranked: list[tuple[int, int, list[Chunk], Queue]] = []
         self._room = max_block_bytes - _FRAME_BYTES
         self._misses = 0
         self.transfers: list[Transfer] = []
@@ -116,52 +118,41 @@ class Selection:
         self.is_made = True
         return True
 
-    def _rank(self, order: int, chunks: list[_Chunk], queue: Queue) -> None:
+    def _rank(self, order: int, chunks: list[Chunk], queue: Queue) -> None:
         if chunks:
-            heapq.heappush(self._ranked, (-chunks[-1].rate, order, chunks, queue))
+            _, _, fees, size = chunks[-1]
+            heapq.heappush(self._ranked, (-((fees << _RATE_BITS) // size), order, chunks, queue))
 
     def _take_best(self) -> int:
         """Take the best chunk, or see that it does not fit; returns how many transfers that looked at."""
         _, order, chunks, queue = heapq.heappop(self._ranked)
-        chunk = chunks.pop()
-        if chunk.size <= self._room:
+        start, end, fees, size = chunks.pop()
+        if size <= self._room:
             self._misses = 0
-            self._room -= chunk.size
-            self.fees += chunk.fees
-            self.transfers.extend([pending.transfer for pending in queue[chunk.start : chunk.end]])
+            self._room -= size
+            self.fees += fees
+            self.transfers.extend([pending.transfer for pending in queue[start:end]])
             self._rank(order, chunks, queue)
-            return 1 + chunk.end - chunk.start
+            return 1 + end - start
         self._misses += 1
-        end, size = chunk.start, len(queue[chunk.start].transfer.raw)
+        fitting, size = start, len(queue[start].transfer.raw)
         while size <= self._room:
-            end += 1
-            size += len(queue[end].transfer.raw)
-        self._rank(order, chunks_of(queue[:end], chunk.start), queue)
-        return 2 + end - chunk.start
+            fitting += 1
+            size += len(queue[fitting].transfer.raw)
+        self._rank(order, chunks_of(queue[:fitting], start), queue)
+        return 2 + fitting - start
 
 
-class _Chunk(NamedTuple):
-    """Transfers `start` to `end` of a queue, `size` bytes that pay `fees` together."""
-
-    start: int
-    end: int
-    fees: int
-    size: int
-
-    @property
-    def rate(self) -> int:
-        return (self.fees << _RATE_BITS) // self.size
-
-
-def chunks_of(queue: Queue, start: int = 0) -> list[_Chunk]:
+def chunks_of(queue: Queue, start: int = 0) -> list[Chunk]:
     """The chunks of a queue from `start` on, the last one first: each joins those before it that pay no more."""
-    chunks: list[_Chunk] = []
+    chunks: list[Chunk] = []
     for place in range(start, len(queue)):
         transfer = queue[place].transfer
-        chunk = _Chunk(place, place + 1, transfer.fee, len(transfer.raw))
-        while chunks and chunks[-1].fees * chunk.size <= chunk.fees * chunks[-1].size:
-            before = chunks.pop()
-            chunk = _Chunk(before.start, chunk.end, before.fees + chunk.fees, before.size + chunk.size)
-        chunks.append(chunk)
+        first, fees, size = place, transfer.fee, len(transfer.raw)
+        while chunks and chunks[-1][2] * size <= fees * chunks[-1][3]:
+            first, _, fees_before, size_before = chunks.pop()
+            fees += fees_before
+            size += size_before
+        chunks.append((first, place + 1, fees, size))
     chunks.reverse()
     return chunks

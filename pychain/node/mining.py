@@ -23,8 +23,8 @@ from pychain.p2p.draws import exponential
 
 REFRESH_NS = 2 * NS
 """A template is made anew for better paying transfers at most this often; a new tip replaces it at once."""
-TRANSFERS_A_TURN = 5_000
-"""Transfers looked at in one turn while a template's are chosen, about 5 ms of Python."""
+TRANSFERS_A_TURN = 2_500
+"""Transfers looked at in one turn while those of a template are chosen, a few ms of Python."""
 
 
 class Mining:

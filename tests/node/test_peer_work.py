@@ -16,9 +16,12 @@ import pytest
 from pychain.base.time import Now
 from pychain.chain.block import decode_block
 from pychain.consensus.state import BlockConnection
+from pychain.ledger import template
+from pychain.ledger.pending import Queue
 from pychain.node.effects import Commit, Effect, VerifyBlock
 from pychain.node.headers import HeaderIntake
 from pychain.node.inputs import BlockVerified, Input
+from pychain.node.requests import GetTemplate
 from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer
@@ -165,6 +168,26 @@ def test_a_block_costs_a_turn_the_same_whatever_the_mempool_holds() -> None:
     assert worst(stage, lambda: stage.puppet().say("block", again.raw)) < BUDGET
     assert stage.node.queries.tip.hash == again.hash
     assert pending(stage) == set()
+
+
+def test_the_transfers_of_a_template_are_chosen_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand are pending when a template is asked for."""
+    ranked = [0]
+    chunks_of = template.chunks_of
+
+    def counting(queue: Queue, start: int = 0) -> list[template.Chunk]:
+        ranked[-1] += len(queue) - start
+        return chunks_of(queue, start)
+
+    monkeypatch.setattr(template, "chunks_of", counting)
+    stage = Trusting(NETWORK)
+    stage.chain_puppet([forge(NETWORK, "old", ROOT, unsigned(10_000))]).leave()
+    stage.chain_puppet(grow(NETWORK, ROOT, 2, "fork")).leave()
+    assert len(pending(stage)) == 10_000
+    stage.watch(lambda: ranked.append(0))
+    assert len(stage.ask(GetTemplate()).transfers) == 10_000
+    assert sum(ranked) == 10_000
+    assert max(ranked) <= 2_500 + 64  # and the rest of the queue at which it ends
 
 
 def test_a_deep_reorganisation_is_prepared_in_slices() -> None:
