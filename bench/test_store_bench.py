@@ -19,7 +19,8 @@ from pychain.base.entropy import Random
 from pychain.chain.header import Header, new_header
 from pychain.consensus.state import Account, Reward
 from pychain.daemon.store import LmdbStore
-from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace
+from pychain.ledger.store import Batch, IndexRecord, Status
+from tests.support.blocks import block_under, unsigned
 
 GENESIS = bytes(32)
 TRANSFERS = 2_000
@@ -63,16 +64,14 @@ class Blocks:
         height, self._height = self._height, self._height + 1
         header = new_header(1, GENESIS, GENESIS, height, 0x207FFFFF, 0)
         touched = [account_key(self._draw.below(self._accounts)) for _ in range(2 * TRANSFERS)]
+        transfers = [unsigned(*touched[2 * i : 2 * i + 2], height) for i in range(TRANSFERS)]
         return Batch(
             bodies={header.hash: header.raw + shake_128(header.raw).digest(TRANSFERS * TRANSFER_BYTES)},
             index=(IndexRecord(header, height, Status.BODY | Status.VERIFIED | Status.CONNECTED),),
             accounts={key: Account(height, height) for key in touched},
             undo={header.hash: bytes(48 * len(touched))},
             rewards={header.hash: Reward(GENESIS, height)},
-            connected={
-                sha256(b"%d in %d" % (position, height)).digest(): TransactionPlace(header.hash, position)
-                for position in range(1, TRANSFERS + 1)
-            },
+            connected={header.hash: block_under(header, height, GENESIS, transfers)},
             tip=header.hash,
         )
 

@@ -6,11 +6,11 @@ the working changes over as a `Batch`, `settle` forgets it once the store has ad
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping
 
+from pychain.chain.block import Block
 from pychain.consensus.state import Account, AccountReader, Reward
-from pychain.ledger.store import Batch, IndexRecord, Store, TransactionPlace
+from pychain.ledger.store import Batch, IndexRecord, Store
 
 
 class AccountLayer:
@@ -27,52 +27,6 @@ class AccountLayer:
         return self.base.account(key) if account is None else account
 
 
-class _Places(Mapping[bytes, TransactionPlace]):
-    """Where the transactions of connected blocks are. Worked out when it is first read, which is when the batch is
-    written, off the loop."""
-
-    def __init__(self, blocks: Mapping[bytes, Sequence[bytes]]) -> None:
-        self._blocks = blocks
-
-    @cached_property
-    def _places(self) -> dict[bytes, TransactionPlace]:
-        return {
-            txid: TransactionPlace(block_hash, position)
-            for block_hash, txids in self._blocks.items()
-            for position, txid in enumerate(txids)
-        }
-
-    def __getitem__(self, txid: bytes) -> TransactionPlace:
-        return self._places[txid]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
-class _Departed(Collection[bytes]):
-    """The txids that left the active chain and are in none of the blocks that joined it. Worked out as `_Places` is."""
-
-    def __init__(self, blocks: Mapping[bytes, Sequence[bytes]], places: _Places) -> None:
-        self._blocks = blocks
-        self._places = places
-
-    @cached_property
-    def _txids(self) -> dict[bytes, None]:
-        return {txid: None for txids in self._blocks.values() for txid in txids if txid not in self._places}
-
-    def __contains__(self, txid: object) -> bool:
-        return txid in self._txids
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._txids)
-
-    def __len__(self) -> int:
-        return len(self._txids)
-
-
 class Overlay:
     """Collects one batch while another is being written, and answers reads over both and the store."""
 
@@ -87,15 +41,14 @@ class Overlay:
         self._accounts: dict[bytes, Account] = {}
         self._undo: dict[bytes, bytes] = {}
         self._rewards: dict[bytes, Reward] = {}
-        self._connected: dict[bytes, Sequence[bytes]] = {}
-        self._disconnected: dict[bytes, Sequence[bytes]] = {}
-        """Block hash -> the txids of the block, for blocks that joined or left the active chain."""
+        self._disconnected: dict[bytes, None] = {}
+        self._connected: dict[bytes, Block] = {}
         self._tip: bytes | None = None
         self._tables: dict[str, bytes] = {}
         self.body_bytes = 0
         """Bytes of bodies that wait to be written."""
         self.connected_transactions = 0
-        """Transactions whose places wait to be written, a measure of the batch's size."""
+        """Transactions of blocks whose connection waits to be written, a measure of the batch's size."""
 
     # --- reads
 
@@ -134,18 +87,20 @@ class Overlay:
     def put_table(self, name: str, content: bytes) -> None:
         self._tables[name] = content
 
-    def connect(self, block_hash: bytes, txids: Sequence[bytes], undo: bytes, reward: Reward) -> None:
+    def connect(self, block: Block, undo: bytes, reward: Reward) -> None:
         """Record what connecting a block leaves besides the accounts, and move the tip to it."""
-        self._undo[block_hash] = undo
-        self._rewards[block_hash] = reward
-        self._connected[block_hash] = txids
-        self.connected_transactions += len(txids)
-        self._tip = block_hash
+        self._undo[block.hash] = undo
+        self._rewards[block.hash] = reward
+        self._connected[block.hash] = block
+        self.connected_transactions += len(block.transactions)
+        self._tip = block.hash
 
-    def disconnect(self, block_hash: bytes, parent_hash: bytes, txids: Sequence[bytes]) -> None:
-        """Record that the tip moves back to a block's parent and its transactions leave the chain."""
-        self.connected_transactions -= len(self._connected.pop(block_hash, ()))
-        self._disconnected[block_hash] = txids
+    def disconnect(self, block_hash: bytes, parent_hash: bytes) -> None:
+        """Record that the tip moves back from a block to its parent."""
+        waiting = self._connected.pop(block_hash, None)
+        if waiting is not None:
+            self.connected_transactions -= len(waiting.transactions)
+        self._disconnected[block_hash] = None
         self._tip = parent_hash
 
     # --- commits
@@ -156,15 +111,14 @@ class Overlay:
 
     def seal(self) -> Batch:
         """The working changes as a batch, which is under way from now on."""
-        places = _Places(self._connected)
         self._under_way = Batch(
             self._bodies,
             tuple(self._index.values()),
             self._accounts,
             self._undo,
             self._rewards,
-            places,
-            _Departed(self._disconnected, places),
+            tuple(self._disconnected),
+            self._connected,
             self._tip,
             self._tables,
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import NamedTuple, Protocol
 
+from pychain.chain.block import Block
 from pychain.chain.header import Header
 from pychain.consensus.state import Account, Reward
 
@@ -56,8 +57,10 @@ class Batch:
     index: headers that are new or whose status changed.
     accounts: key -> account after the batch; `ABSENT` removes the key.
     undo, rewards: block hash -> undo record, and the coinbase to credit at maturity, of blocks that connect.
-    connected: txid -> place, of transactions that join the active chain.
-    disconnected: txids that leave it and are not in `connected`.
+    disconnected: hashes of blocks that leave the active chain, the last that it has. One that connected and left
+    between two batches may be named too.
+    connected: block hash -> block, of those that join the active chain behind the rest, in their order. One that
+    left and comes back is in both.
     tip: hash of the active tip after the batch, None where it stays.
     tables: name -> bytes of the node's small tables (addresses, bans, mempool), replaced whole.
     """
@@ -67,8 +70,8 @@ class Batch:
     accounts: Mapping[bytes, Account] = field(default_factory=dict)
     undo: Mapping[bytes, bytes] = field(default_factory=dict)
     rewards: Mapping[bytes, Reward] = field(default_factory=dict)
-    connected: Mapping[bytes, TransactionPlace] = field(default_factory=dict)
     disconnected: Collection[bytes] = ()
+    connected: Mapping[bytes, Block] = field(default_factory=dict)
     tip: bytes | None = None
     tables: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -96,7 +99,16 @@ class Store(Protocol):
 
     def reward(self, block_hash: bytes) -> Reward | None: ...
 
-    def transaction(self, txid: bytes) -> TransactionPlace | None: ...
+    def transaction(self, txid: bytes) -> TransactionPlace | None:
+        """Where a transaction of the active chain is."""
+        ...
+
+    def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
+        """Transactions of the active chain that name an account (sender, recipient, who a coinbase pays), newest first.
+
+        Up to `limit`, of those older than the transaction `before`; none where that is not on the active chain.
+        """
+        ...
 
     def table(self, name: str) -> bytes | None: ...
 

@@ -54,14 +54,12 @@ class TipChange:
 class _Undone:
     entry: Entry
     block: Block | None
-    txids: list[bytes]
 
 
 @dataclass(slots=True)
 class _Connected:
     entry: Entry
     block: Block
-    txids: list[bytes]
     undo: bytes
     reward: Reward
 
@@ -183,7 +181,7 @@ class Activation:
         rows = list(islice(transition.undoing, budget))
         transition.layer.changes.update(rows)
         if len(rows) < budget:
-            transition.undone.append(_Undone(entry, block, _txids(block) if block is not None else []))
+            transition.undone.append(_Undone(entry, block))
             transition.undoing = None
         return BLOCK_WORK + len(rows)
 
@@ -211,7 +209,7 @@ class Activation:
             if connection.advance(budget):
                 transition.layer.changes.update(connection.changes)
                 reward = reward_of(connection.coinbase)
-                transition.connected.append(_Connected(entry, block, _txids(block), connection.undo_record, reward))
+                transition.connected.append(_Connected(entry, block, connection.undo_record, reward))
                 transition.rewards[entry.hash] = reward
                 transition.connection = transition.connecting = None
             return BLOCK_WORK + min(budget, len(block.transactions))
@@ -252,10 +250,10 @@ class Activation:
         overlay.put_accounts(transition.layer.changes)
         for undone in transition.undone:
             assert undone.entry.parent is not None
-            overlay.disconnect(undone.entry.hash, undone.entry.parent.hash, undone.txids)
+            overlay.disconnect(undone.entry.hash, undone.entry.parent.hash)
         tip = plan.fork
         for step in transition.connected:
-            overlay.connect(step.entry.hash, step.txids, step.undo, step.reward)
+            overlay.connect(step.block, step.undo, step.reward)
             newly_connected = Status.CONNECTED not in step.entry.status
             step.entry.status |= Status.CONNECTED
             if newly_connected:
@@ -270,7 +268,3 @@ class Activation:
                 tuple(transition.layer.changes),
             )
         )
-
-
-def _txids(block: Block) -> list[bytes]:
-    return [transaction.txid for transaction in block.transactions]

@@ -430,7 +430,7 @@ def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:
         overlay.put_index(tree.genesis.record)
         overlay.put_body(genesis.hash, genesis.raw)
         overlay.put_accounts(genesis_accounts(config.rulebook.spec))
-        overlay.connect(genesis.hash, [genesis.txids], bytes(1), Reward(bytes(32), 0))
+        overlay.connect(genesis, bytes(1), Reward(bytes(32), 0))
         return tree
     records = iter(store.index())
     first = next(records)

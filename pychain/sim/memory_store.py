@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from pychain.chain.block import Block
 from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.ledger.parties import parties
 from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
 
 
@@ -25,6 +28,8 @@ class MemoryStore:
         self._accounts: dict[bytes, Account] = {}
         self._undo: dict[bytes, bytes] = {}
         self._rewards: dict[bytes, Reward] = {}
+        self._chain: dict[bytes, Block] = {}
+        """The active chain's blocks by hash, in their order."""
         self._transactions: dict[bytes, TransactionPlace] = {}
         self._tables: dict[str, bytes] = {}
 
@@ -49,6 +54,20 @@ class MemoryStore:
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
         return self._transactions.get(txid)
+
+    def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
+        start = None if before is None else self._transactions.get(before)
+        return [] if before is not None and start is None else list(islice(self._history(key, start), limit))
+
+    def _history(self, key: bytes, start: TransactionPlace | None) -> Iterator[TransactionPlace]:
+        """All places of an account, newest first, behind `start`: slow, for few blocks."""
+        for block_hash, block in reversed(self._chain.items()):
+            for position in range(len(block.transactions) - 1, -1, -1):
+                place = TransactionPlace(block_hash, position)
+                if start is not None:
+                    start = None if place == start else start
+                elif key in parties(block.transactions[position]):
+                    yield place
 
     def table(self, name: str) -> bytes | None:
         return self._tables.get(name)
@@ -90,7 +109,12 @@ class MemoryStore:
                 self._accounts[key] = account
         self._undo.update(batch.undo)
         self._rewards.update(batch.rewards)
-        for txid in batch.disconnected:
-            self._transactions.pop(txid, None)
-        self._transactions.update(batch.connected)
+        for block_hash in batch.disconnected:
+            if block := self._chain.pop(block_hash, None):
+                for transaction in block.transactions:
+                    del self._transactions[transaction.txid]
+        for block_hash, block in batch.connected.items():
+            self._chain[block_hash] = block
+            for position, transaction in enumerate(block.transactions):
+                self._transactions[transaction.txid] = TransactionPlace(block_hash, position)
         self._tables.update(batch.tables)

@@ -12,11 +12,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
+from pychain.chain.transaction import Transfer
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.ledger.overlay import AccountLayer, Overlay
 from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace
 from pychain.sim.memory_store import MemoryStore
+from tests.support.blocks import plain_block, unsigned
+
+
+def hash_of(block: Block) -> bytes:
+    return block.hash
 
 
 def digest(name: str) -> bytes:
@@ -24,7 +31,7 @@ def digest(name: str) -> bytes:
 
 
 KEYS = [digest(f"key {number}") for number in range(4)]
-TXIDS = [digest(f"transaction {number}") for number in range(8)]
+TRANSFERS = [unsigned(KEYS[number % 4], KEYS[number % 3], number) for number in range(8)]
 HEADERS = [new_header(1, bytes(32), digest(f"header {number}"), 7, 0x207FFFFF, number) for number in range(4)]
 GENESIS = digest("genesis")
 
@@ -43,12 +50,11 @@ class State:
     rewards: dict[bytes, Reward] = field(default_factory=dict)
     places: dict[bytes, TransactionPlace] = field(default_factory=dict)
     tables: dict[str, bytes] = field(default_factory=dict)
-    chain: list[tuple[bytes, tuple[bytes, ...]]] = field(default_factory=list)
-    """Connected blocks, and their transactions."""
+    chain: list[Block] = field(default_factory=list)
 
     @property
     def tip(self) -> bytes | None:
-        return self.chain[-1][0] if self.chain else None
+        return self.chain[-1].hash if self.chain else None
 
 
 class OverlayMachine(RuleBasedStateMachine):
@@ -62,13 +68,14 @@ class OverlayMachine(RuleBasedStateMachine):
         self.phase = "idle"
         self.waiting_bodies: dict[bytes, int] = {}
         self.writing_bodies: dict[bytes, int] = {}
-        self.waiting_places: dict[bytes, None] = {}
+        self.waiting_blocks: dict[bytes, Block] = {}
         self.is_dirty = False
+        self.blocks: list[Block] = []
         self.names = 0
 
     def new_hash(self) -> bytes:
         self.names += 1
-        return digest(f"block {self.names}")
+        return digest(f"body {self.names}")
 
     # --- writes
 
@@ -95,20 +102,24 @@ class OverlayMachine(RuleBasedStateMachine):
         self.overlay.put_table(name, content)
         self.is_dirty = True
 
-    @rule(changes=changes, wanted=st.lists(st.sampled_from(TXIDS), unique=True, max_size=4))
-    def connect(self, changes: dict[bytes, Account], wanted: list[bytes]) -> None:
-        self.connect_block(changes, [txid for txid in wanted if txid not in self.now.places])
+    @rule(changes=changes, wanted=st.lists(st.sampled_from(TRANSFERS), unique_by=id, max_size=4))
+    def connect(self, changes: dict[bytes, Account], wanted: list[Transfer]) -> None:
+        self.connect_block(changes, [transfer for transfer in wanted if transfer.txid not in self.now.places])
 
-    def connect_block(self, changes: dict[bytes, Account], txids: list[bytes]) -> None:
-        block_hash = self.new_hash()
-        undo, reward = b"undo of " + block_hash, Reward(block_hash, self.names)
+    def connect_block(self, changes: dict[bytes, Account], transfers: list[Transfer]) -> None:
+        self.blocks.append(plain_block(len(self.blocks), KEYS[0], transfers))
+        self.take_on(self.blocks[-1], changes)
+
+    def take_on(self, block: Block, changes: dict[bytes, Account]) -> None:
+        undo, reward = b"undo of " + block.hash, Reward(block.hash, block.header.time)
         self.now.accounts |= changes
-        self.now.undo[block_hash], self.now.rewards[block_hash] = undo, reward
-        self.now.places |= {txid: TransactionPlace(block_hash, position) for position, txid in enumerate(txids)}
-        self.now.chain.append((block_hash, tuple(txids)))
-        self.waiting_places |= dict.fromkeys(txids)
+        self.now.undo[block.hash], self.now.rewards[block.hash] = undo, reward
+        for position, transaction in enumerate(block.transactions):
+            self.now.places[transaction.txid] = TransactionPlace(block.hash, position)
+        self.now.chain.append(block)
+        self.waiting_blocks[block.hash] = block
         self.overlay.put_accounts(changes)
-        self.overlay.connect(block_hash, txids, undo, reward)
+        self.overlay.connect(block, undo, reward)
         self.is_dirty = True
 
     @precondition(lambda self: len(self.now.chain) > 1)
@@ -116,25 +127,28 @@ class OverlayMachine(RuleBasedStateMachine):
     def disconnect(self, changes: dict[bytes, Account]) -> None:
         self.disconnect_block(changes)
 
-    def disconnect_block(self, changes: dict[bytes, Account]) -> list[bytes]:
-        block_hash, txids = self.now.chain.pop()
+    def disconnect_block(self, changes: dict[bytes, Account]) -> Block:
+        block = self.now.chain.pop()
         assert self.now.tip is not None
         self.now.accounts |= changes
-        for txid in txids:
-            del self.now.places[txid]
-            self.waiting_places.pop(txid, None)
+        for transaction in block.transactions:
+            del self.now.places[transaction.txid]
+        self.waiting_blocks.pop(block.hash, None)
         self.overlay.put_accounts(changes)
-        self.overlay.disconnect(block_hash, self.now.tip, list(txids))
+        self.overlay.disconnect(block.hash, self.now.tip)
         self.is_dirty = True
-        return list(txids)
+        return block
 
     @precondition(lambda self: len(self.now.chain) > 1)
     @rule(changes=changes, depth=st.integers(1, 3), data=st.data())
     def reorganise(self, changes: dict[bytes, Account], depth: int, data: st.DataObject) -> None:
-        """The rival blocks hold some of the same transactions, at other places."""
-        freed: list[bytes] = []
-        for _ in range(min(depth, len(self.now.chain) - 1)):
-            freed += self.disconnect_block(changes)
+        """The rival blocks hold some of the same transfers, at other places; or the same blocks come back."""
+        left = [self.disconnect_block(changes) for _ in range(min(depth, len(self.now.chain) - 1))]
+        if data.draw(st.booleans()):
+            for block in reversed(left):
+                self.take_on(block, changes)
+            return
+        freed = [each for block in left for each in block.transactions if isinstance(each, Transfer)]
         order = data.draw(st.permutations(freed))
         self.connect_block(changes, order[: len(order) // 2])
         self.connect_block(changes, order[len(order) // 2 : -1])
@@ -149,12 +163,12 @@ class OverlayMachine(RuleBasedStateMachine):
         self.store.start(batch)
         self.sealed = deepcopy(self.now)
         self.waiting_bodies, self.writing_bodies = {}, self.waiting_bodies
-        self.waiting_places.clear()
+        self.waiting_blocks.clear()
         self.is_dirty = False
         self.phase = "writing"
 
     def check_batch(self, batch: Batch) -> None:
-        assert not set(batch.connected) & set(batch.disconnected)
+        assert list(batch.connected.items()) == list(self.waiting_blocks.items())
         assert len(set(batch.disconnected)) == len(batch.disconnected)
         assert len({record.header.hash for record in batch.index}) == len(batch.index)
 
@@ -182,7 +196,7 @@ class OverlayMachine(RuleBasedStateMachine):
         self.now, self.phase, self.is_dirty = deepcopy(self.durable), "idle", False
         self.waiting_bodies.clear()
         self.writing_bodies.clear()
-        self.waiting_places.clear()
+        self.waiting_blocks.clear()
 
     # --- reads
 
@@ -190,8 +204,7 @@ class OverlayMachine(RuleBasedStateMachine):
     def reads_show_all_that_was_decided(self) -> None:
         for key in KEYS:
             assert self.overlay.account(key) == self.now.accounts.get(key, ABSENT)
-        for number in range(self.names + 1):
-            block_hash = digest(f"block {number}")
+        for block_hash in [*(digest(f"body {number}") for number in range(self.names + 1)), *map(hash_of, self.blocks)]:
             assert self.overlay.undo(block_hash) == self.now.undo.get(block_hash)
             assert self.overlay.reward(block_hash) == self.now.rewards.get(block_hash)
             body = self.overlay.body(block_hash)
@@ -204,7 +217,7 @@ class OverlayMachine(RuleBasedStateMachine):
         assert {record.header.hash: record for record in self.store.index()} == self.durable.index
         for key in KEYS:
             assert self.store.account(key) == self.durable.accounts.get(key, ABSENT)
-        for txid in TXIDS:
+        for txid in [each.txid for each in TRANSFERS] + [block.transactions[0].txid for block in self.blocks]:
             assert self.store.transaction(txid) == self.durable.places.get(txid)
         for name in ("addresses", "bans"):
             assert self.store.table(name) == self.durable.tables.get(name)
@@ -213,7 +226,8 @@ class OverlayMachine(RuleBasedStateMachine):
     def sizes_are_those_of_what_waits(self) -> None:
         assert self.overlay.empty == (not self.is_dirty)
         assert self.overlay.body_bytes == sum(self.waiting_bodies.values())
-        assert self.overlay.connected_transactions == len(self.waiting_places)
+        waiting = sum(len(block.transactions) for block in self.waiting_blocks.values())
+        assert self.overlay.connected_transactions == waiting
 
 
 def test_overlay_agrees_with_dictionaries() -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.daemon.store import LmdbStore
 from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace, WritableStore
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.store.batches import GENESIS, Series, assert_same
+from tests.support.blocks import plain_block, unsigned
 
 U64_MAX = 2**64 - 1
 
@@ -75,6 +77,7 @@ def test_a_new_store_has_nothing(store: WritableStore) -> None:
     assert store.undo(digest("a")) is None
     assert store.reward(digest("a")) is None
     assert store.transaction(digest("a")) is None
+    assert store.history(digest("a"), 9) == []
     assert store.table("a") is None
     assert store.body(digest("a")) is None
 
@@ -83,7 +86,7 @@ def test_each_part_of_a_batch_is_read_back(store: WritableStore, apply: Callable
     block = header("block")
     record = IndexRecord(block, 0, Status.BODY | Status.CONNECTED)
     account, reward = Account(U64_MAX, U64_MAX - 1), Reward(digest("miner"), U64_MAX)
-    place = TransactionPlace(block.hash, 3)
+    joins = plain_block(0, digest("miner"))
     apply(
         Batch(
             bodies={block.hash: block.raw + b"body"},
@@ -91,7 +94,7 @@ def test_each_part_of_a_batch_is_read_back(store: WritableStore, apply: Callable
             accounts={digest("a"): account},
             undo={block.hash: b"undo"},
             rewards={block.hash: reward},
-            connected={digest("t"): place},
+            connected={joins.hash: joins},
             tip=block.hash,
             tables={"addresses": b"\0\1"},
         )
@@ -101,7 +104,8 @@ def test_each_part_of_a_batch_is_read_back(store: WritableStore, apply: Callable
     assert store.account(digest("a")) == account
     assert store.undo(block.hash) == b"undo"
     assert store.reward(block.hash) == reward
-    assert store.transaction(digest("t")) == place
+    assert store.transaction(joins.transactions[0].txid) == TransactionPlace(joins.hash, 0)
+    assert store.history(digest("miner"), 9) == [TransactionPlace(joins.hash, 0)]
     assert store.tip() == block.hash
     assert store.table("addresses") == b"\0\1"
 
@@ -200,38 +204,117 @@ def test_many_accounts_come_in_the_order_of_their_keys(store: WritableStore, app
     assert store.accounts(keys) == [Account(7, 7)] * len(keys)
 
 
-def test_transactions_move_with_a_reorganisation(apply: Callable[[Batch], None], store: WritableStore) -> None:
-    old, new = digest("old block"), digest("new block")
-    both, only_old, only_new, unknown = (digest(name) for name in ("both", "only old", "only new", "unknown"))
-    apply(Batch(connected={both: TransactionPlace(old, 1), only_old: TransactionPlace(old, 2)}))
-    apply(
-        Batch(
-            connected={both: TransactionPlace(new, 5), only_new: TransactionPlace(new, 6)},
-            disconnected=(only_old, unknown),
-        )
+def connects(*blocks: Block, instead_of: tuple[Block, ...] = ()) -> Batch:
+    """The batch that takes blocks off the end of the chain and puts others there."""
+    return Batch(
+        connected={block.hash: block for block in blocks}, disconnected=tuple(block.hash for block in instead_of)
     )
-    assert store.transaction(both) == TransactionPlace(new, 5)
-    assert store.transaction(only_new) == TransactionPlace(new, 6)
-    assert store.transaction(only_old) is None
-    assert store.transaction(unknown) is None
-    apply(Batch(connected={only_old: TransactionPlace(old, 2)}, disconnected=(only_new,)))
-    assert store.transaction(only_old) == TransactionPlace(old, 2)
-    assert store.transaction(both) == TransactionPlace(new, 5)
-    assert store.transaction(only_new) is None
 
 
-@pytest.mark.parametrize("position", [0, 1, 255, 256, 65_535, 65_536, 2**32 - 1])
-def test_positions_of_any_size(apply: Callable[[Batch], None], store: WritableStore, position: int) -> None:
-    apply(Batch(connected={digest("t"): TransactionPlace(digest("b"), position)}))
-    assert store.transaction(digest("t")) == TransactionPlace(digest("b"), position)
+def places(*blocks: Block) -> dict[bytes, TransactionPlace]:
+    return {
+        transaction.txid: TransactionPlace(block.hash, position)
+        for block in blocks
+        for position, transaction in enumerate(block.transactions)
+    }
+
+
+ALICE, BOB, CAROL = (digest(name) for name in ("alice", "bob", "carol"))
+PAID = [unsigned(ALICE, BOB, number) for number in range(4)]
+
+
+def test_transactions_move_with_a_reorganisation(apply: Callable[[Batch], None], store: WritableStore) -> None:
+    root = plain_block(0, CAROL)
+    old, newer = plain_block(1, CAROL, PAID[:2]), plain_block(2, CAROL, PAID[2:3])
+    new = plain_block(3, CAROL, [PAID[3], PAID[1]])
+    every = places(root, old, newer, new)
+
+    def found() -> dict[bytes, TransactionPlace]:
+        return {txid: place for txid in every if (place := store.transaction(txid)) is not None}
+
+    apply(connects(root, old))
+    apply(connects(newer))
+    assert found() == places(root, old, newer)
+    apply(connects(new, instead_of=(newer, old)))
+    assert found() == places(root, new)
+    apply(connects(instead_of=(new,)))
+    assert found() == places(root)
+    apply(connects(old, newer))
+    assert found() == places(root, old, newer)
+    apply(connects(old, new, instead_of=(old, newer)))  # a block that leaves and comes back
+    assert found() == places(root, old) | places(new)
+    apply(connects(instead_of=(newer,)))  # which is not there
+    assert found() == places(root, old) | places(new)
+
+
+def test_positions_of_any_size(apply: Callable[[Batch], None], store: WritableStore) -> None:
+    block = plain_block(0, CAROL, [unsigned(ALICE, BOB, number) for number in range(65_537)])
+    apply(connects(block))
+    for position in (0, 1, 255, 256, 65_535, 65_536, 65_537):
+        place = TransactionPlace(block.hash, position)
+        assert store.transaction(block.transactions[position].txid) == place
+    assert [place.position for place in store.history(BOB, 3)] == [65_537, 65_536, 65_535]
 
 
 def test_one_batch_may_connect_many_blocks(apply: Callable[[Batch], None], store: WritableStore) -> None:
-    places = {digest(f"t{i}"): TransactionPlace(digest(f"b{i % 40}"), i) for i in range(400)}
-    apply(Batch(connected=places))
-    apply(Batch(connected={digest("later"): TransactionPlace(digest("b40"), 0)}))
-    assert {txid: store.transaction(txid) for txid in places} == places
-    assert store.transaction(digest("later")) == TransactionPlace(digest("b40"), 0)
+    blocks = [plain_block(number, CAROL, [unsigned(ALICE, BOB, number)]) for number in range(41)]
+    apply(connects(*blocks[:40]))
+    apply(connects(blocks[40]))
+    every = places(*blocks)
+    assert {txid: store.transaction(txid) for txid in every} == every
+    assert store.history(BOB, 99) == [TransactionPlace(block.hash, 1) for block in reversed(blocks)]
+
+
+def test_history_names_each_party_once_newest_first(apply: Callable[[Batch], None], store: WritableStore) -> None:
+    to_bob, to_self, from_bob = unsigned(ALICE, BOB, 0), unsigned(ALICE, ALICE, 1), unsigned(BOB, CAROL, 0)
+    first, second = plain_block(0, CAROL, [to_bob, to_self]), plain_block(1, ALICE, [from_bob])
+    apply(connects(first))
+    apply(connects(second))
+    of_first, of_second = ([TransactionPlace(block.hash, i) for i in range(3)] for block in (first, second))
+    assert store.history(ALICE, 9) == [of_second[0], of_first[2], of_first[1]]
+    assert store.history(BOB, 9) == [of_second[1], of_first[1]]
+    assert store.history(CAROL, 9) == [of_second[1], of_first[0]]
+    assert store.history(digest("dave"), 9) == []
+    assert store.history(ALICE, 0) == []
+
+
+def test_history_comes_in_pages(apply: Callable[[Batch], None], store: WritableStore) -> None:
+    blocks = [
+        plain_block(number, CAROL, [unsigned(ALICE, BOB, 100 * number + i) for i in range(number * 3)])
+        for number in range(25)
+    ]
+    for first, last in ((0, 10), (10, 11), (11, 25)):
+        apply(connects(*blocks[first:last]))
+    whole = [
+        TransactionPlace(block.hash, position)
+        for block in reversed(blocks)
+        for position in range(len(block.transactions) - 1, 0, -1)
+    ]
+    assert store.history(ALICE, 10_000) == whole
+    txid = {place: txid for txid, place in places(*blocks).items()}
+    for size in (1, 7, 300):
+        pages: list[TransactionPlace] = []
+        while page := store.history(BOB, size, txid[pages[-1]] if pages else None):
+            assert len(page) <= size
+            pages += page
+        assert pages == whole
+    coinbase = blocks[20].transactions[0].txid  # one that does not name the account will do
+    assert store.history(BOB, 1, coinbase) == [TransactionPlace(blocks[19].hash, 57)]
+    assert store.history(BOB, 1, digest("unknown")) == []
+
+
+def test_history_forgets_blocks_that_left(opened: Opened, apply: Callable[[Batch], None], store: WritableStore) -> None:
+    root = plain_block(0, CAROL, [PAID[0]])
+    old = [plain_block(number, CAROL, [PAID[number]]) for number in (1, 2)]
+    new = [plain_block(number, BOB, [PAID[number - 10]]) for number in (11, 12, 13)]
+    apply(connects(root, *old))
+    for leaving, joining in ((old, new), (new, old), (old, new)):
+        apply(connects(*joining, instead_of=tuple(reversed(leaving))))
+        assert store.history(ALICE, 9) == [TransactionPlace(block.hash, 1) for block in (*reversed(joining), root)]
+        assert store.history(ALICE, 9, leaving[0].transactions[0].txid) == []
+    assert store.history(BOB, 2, PAID[2].txid) == [TransactionPlace(new[1].hash, 0), TransactionPlace(new[0].hash, 1)]
+    opened.reopen()
+    assert opened.store.history(ALICE, 2) == [TransactionPlace(block.hash, 1) for block in (new[2], new[1])]
 
 
 def test_a_batch_without_a_tip_leaves_it(apply: Callable[[Batch], None], store: WritableStore) -> None:

@@ -87,6 +87,15 @@ class Snapshot:
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 
+    def rows_before(self, database: lmdb._Database, key: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` rows (key, value) in falling order, the first one's key below `key`."""
+        try:
+            with self.lock, self._transaction.cursor(database) as cursor:
+                found = cursor.prev() if cursor.set_range(key) else cursor.last()
+                return list(islice(cursor.iterprev(), limit)) if found else []
+        except lmdb.Error as error:
+            raise fault(error, self._directory) from error
+
     def renew(self) -> None:
         """Show the newest commit."""
         with self.lock:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,18 +21,18 @@ import lmdb
 
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.daemon.store.block_files import ROLL_BYTES, START, Appended, BlockFiles, Position, sync_directory
+from pychain.daemon.store.connections import reconnect
 from pychain.daemon.store.environment import MAP_BYTES, Environment
 from pychain.daemon.store.errors import (
     DamagedBlockError,
-    DamagedStoreError,
     StoreError,
     StoreRefusedError,
 )
+from pychain.daemon.store.history import MAX_ENTRY, entry_of, history_rows, places, stored_entries
 from pychain.daemon.store.records import (
     decode_account,
     decode_end,
     decode_index,
-    decode_number_key,
     decode_place,
     decode_reward,
     decode_transaction,
@@ -47,6 +48,7 @@ from pychain.daemon.store.records import (
     unseal,
 )
 from pychain.daemon.store.schema import END, TIP, find_databases, open_databases
+from pychain.ledger.parties import touched
 from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
 
 _INDEX_SLICE = 4096
@@ -136,14 +138,19 @@ class LmdbStore:
         return None if row is None else decode_reward(row)
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
-        row = self._environment.pinned.get(self._databases.transactions, txid)
-        if row is None:
-            return None
-        number, position = decode_transaction(row)
-        block_hash = self._environment.pinned.get(self._databases.connections, number_key(number))
-        if block_hash is None:
-            raise DamagedStoreError(f"a transaction's place is damaged: no block has connected as number {number}")
-        return TransactionPlace(block_hash, position)
+        place = self._place(txid)
+        block_hash = None if place is None else self._block_of(place[0])
+        return None if place is None or block_hash is None else TransactionPlace(block_hash, place[1])
+
+    def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
+        end = MAX_ENTRY
+        if before is not None:
+            place = self._place(before)
+            if place is None or self._block_of(place[0]) is None:
+                return []
+            end = entry_of(*place)
+        rows_before = partial(self._environment.pinned.rows_before, self._databases.history)
+        return list(places(stored_entries(rows_before, key, end), limit, self._block_of))
 
     def table(self, name: str) -> bytes | None:
         row = self._environment.pinned.get(self._databases.tables, name.encode())
@@ -189,14 +196,8 @@ class LmdbStore:
         databases = self._databases
         accounts = {key: account for key, account in batch.accounts.items() if account != ABSENT}
         _delete(transaction, databases.accounts, batch.accounts.keys() - accounts.keys())
-        _delete(transaction, databases.transactions, batch.disconnected)
-        numbers = self._number(transaction, dict.fromkeys(place.block_hash for place in batch.connected.values()))
-
-        def encode_connected(place: TransactionPlace) -> bytes:
-            return encode_transaction(numbers[place.block_hash], place.position)
-
         _put(transaction, databases.accounts, accounts, encode_account)
-        _put(transaction, databases.transactions, batch.connected, encode_connected)
+        self._write_connected(transaction, batch)
         _put(transaction, databases.headers, {index_key(record): record for record in batch.index}, encode_index)
         _put(transaction, databases.undo, batch.undo, seal)
         _put(transaction, databases.rewards, batch.rewards, encode_reward)
@@ -208,14 +209,28 @@ class LmdbStore:
         if batch.tip is not None:
             transaction.put(TIP, batch.tip, db=databases.meta)
 
-    def _number(self, transaction: lmdb.Transaction[bytes], blocks: Iterable[bytes]) -> dict[bytes, int]:
-        """Give blocks that connect the next numbers, under which their transactions will be kept."""
-        with transaction.cursor(self._databases.connections) as cursor:
-            first = decode_number_key(cursor.key()) + 1 if cursor.last() else 0
-            numbers = {block_hash: number for number, block_hash in enumerate(blocks, first)}
-            for block_hash, number in numbers.items():
-                cursor.put(number_key(number), block_hash, append=True)
-        return numbers
+    def _write_connected(self, transaction: lmdb.Transaction[bytes], batch: Batch) -> None:
+        numbers = reconnect(transaction, self._databases, batch.disconnected, batch.connected)
+        transactions: dict[bytes, bytes] = {}
+        entries: dict[bytes, list[int]] = {}
+        for block_hash, block in batch.connected.items():
+            number = numbers[block_hash]
+            for position, each in enumerate(block.transactions):
+                transactions[each.txid] = encode_transaction(number, position)
+            for key, positions in touched(block).items():
+                entries.setdefault(key, []).extend([entry_of(number, position) for position in positions])
+        _put(transaction, self._databases.transactions, transactions, bytes)
+        with transaction.cursor(self._databases.history) as cursor:
+            cursor.putmulti(list(history_rows(entries)))
+
+    def _place(self, txid: bytes) -> tuple[int, int] | None:
+        """Number of the connection that brought a transaction last, and its position."""
+        row = self._environment.pinned.get(self._databases.transactions, txid)
+        return None if row is None else decode_transaction(row)
+
+    def _block_of(self, number: int) -> bytes | None:
+        """The block that is connected under a number."""
+        return self._environment.pinned.get(self._databases.connections, number_key(number))
 
     def _stored_end(self) -> tuple[Position, list[bytes]]:
         row = self._environment.pinned.get(self._databases.meta, END)

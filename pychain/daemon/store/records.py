@@ -6,14 +6,16 @@
 | accounts | 32 public key | u64 balance, u64 sequence |
 | undo | 32 block hash | sealed undo record |
 | rewards | 32 block hash | 32 recipient, u64 amount |
-| connections | u32 number, big-endian | 32 block hash: one row each time that a block connects |
+| connections | u32 number, big-endian | 32 block hash: the active chain, each block under the number it connected as |
 | transactions | 32 txid | u32 connection number, u16 position (u32 from 65,536 on) |
+| history | 32 public key; u64 entry, big-endian | the entries behind that one, u64 each, big-endian (see `history`) |
 | bodies | 32 block hash | u32 file, u64 offset, u32 length, u32 crc32 |
 | tables | name, UTF-8 | sealed bytes |
 
 A transaction's row names its block by a number of 4 bytes and not by a hash of 32, for these rows are the most numerous
-of all. `sealed` is crc32 and the bytes: LMDB's pages have no checksum of their own. Decoders raise DamagedStoreError
-alone.
+of all. No number is given twice, so rows of `transactions` and `history` that name a block which left the chain can
+stay: there is no such connection any more. `sealed` is crc32 and the bytes: LMDB's pages have no checksum of their own.
+Decoders raise DamagedStoreError alone.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ _REWARD = struct.Struct("<32sQ")
 _NUMBER = struct.Struct(">I")
 _NEAR = struct.Struct("<IH")
 _FAR = struct.Struct("<II")
+_ENTRY = struct.Struct(">Q")
+_HISTORY_KEY = struct.Struct(">32sQ")
 _PLACE = struct.Struct("<IQII")
 _END = struct.Struct("<IQ")
 _CRC = struct.Struct("<I")
@@ -101,6 +105,22 @@ def decode_transaction(row: bytes) -> tuple[int, int]:
     """(connection number, position)."""
     number, position = _unpack(_NEAR if len(row) == _NEAR.size else _FAR, row, "a transaction's place")
     return number, position
+
+
+def history_key(key: bytes, entry: int) -> bytes:
+    return _HISTORY_KEY.pack(key, entry)
+
+
+def encode_history(entries: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(entries)}Q", *entries)
+
+
+def decode_history(key: bytes, row: bytes) -> list[int]:
+    """All entries of a row, that of its key included."""
+    _, first = _unpack(_HISTORY_KEY, key, "an account's history")
+    if len(row) % _ENTRY.size:
+        raise DamagedStoreError(f"an account's history is damaged: its row has {len(row)} bytes")
+    return [first, *(entry for (entry,) in _ENTRY.iter_unpack(row))]
 
 
 def encode_place(place: Place) -> bytes:

@@ -12,11 +12,12 @@ from pychain.chain.hashes import hash_hex
 from pychain.daemon.store.environment import Environment
 from pychain.daemon.store.errors import StoreRefusedError
 
-SCHEMA = 1
+SCHEMA = 2
 """The format that this code reads and writes; raised by one with every change of a row or a file."""
 
 TIP = b"tip"
 END = b"end"
+NEXT = b"next"
 _SCHEMA = b"schema"
 _GENESIS = b"genesis"
 
@@ -27,7 +28,8 @@ _VERSION = struct.Struct("<I")
 class Databases:
     """Handles of the databases; a field's name is the database's. Rows are as in `records`.
 
-    `meta` holds schema (u32), genesis (32 hash), and once there are any, tip (32 hash) and end (see `encode_end`).
+    `meta` holds schema (u32), genesis (32 hash), and once there are any, tip (32 hash), end (see `encode_end`) and next
+    (the number of the next connection, as it is written in `connections`).
     """
 
     meta: lmdb._Database
@@ -37,6 +39,7 @@ class Databases:
     rewards: lmdb._Database
     connections: lmdb._Database
     transactions: lmdb._Database
+    history: lmdb._Database
     bodies: lmdb._Database
     tables: lmdb._Database
 

@@ -13,16 +13,21 @@ from __future__ import annotations
 
 from hashlib import sha256, shake_128
 
+from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
+from pychain.chain.transaction import Transfer
 from pychain.consensus.state import ABSENT, Account, Reward
-from pychain.ledger.store import Batch, IndexRecord, Status, Store, TransactionPlace, WritableStore
+from pychain.ledger.store import Batch, IndexRecord, Status, Store, WritableStore
+from tests.support.blocks import block_under, unsigned
 
 GENESIS = sha256(b"the genesis of the store's tests").digest()
 ACCOUNTS = tuple(sha256(b"account %d" % number).digest() for number in range(300))
 COUNTER = "counter"
 """The table that says which batch a store is at."""
 
-_TRANSACTIONS = 12
+_TRANSFERS = 12
+_READ_HISTORIES = 4
+"""Accounts whose newest transactions are compared."""
 _KNOWN = Status.BODY | Status.VERIFIED | Status.CONNECTED
 
 
@@ -42,37 +47,55 @@ class Series:
             self._heights.append(self._heights[parent] + 1 if this else 0)
         return IndexRecord(self.headers[number], self._heights[number], status)
 
+    def number(self, block_hash: bytes) -> int:
+        return next(number for number, header in enumerate(self.headers) if header.hash == block_hash)
+
     def body(self, number: int) -> bytes:
         """The header and 0 to 20,000 bytes that look random."""
         draw = shake_128(b"body %d" % number)
         return self.record(number).header.raw + draw.digest(int.from_bytes(draw.digest(4), "little") % 20_000)
 
+    def block(self, number: int) -> Block:
+        """What connects as block `number`; not what is stored as its body."""
+        record = self.record(number)
+        return block_under(record.header, record.height, ACCOUNTS[number % 7], self.transfers(number))
+
+    def transfers(self, number: int) -> list[Transfer]:
+        """The first three of a block that leaves are also in the block that comes instead."""
+        draw = shake_128(b"transfers %d" % number).digest(4 * _TRANSFERS)
+        own = [
+            unsigned(_account(draw[4 * i : 4 * i + 2]), _account(draw[4 * i + 2 : 4 * i + 4]), number << 8 | i)
+            for i in range(_TRANSFERS)
+        ]
+        return self.transfers(number - 1)[:3] + own if _forks(number) else own
+
     def txids(self, number: int) -> list[bytes]:
-        """The first three transactions of a block that leaves are also in the block that comes instead."""
-        own = [sha256(b"transaction %d of %d" % (i, number)).digest() for i in range(_TRANSACTIONS)]
-        return self.txids(number - 1)[:3] + own if _forks(number) else own
+        return [transaction.txid for transaction in self.block(number).transactions]
 
     def batch(self, number: int) -> Batch:
         record = self.record(number)
         block_hash = record.header.hash
         draw = shake_128(b"accounts %d" % number).digest(90)
-        keys = [ACCOUNTS[int.from_bytes(draw[i : i + 2], "little") % len(ACCOUNTS)] for i in range(0, 80, 2)]
+        keys = [_account(draw[i : i + 2]) for i in range(0, 80, 2)]
         accounts = {key: ABSENT if key[0] % 7 == number % 7 else Account(number * 1_000, number) for key in keys}
         index: tuple[IndexRecord, ...] = (record,)
         if _forks(number):
             index = (*index, self.record(number - 1, _KNOWN | Status.INVALID))
-        connected = {txid: TransactionPlace(block_hash, i) for i, txid in enumerate(self.txids(number), 1)}
         return Batch(
             bodies={block_hash: self.body(number)},
             index=index,
             accounts=accounts,
             undo={block_hash: b"undo" + draw * (number % 90)},
             rewards={block_hash: Reward(keys[0], number)},
-            connected=connected,
-            disconnected=tuple(self.txids(number - 1)[3:]) if _forks(number) else (),
+            disconnected=(self.record(number - 1).header.hash,) if _forks(number) else (),
+            connected={block_hash: self.block(number)},
             tip=block_hash,
             tables={COUNTER: b"%d" % number, "mempool": draw * (number % 50)},
         )
+
+
+def _account(drawn: bytes) -> bytes:
+    return ACCOUNTS[int.from_bytes(drawn, "little") % len(ACCOUNTS)]
 
 
 def _forks(number: int) -> bool:
@@ -99,5 +122,11 @@ def assert_same(store: WritableStore, model: WritableStore, series: Series, firs
         for txid in series.txids(number):
             assert store.transaction(txid) == model.transaction(txid)
         assert store.body(block_hash) == model.body(block_hash)
+    for key in ACCOUNTS[last % 7 :: len(ACCOUNTS) // _READ_HISTORIES]:
+        newest = store.history(key, 20)
+        assert newest == model.history(key, 20)
+        for page in newest[-1:]:
+            older = series.txids(series.number(page.block_hash))[page.position]
+            assert store.history(key, 3, older) == model.history(key, 3, older)
     for name in (COUNTER, "mempool"):
         assert store.table(name) == model.table(name)

@@ -16,6 +16,7 @@ import pytest
 from pychain.daemon.store import LmdbStore, block_files
 from pychain.daemon.store.block_files import BlockFiles
 from pychain.daemon.store.environment import Environment
+from pychain.ledger.store import Batch
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.store.batches import GENESIS, Series, assert_same, counter
 from tests.daemon.store.children import CRASHED, GAPS, ROOT, command, run
@@ -124,8 +125,7 @@ def test_a_damaged_newest_body_is_found_on_opening_and_mended_by_storing_it_agai
     assert (damage.block_hash, damage.path) == (newest, path)
     with pytest.raises(type(damage), match="damaged"):
         store.body(newest)
-    batch = model.series.batch(20)
-    store.commit(batch)
+    store.commit(Batch(bodies=model.series.batch(20).bodies))
     store.close()
     store = LmdbStore(tmp_path, GENESIS)
     assert store.damaged == ()

@@ -33,6 +33,8 @@ def test_rows_have_the_documented_bytes() -> None:
     assert records.number_key(258) == b"\0\0\1\2"
     assert records.encode_transaction(7, 65_535) == struct.pack("<IH", 7, 65_535)
     assert records.encode_transaction(7, 65_536) == struct.pack("<II", 7, 65_536)
+    assert records.history_key(KEY, 7 << 32 | 5) == KEY + bytes((0, 0, 0, 7, 0, 0, 0, 5))
+    assert records.encode_history([8 << 32, 9]) == bytes((0, 0, 0, 8, 0, 0, 0, 0)) + bytes((0,) * 7 + (9,))
     assert records.encode_place(Place(1, 2, 3, 4)) == struct.pack("<IQII", 1, 2, 3, 4)
     assert records.encode_end(Position(1, 2), [KEY]) == struct.pack("<IQ", 1, 2) + KEY
     assert records.seal(b"data") == struct.pack("<I", zlib.crc32(b"data")) + b"data"
@@ -47,6 +49,8 @@ def test_rows_are_read_back(balance: int, sequence: int, height: int, status: in
     assert records.decode_index([(records.index_key(record), records.encode_index(record))]) == [record]
     assert records.decode_number_key(records.number_key(number)) == number
     assert records.decode_transaction(records.encode_transaction(number, position)) == (number, position)
+    entries = [number, balance, sequence]
+    assert records.decode_history(records.history_key(KEY, number), records.encode_history(entries[1:])) == entries
     place, end = Place(number, balance, position, height), Position(number, balance)
     assert records.decode_place(records.encode_place(place)) == place
     assert records.decode_end(records.encode_end(end, [KEY, KEY[::-1]])) == (end, [KEY, KEY[::-1]])
@@ -70,6 +74,7 @@ DECODERS: list[Callable[[bytes], object]] = [
     records.decode_reward,
     records.decode_number_key,
     records.decode_transaction,
+    lambda row: records.decode_history(row[:40], row[40:]),
     records.decode_place,
     records.decode_end,
     lambda row: records.unseal(row, "it"),

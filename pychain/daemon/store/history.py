@@ -1,0 +1,66 @@
+"""The history of accounts: which transactions of the chain name them.
+
+An *entry* is the place of a transaction as one number, `connection number << 32 | position`, so entries rise along the
+chain. A row holds up to `ROW_ENTRIES` of an account's, its key the first of them. Rows are only added: entries of a
+block that left the chain name a connection that is gone, and readers pass over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from pychain.daemon.store.records import decode_history, encode_history, history_key
+from pychain.ledger.store import TransactionPlace
+
+ROW_ENTRIES = 128
+"""Entries in a row: a kilobyte, a few of which fit in a page, and little to read for the newest few."""
+
+MAX_ENTRY = 2**64 - 1
+
+_READ_ROWS = 16
+"""Rows read at a time."""
+
+
+def entry_of(number: int, position: int) -> int:
+    return number << 32 | position
+
+
+def history_rows(entries: dict[bytes, list[int]]) -> Iterator[tuple[bytes, bytes]]:
+    """Rows (key, value) of rising entries by account, sorted."""
+    for key in sorted(entries):
+        own = entries[key]
+        for start in range(0, len(own), ROW_ENTRIES):
+            yield history_key(key, own[start]), encode_history(own[start + 1 : start + ROW_ENTRIES])
+
+
+def stored_entries(
+    rows_before: Callable[[bytes, int], Sequence[tuple[bytes, bytes]]], key: bytes, before: int
+) -> Iterator[int]:
+    """An account's entries in the table, newest first, of those below `before`.
+
+    rows_before: up to so many rows in falling order, the first one's key below the given one.
+    """
+    start = history_key(key, before)
+    while rows := rows_before(start, _READ_ROWS):
+        for row_key, row in rows:
+            if not row_key.startswith(key):
+                return
+            for entry in reversed(decode_history(row_key, row)):
+                if entry < before:
+                    yield entry
+        start = rows[-1][0]
+
+
+def places(entries: Iterable[int], limit: int, block_of: Callable[[int], bytes | None]) -> Iterator[TransactionPlace]:
+    """The first `limit` entries whose connection stands. block_of: the block that connected under a number."""
+    blocks: dict[int, bytes | None] = {}
+    for entry in entries:
+        if not limit:
+            return
+        number, position = entry >> 32, entry & 0xFFFFFFFF
+        if number not in blocks:
+            blocks[number] = block_of(number)
+        block_hash = blocks[number]
+        if block_hash is not None:
+            limit -= 1
+            yield TransactionPlace(block_hash, position)

@@ -1,0 +1,22 @@
+"""Whom the transactions of a block name: the accounts in whose history they belong."""
+
+from __future__ import annotations
+
+from pychain.chain.block import Block
+from pychain.chain.transaction import Transaction, Transfer
+
+
+def parties(transaction: Transaction) -> tuple[bytes, ...]:
+    """Sender and recipient, or who a coinbase pays; each account once."""
+    if not isinstance(transaction, Transfer) or transaction.sender == transaction.recipient:
+        return (transaction.recipient,)
+    return transaction.sender, transaction.recipient
+
+
+def touched(block: Block) -> dict[bytes, list[int]]:
+    """The accounts that a block's transactions name -> the positions of those transactions, rising."""
+    positions: dict[bytes, list[int]] = {}
+    for position, transaction in enumerate(block.transactions):
+        for key in parties(transaction):
+            positions.setdefault(key, []).append(position)
+    return positions
