@@ -23,7 +23,7 @@ from pychain.base.errors import PychainError
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.rulebook import Rulebook
-from pychain.daemon.api import start_api
+from pychain.daemon.api.site import Site
 from pychain.daemon.clock import Clock
 from pychain.daemon.datadir import DataDirectory, Ready
 from pychain.daemon.driver import Driver
@@ -204,8 +204,9 @@ class Daemon:
         self._driver.feed(Start())
         await services.transport.serve(self._listeners)
         self._directory.write_cookie(services.cookie)
-        api = await start_api(services, self._api_listener)
-        self._stack.push_async_callback(api.close)
+        site = Site(services)
+        await site.start(self._api_listener)
+        self._stack.push_async_callback(site.close)
         self._stack.callback(services.events.close)
         self._directory.announce(self._ready())
         _log.info("node %s on '%s' is ready (%s)", services.node_id, self._settings.spec.name, native.kernel)

@@ -118,11 +118,13 @@ def describe(event: Event) -> tuple[int, str, Fields]:
             block = hash_hex(block_hash)
             text = f"block {block} refused: {code}" + (f" ({detail})" if detail else "")
             return logging.WARNING, text, {"hash": block, "code": code, "detail": detail}
-        case TransferAccepted(txid):
-            return logging.DEBUG, f"transfer {hash_hex(txid)} accepted", {"txid": hash_hex(txid)}
-        case TransferDropped(txid, reason):
-            fields: Fields = {"txid": hash_hex(txid), "reason": reason}
-            return logging.DEBUG, f"transfer {hash_hex(txid)} dropped: {reason}", fields
+        case TransferAccepted(transfer):
+            txid = hash_hex(transfer.txid)
+            return logging.DEBUG, f"transfer {txid} accepted", {"txid": txid}
+        case TransferDropped(transfer, reason):
+            txid = hash_hex(transfer.txid)
+            fields: Fields = {"txid": txid, "reason": reason}
+            return logging.DEBUG, f"transfer {txid} dropped: {reason}", fields
         case PeerUp(peer, address, inbound, agent):
             way = "from" if inbound else "to"
             fields = {"peer": peer, "address": address, "inbound": inbound, "agent": agent}

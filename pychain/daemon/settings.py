@@ -19,6 +19,7 @@ import platformdirs
 from pychain.base.errors import ConfigError, DecodeError
 from pychain.chain.address import decode_address
 from pychain.chain.spec import MAX_SPEC_BYTES, PACKAGED_NETWORKS, ChainSpec, packaged_spec, parse_spec
+from pychain.daemon.http.guard import Credential, parse_credential
 from pychain.ledger.mempool import DEFAULT_MAX_BYTES, DEFAULT_RELAY_FEE, MempoolLimits
 from pychain.p2p.netaddress import AddressError, NetAddress
 
@@ -33,6 +34,8 @@ LOOPBACK = ("127.0.0.1",)
 EVERYWHERE = ("0.0.0.0", "::")
 """All interfaces, in both families."""
 MAX_THREADS = 1024
+COOKIE_USER = "__cookie__"
+"""The user of the data directory's `.cookie`, as in Core."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
@@ -58,7 +61,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     api_allowed_hosts: Texts = []
     """Names, besides loopback's, that requests to the API may have in their Host header."""
     api_users: Texts = []
-    """`name:password` of users of the API besides the cookie."""
+    """`name:salt$hmac` of users of the API besides the cookie; `pychain rpc-auth NAME` writes such lines."""
+    api_open_reads: bool = True
+    """Whether all that is read by GET (REST, events, metrics, explorer) needs no password; calls always need one."""
+    api_rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 200
+    """Requests a second that one remote address may make, 0 for any number; loopback is not counted."""
     connect: Texts = []
     """Peers to stay connected to, `host:port` or multiaddr."""
     connect_only: bool = False
@@ -95,6 +102,7 @@ class Settings:
     seeds: tuple[NetAddress, ...]
     mine_to: bytes | None
     mempool: MempoolLimits
+    api_users: Mapping[str, Credential]
 
 
 _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Options)}
@@ -130,8 +138,6 @@ def resolve(options: Options) -> Settings:
     spec = load_spec(options.network)
     if options.mine_interval_s and not spec.dev:
         raise ConfigError(f"mine_interval_s is for dev networks, '{spec.name}' is none")
-    if any(":" not in user for user in options.api_users):
-        raise ConfigError("api_users: a user is written name:password")
     listen = options.listen
     if listen is None:
         listen = list(LOOPBACK if spec.dev else EVERYWHERE)
@@ -149,6 +155,7 @@ def resolve(options: Options) -> Settings:
         seeds=tuple(_address("the chain spec's seeds", text, spec) for text in spec.seeds),
         mine_to=None if options.mine is None else _recipient(spec, options.mine),
         mempool=MempoolLimits(max_bytes=options.max_mempool_bytes, relay_fee=relay_fee),
+        api_users=_users(options.api_users),
     )
 
 
@@ -236,6 +243,19 @@ def _datadir(chosen: str | None, network: str) -> Path:
         return Path(chosen).expanduser().absolute()
     except (RuntimeError, ValueError, OSError) as error:
         raise ConfigError(f"datadir {chosen!r} is no path: {error}") from None
+
+
+def _users(lines: list[str]) -> dict[str, Credential]:
+    users = {}
+    for text in lines:
+        name, colon, kept = text.partition(":")
+        if not colon or not name or name == COOKIE_USER:
+            raise ConfigError(f"api_users: a user is written name:salt$hmac, and no name is {COOKIE_USER}")
+        try:
+            users[name] = parse_credential(kept)
+        except ConfigError as error:
+            raise ConfigError(f"api_users: {name}: {error}") from None
+    return users
 
 
 def _address(label: str, text: str, spec: ChainSpec) -> NetAddress:

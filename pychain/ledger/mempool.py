@@ -88,6 +88,7 @@ class Mempool:
         """`accounts` is the state after the tip; when it has changed, `rebase` must be told."""
         self.limits = limits
         self.bytes = 0
+        self.fees = 0
         self.revision = 0
         """Counts changes, so that others see when looking again is worth while."""
         self._accounts = accounts
@@ -297,11 +298,13 @@ class Mempool:
     def _enter(self, pending: Pending) -> None:
         self.revision += 1
         self.bytes += len(pending.transfer.raw)
+        self.fees += pending.transfer.fee
         self._by_txid[pending.transfer.txid] = pending
 
     def _leave(self, pending: Pending, why: Policy) -> None:
         self.revision += 1
         self.bytes -= len(pending.transfer.raw)
+        self.fees -= pending.transfer.fee
         del self._by_txid[pending.transfer.txid]
         if pending.transfer.txid not in self._mined:
             self._changes.append(Change(pending.transfer, why))

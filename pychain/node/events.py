@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pychain.chain.header import Header
+from pychain.chain.transaction import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,14 @@ class BlockRefused:
 class TransferAccepted:
     """A transfer entered the mempool."""
 
-    txid: bytes
+    transfer: Transfer
 
 
 @dataclass(frozen=True, slots=True)
 class TransferDropped:
     """A transfer left the mempool without being mined; the reason is one of the mempool's codes."""
 
-    txid: bytes
+    transfer: Transfer
     reason: str
 
 

@@ -317,7 +317,8 @@ class TransferIntake:
                 self._arrived[peer] = queue
 
     def _accepted(self, verdict: Verdict, now: Now) -> None:
-        self._outbox.publish(TransferAccepted(verdict.txid))
+        assert verdict.transfer is not None
+        self._outbox.publish(TransferAccepted(verdict.transfer))
         self._on_verdict(verdict, now)
 
     def _report(self, now: Now) -> None:
@@ -327,4 +328,4 @@ class TransferIntake:
                 self._accepted(Verdict(transfer.txid, None, None, None, transfer), now)
                 self._examine_next(transfer, now)
             else:
-                self._outbox.publish(TransferDropped(transfer.txid, why.value))
+                self._outbox.publish(TransferDropped(transfer, why.value))

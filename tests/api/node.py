@@ -74,6 +74,13 @@ class ApiNode(Caller):
         self.close()
         self.process.kill()
 
+    @property
+    def base(self) -> str:
+        """URL of the API, without a path."""
+        assert self.process.ready is not None
+        url: str = self.process.ready["api"]
+        return url
+
     def generate(self, count: int, key: PrivateKey | None = None) -> list[str]:
         """Mine blocks, by default to the last of the funded keys."""
         hashes: list[str] = self.call("generatetoaddress", count, address(key or dev_key(9)))

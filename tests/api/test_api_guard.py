@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pychain.daemon.api.guard import BasicAuth, HostGuard
+from pychain.base.errors import ConfigError
+from pychain.daemon.http.guard import MAX_ACCEPTED, BasicAuth, HostGuard, credential, parse_credential
 
 
 def basic(text: str | bytes) -> bytes:
@@ -69,7 +70,7 @@ def test_no_host_makes_the_guard_stumble(host: bytes) -> None:
     assert HostGuard().allows(host) in (True, False)
 
 
-AUTH = BasicAuth({"__cookie__": "c0ffee", "zoe": "päss:word"})
+AUTH = BasicAuth({"__cookie__": credential("c0ffee"), "zoe": credential("päss:word")})
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,30 @@ AUTH = BasicAuth({"__cookie__": "c0ffee", "zoe": "päss:word"})
 )
 def test_known_users_come_in(header: bytes) -> None:
     assert AUTH.allows(header)
+    assert AUTH.allows(header), "and again, when they are known"
+
+
+def test_many_ways_to_write_one_password_are_not_all_remembered() -> None:
+    auth = BasicAuth({"zoe": credential("secret")})
+    headers = [b"Basic" + b" " * count + basic("zoe:secret")[6:] for count in range(1, 3 * MAX_ACCEPTED)]
+    assert all(auth.allows(header) for header in headers)
+    assert not auth.allows(basic("zoe:secre"))
+
+
+def test_a_password_is_kept_as_core_keeps_it() -> None:
+    # HMAC-SHA256 under the salt's text, as share/rpcauth/rpcauth.py has it; the vector is RFC 4231's second.
+    kept = credential("what do ya want for nothing?", salt="Jefe")
+    assert kept.digest == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    drawn = credential("secret")
+    assert drawn != credential("secret"), "each has a salt of its own"
+    assert parse_credential(str(drawn)) == drawn
+    assert parse_credential(f"{drawn.salt}${drawn.digest.upper()}") == drawn
+
+
+@pytest.mark.parametrize("text", ["", "secret", "$", "ab$", "$" + "0" * 64, "ab$" + "0" * 63, "zz$" + "0" * 64])
+def test_a_password_in_the_clear_is_none(text: str) -> None:
+    with pytest.raises(ConfigError, match="salt\\$hmac"):
+        parse_credential(text)
 
 
 @pytest.mark.parametrize(

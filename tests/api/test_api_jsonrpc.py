@@ -14,8 +14,9 @@ from msgspec import Meta
 
 from pychain.base.errors import DecodeError
 from pychain.daemon.api.errors import Code, RpcError
-from pychain.daemon.api.jsonrpc import MAX_BATCH_CALLS, Answer, JsonRpc
+from pychain.daemon.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
 from pychain.daemon.api.method import Group, table
+from pychain.daemon.http.message import Response
 
 group = Group("test", "Methods to be called")
 dev_group = Group("dev", "Methods of dev networks", dev_only=True)
@@ -72,15 +73,23 @@ def secret(context: Context) -> int:
     return 42
 
 
-async def never() -> None:
-    await asyncio.Event().wait()
+def served_by(rpc: JsonRpc, body: bytes, gone: asyncio.Future[None]) -> asyncio.Future[Response]:
+    """Serve a body, whether at once or in time."""
+    served = rpc.serve(body, lambda: gone)
+    if isinstance(served, Response):
+        done: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        done.set_result(served)
+        return done
+    return asyncio.ensure_future(served)
 
 
-def serve(body: bytes | object, context: Context | None = None, *, dev: bool = True) -> Answer:
+def serve(body: bytes | object, context: Context | None = None, *, dev: bool = True) -> tuple[int, bytes]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
-    async def run() -> Answer:
-        return await JsonRpc(table([group, dev_group], dev=dev), context or Context()).serve(raw, never)
+    async def run() -> tuple[int, bytes]:
+        rpc = JsonRpc(table([group, dev_group], dev=dev), context or Context())
+        response = await served_by(rpc, raw, asyncio.get_running_loop().create_future())
+        return response.status, response.body
 
     return asyncio.run(run())
 
@@ -245,15 +254,11 @@ def test_a_batch_has_a_bounded_number_of_calls(batch: list[object]) -> None:
 def test_nobody_waits_for_a_caller_who_hung_up() -> None:
     async def run() -> None:
         context = Context()
-        gone = asyncio.Event()
-
-        async def until_gone() -> None:
-            await gone.wait()
-
+        gone = asyncio.get_running_loop().create_future()
         rpc = JsonRpc(table([group], dev=False), context)
-        serving = asyncio.create_task(rpc.serve(json.dumps(call("wait")).encode(), until_gone))
+        serving = served_by(rpc, json.dumps(call("wait")).encode(), gone)
         await asyncio.sleep(0)
-        gone.set()
+        gone.set_result(None)
         assert json.loads((await serving).body)["error"]["message"] == "the caller hung up"
         await asyncio.sleep(0)
         assert context.calls == ["cancelled"]
@@ -265,7 +270,8 @@ def test_a_method_that_waits_gives_its_result_when_it_is_there() -> None:
     async def run() -> None:
         context = Context()
         rpc = JsonRpc(table([group], dev=False), context)
-        serving = asyncio.create_task(rpc.serve(json.dumps(call("wait")).encode(), never))
+        gone = asyncio.get_running_loop().create_future()
+        serving = served_by(rpc, json.dumps(call("wait")).encode(), gone)
         await asyncio.sleep(0)
         context.released.set()
         assert json.loads((await serving).body)["result"] == "released"

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from pychain.daemon.api import server as server_module
-from pychain.daemon.api.guard import BasicAuth, HostGuard
-from pychain.daemon.api.http import HttpApp
+from pychain.daemon.api.door import Door, Entrance
 from pychain.daemon.api.jsonrpc import JsonRpc
 from pychain.daemon.api.method import Group, table
-from pychain.daemon.api.server import MAX_HEAD_BYTES, ApiServer
+from pychain.daemon.http import server as server_module
+from pychain.daemon.http.connection import MAX_HEAD_BYTES
+from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
+from pychain.daemon.http.limiter import RateLimiter
+from pychain.daemon.http.server import HttpServer
 
 MAX_BODY = 100_000
 LOGIN = "Basic " + base64.b64encode(b"zoe:secret").decode()
@@ -76,9 +78,12 @@ Connect = Callable[[], Coroutine[Any, Any, Caller]]
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[ApiServer, Connect]]:
-    app = HttpApp(JsonRpc(table([group], dev=False), None), HostGuard(), BasicAuth({"zoe": "secret"}), MAX_BODY)
-    server = ApiServer(app)
+async def serving() -> AsyncIterator[tuple[HttpServer, Connect]]:
+    rpc = JsonRpc(table([group], dev=False), None)
+    door = Door(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(0), open_reads=True)
+    for path in ("/", "/rpc"):
+        door.add(path, "POST", Entrance(lambda request: rpc.serve(request.body, request.caller_gone), MAX_BODY, False))
+    server = HttpServer(door)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     await server.start(listener)
@@ -96,7 +101,7 @@ async def serving() -> AsyncIterator[tuple[ApiServer, Connect]]:
         await server.close()
 
 
-def on_a_server(test: Callable[[ApiServer, Connect], Coroutine[Any, Any, None]]) -> None:
+def on_a_server(test: Callable[[HttpServer, Connect], Coroutine[Any, Any, None]]) -> None:
     async def run() -> None:
         async with asyncio.timeout(60), serving() as (server, connect):
             await test(server, connect)
@@ -108,7 +113,7 @@ CALL = b'{"jsonrpc":"2.0","id":1,"method":"size","params":["abc"]}'
 
 
 def test_calls_follow_each_other_on_one_connection() -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         for _ in range(3):
             caller.call(CALL)
@@ -121,7 +126,7 @@ def test_calls_follow_each_other_on_one_connection() -> None:
 
 
 def test_calls_that_are_sent_ahead_are_answered_in_order() -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         for number in range(5):
             caller.call(json.dumps({"jsonrpc": "2.0", "id": number, "method": "size"}).encode())
@@ -132,7 +137,7 @@ def test_calls_that_are_sent_ahead_are_answered_in_order() -> None:
 
 
 def test_a_call_may_come_byte_by_byte_and_in_chunks() -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         head = (
             f"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: {LOGIN}\r\nContent-Type: Application/JSON; a=b\r\n"
@@ -163,7 +168,7 @@ def test_a_call_may_come_byte_by_byte_and_in_chunks() -> None:
     ],
 )
 def test_what_may_not_come_in_is_refused_in_one_line(changed: dict[str, str], status: int) -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         caller.call(CALL, **changed)
         found, headers, body = await caller.answer()
@@ -179,7 +184,7 @@ def test_what_may_not_come_in_is_refused_in_one_line(changed: dict[str, str], st
 
 
 def test_the_host_is_judged_before_anything_is_told() -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         caller.call(CALL, path="/nothing", drop="Authorization", Host="attacker.example")
         assert (await caller.answer())[0] == 403
@@ -188,7 +193,7 @@ def test_the_host_is_judged_before_anything_is_told() -> None:
 
 
 def test_a_body_that_grows_too_large_is_refused_on_the_way() -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         head = f"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: {LOGIN}\r\nContent-Type: application/json\r\n"
         caller.send(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
@@ -204,7 +209,7 @@ def test_a_body_that_grows_too_large_is_refused_on_the_way() -> None:
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n"])
 def test_what_is_no_http_is_told_so_and_hung_up_on(garbage: bytes) -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         caller.send(garbage)
         assert (await caller.reader.readline()).startswith(b"HTTP/1.1 400")
@@ -215,7 +220,7 @@ def test_what_is_no_http_is_told_so_and_hung_up_on(garbage: bytes) -> None:
 
 
 def test_a_head_without_end_is_hung_up_on() -> None:
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         caller.send(b"POST / HTTP/1.1\r\nX-Endless: ")
         sent = 0
@@ -237,7 +242,7 @@ def test_a_caller_who_never_finishes_is_hung_up_on(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(server_module, "SWEEP_S", 0.01)
     monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.05)
 
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()
         caller.send(beginning)
         assert await caller.ended()
@@ -249,7 +254,7 @@ def test_one_who_waits_for_an_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(server_module, "SWEEP_S", 0.01)
     monkeypatch.setattr(server_module, "REQUEST_TIMEOUT_S", 0.05)
 
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         waiting, idle = await connect(), await connect()
         waiting.call(b'{"jsonrpc":"2.0","id":1,"method":"wait"}')
         idle.call(CALL)
@@ -266,7 +271,7 @@ def test_one_who_waits_for_an_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_end_does_not_wait_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "GRACE_S", 0.05)
 
-    async def test(server: ApiServer, connect: Connect) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
         waiting, idle, silent = await connect(), await connect(), await connect()
         waiting.call(b'{"jsonrpc":"2.0","id":1,"method":"wait"}')
         idle.call(CALL)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pychain.base.text import printable
 from pychain.chain.header import new_header
+from pychain.chain.transaction import new_transfer, transfer_body
 from pychain.daemon import log as log_module
 from pychain.daemon.log import (
     JsonFormatter,
@@ -39,6 +40,7 @@ from pychain.node.events import (
 HEADER = new_header(1, bytes(32), bytes(32), 1_700_000_000, 0x207FFFFF, 0)
 HASH = bytes(range(32))
 SHOWN = HASH[::-1].hex()
+TRANSFER = new_transfer(transfer_body(HASH, 0, HASH, 1, 2, b""), bytes(64))
 EVENTS: list[tuple[Event, str, str]] = [
     (NewTip(HEADER, 7, (), (HEADER.hash,)), "info", f"new tip at height 7: {HEADER.hash[::-1].hex()}"),
     (NewTip(HEADER, 7, (), (HASH, HEADER.hash)), "info", f"new tip at height 7 (2 blocks): {HEADER.hash[::-1].hex()}"),
@@ -48,8 +50,8 @@ EVENTS: list[tuple[Event, str, str]] = [
         f"reorganised to height 7, 1 blocks left, 2 taken: {HEADER.hash[::-1].hex()}",
     ),
     (BlockRefused(HASH, "high-hash", "too high"), "warning", f"block {SHOWN} refused: high-hash (too high)"),
-    (TransferAccepted(HASH), "debug", f"transfer {SHOWN} accepted"),
-    (TransferDropped(HASH, "expired"), "debug", f"transfer {SHOWN} dropped: expired"),
+    (TransferAccepted(TRANSFER), "debug", f"transfer {TRANSFER.txid[::-1].hex()} accepted"),
+    (TransferDropped(TRANSFER, "expired"), "debug", f"transfer {TRANSFER.txid[::-1].hex()} dropped: expired"),
     (PeerUp(3, "/ip4/192.0.2.1/tcp/1", True, "/x:1/"), "info", "peer 3 connected from /ip4/192.0.2.1/tcp/1, /x:1/"),
     (PeerUp(3, "/ip4/192.0.2.1/tcp/1", False, "/x:1/"), "info", "peer 3 connected to /ip4/192.0.2.1/tcp/1, /x:1/"),
     (PeerDown(3, "/ip4/192.0.2.1/tcp/1", "timed out"), "info", "peer 3 at /ip4/192.0.2.1/tcp/1 gone: timed out"),

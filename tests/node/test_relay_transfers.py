@@ -404,7 +404,7 @@ def test_a_reorganisation_brings_transfers_back_and_tells_of_them(stage: Stage) 
     assert pool(stage) == [kept]
     stage.wait(20)
     assert told(listener) == [txid(kept)]
-    dropped = [event.txid for event in stage.events if isinstance(event, TransferDropped)]
+    dropped = [event.transfer.txid for event in stage.events if isinstance(event, TransferDropped)]
     assert dropped == [txid(lost)]
     listener.say("want", TRANSACTION, [txid(kept)])
     assert listener.all("txs") == [[[kept]]]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from enum import IntEnum
 
 from pychain.base.errors import PychainError
+
+_log = logging.getLogger(__name__)
 
 
 class Code(IntEnum):
@@ -60,3 +63,16 @@ def not_found(message: str) -> RpcError:
 
 def out_of_range(message: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMETER, message)
+
+
+def told(what: str, error: Exception) -> RpcError:
+    """What the caller is told of an exception in a method; a bug's traceback is the log's."""
+    if isinstance(error, RpcError):
+        return error
+    if isinstance(error, PychainError):
+        return RpcError(Code.MISC_ERROR, str(error))
+    if isinstance(error, OSError):
+        _log.error("%s failed: %s", what, error)
+        return RpcError(Code.MISC_ERROR, f"the node's disk or network failed: {error}")
+    _log.error("internal error in %s", what, exc_info=error)
+    return RpcError(Code.INTERNAL_ERROR, f"internal error: {type(error).__name__} (the node's log has more)")

@@ -7,7 +7,6 @@ both `result` and `error` in the answer, the kind of error in the HTTP status, a
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -15,29 +14,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pychain.base.errors import PychainError
 from pychain.base.time import NS
-from pychain.daemon.api.errors import Code, RpcError
+from pychain.daemon.api.errors import Code, RpcError, told
 from pychain.daemon.api.method import Method
-
-_log = logging.getLogger(__name__)
+from pychain.daemon.http.message import JSON, SNIFF_NOT, Response
 
 MAX_BATCH_CALLS = 1_000
 """Enough for any honest batch; bounds what one request can make the node do and answer."""
+MAX_BATCH_ANSWER_BYTES = 64_000_000
+"""A batch whose answers have grown past this carries out no further calls: its answer is held in memory whole."""
 MAX_METHOD_CHARACTERS = 64
 """How much of an unknown method's name is repeated to the caller."""
 _SLICE_NS = NS // 200
 """After 5 ms of a batch the loop has a turn."""
 
 
-Gone = Callable[[], Awaitable[None]]
-
-
-class Answer(NamedTuple):
-    """What goes back over HTTP; `body` is empty for notifications."""
-
-    status: HTTPStatus
-    body: bytes
+CallerGone = Callable[[], asyncio.Future[None]]
+HEADERS = (JSON, SNIFF_NOT)
 
 
 class _Request(msgspec.Struct):
@@ -80,6 +73,15 @@ class _Answer1(msgspec.Struct):
     id: Any
 
 
+class _Done(NamedTuple):
+    """A call that was carried out: its answer, encoded, and the HTTP status that goes with it alone in a body."""
+
+    status: HTTPStatus
+    body: bytes
+
+
+_NOTHING = Response(HTTPStatus.NO_CONTENT, b"", ())
+"""The answer to notifications."""
 _STATUS_1 = {
     Code.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
     Code.METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -98,18 +100,20 @@ class JsonRpc:
         self._methods = methods
         self._context = context
 
-    async def serve(self, body: bytes, gone: Gone) -> Answer:
-        """Carry out a body's request or batch. `gone` returns when the caller hangs up: nobody waits then."""
+    def serve(self, body: bytes, caller_gone: CallerGone) -> Response | Awaitable[Response]:
+        """Carry out a body's request or batch, at once where nothing has to be waited for. `caller_gone` gives a future
+        that is done when the caller hangs up: nobody waits then."""
         try:
             request = _request_decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return await self._serve_other(body, gone)
-        status, answer = await self._answer(request, gone)
-        if request.is_notification:
-            return Answer(HTTPStatus.NO_CONTENT, b"")
-        return Answer(status, _encode(answer))
+            return self._serve_other(body, caller_gone)
+        outcome = self._begin(request, caller_gone)
+        return _respond(request, outcome) if isinstance(outcome, _Done) else self._finish(request, outcome)
 
-    async def _serve_other(self, body: bytes, gone: Gone) -> Answer:
+    async def _finish(self, request: _Request, outcome: Awaitable[_Done]) -> Response:
+        return _respond(request, await outcome)
+
+    async def _serve_other(self, body: bytes, caller_gone: CallerGone) -> Response:
         """A body that is no request object: a batch, or an error."""
         try:
             document = _body_decoder.decode(body)
@@ -121,7 +125,8 @@ class JsonRpc:
             return _refusal(Code.INVALID_REQUEST, "the batch is empty")
         if len(document) > MAX_BATCH_CALLS:
             return _refusal(Code.INVALID_REQUEST, f"a batch has at most {MAX_BATCH_CALLS} calls")
-        answers = []
+        answers: list[bytes] = []
+        room = MAX_BATCH_ANSWER_BYTES
         turn_ends_ns = time.monotonic_ns() + _SLICE_NS
         for part in document:
             try:
@@ -129,39 +134,43 @@ class JsonRpc:
             except msgspec.ValidationError:
                 answers.append(_encode(_Failure2(_Error(Code.INVALID_REQUEST, "a request is an object"), None)))
                 continue
-            _, answer = await self._answer(request, gone)
+            if room <= 0:
+                done = _failed(request, RpcError(Code.MISC_ERROR, "the answers before it fill the batch"))
+            else:
+                outcome = self._begin(request, caller_gone)
+                done = outcome if isinstance(outcome, _Done) else await outcome
             if not request.is_notification:
-                answers.append(_encode(answer))
+                answers.append(done.body)
+                room -= len(done.body)
             if time.monotonic_ns() >= turn_ends_ns:
                 await asyncio.sleep(0)
                 turn_ends_ns = time.monotonic_ns() + _SLICE_NS
         if not answers:
-            return Answer(HTTPStatus.NO_CONTENT, b"")
-        return Answer(HTTPStatus.OK, b"[" + b",".join(answers) + b"]")
+            return _NOTHING
+        return Response(HTTPStatus.OK, b"[" + b",".join(answers) + b"]", HEADERS)
 
-    async def _answer(self, request: _Request, gone: Gone) -> tuple[HTTPStatus, _Result2 | _Failure2 | _Answer1]:
-        request_id = None if request.id is msgspec.UNSET else request.id
-        is_2 = request.is_2
+    def _begin(self, request: _Request, caller_gone: CallerGone) -> _Done | Awaitable[_Done]:
+        """Call a method. What it raises is the answer's error; what it returns is encoded at once."""
+        name = ""
         try:
-            if isinstance(request_id, (list, dict, bool)):
-                request_id = None
+            if isinstance(request.id, (list, dict, bool)):
+                request.id = None
                 raise RpcError(Code.INVALID_REQUEST, "the id is a string, a number or null")
             method = self._method(request.method)
-            arguments = method.bind(request.params)
-            try:
-                result = method.function(self._context, *arguments)
-                if method.waits:
-                    result = await self._wait(result, gone)
-                elif method.is_async:
-                    result = await result
-            except Exception as error:
-                raise _told(method.name, error) from None
-        except RpcError as error:
-            failure = _Error(error.code, error.message)
-            if is_2:
-                return HTTPStatus.OK, _Failure2(failure, request_id)
-            return _STATUS_1.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR), _Answer1(None, failure, request_id)
-        return HTTPStatus.OK, _Result2(result, request_id) if is_2 else _Answer1(result, None, request_id)
+            name = method.name
+            result = method.function(self._context, *method.bind(request.params))
+            if method.is_async:
+                return self._await(request, method, result, caller_gone)
+            return _succeeded(request, result)
+        except Exception as error:
+            return _failed(request, told(name, error))
+
+    async def _await(self, request: _Request, method: Method, result: Awaitable[Any], caller_gone: CallerGone) -> _Done:
+        try:
+            awaited = self._wait(result, caller_gone) if method.waits else result
+            return _succeeded(request, await awaited)
+        except Exception as error:
+            return _failed(request, told(method.name, error))
 
     def _method(self, name: object) -> Method:
         if not isinstance(name, str):
@@ -172,34 +181,39 @@ class JsonRpc:
             raise RpcError(Code.METHOD_NOT_FOUND, f"method '{shown}' is unknown; help lists all there are")
         return method
 
-    async def _wait(self, method: Awaitable[Any], gone: Gone) -> Any:
+    async def _wait(self, method: Awaitable[Any], caller_gone: CallerGone) -> Any:
         """The result of a method that may take for ever, unless its caller gives up first."""
         work = asyncio.ensure_future(method)
-        caller = asyncio.ensure_future(gone())
         try:
-            await asyncio.wait((work, caller), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, caller_gone()), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise RpcError(Code.MISC_ERROR, "the caller hung up")
             return work.result()
         finally:
             work.cancel()
-            caller.cancel()
 
 
-def _told(method: str, error: Exception) -> RpcError:
-    """What the caller is told of an exception in a method; a bug's traceback is the log's."""
-    if isinstance(error, RpcError):
-        return error
-    if isinstance(error, PychainError):
-        return RpcError(Code.MISC_ERROR, str(error))
-    if isinstance(error, OSError):
-        _log.error("%s failed: %s", method, error)
-        return RpcError(Code.MISC_ERROR, f"the node's disk or network failed: {error}")
-    _log.error("internal error in %s", method, exc_info=error)
-    return RpcError(Code.INTERNAL_ERROR, f"internal error: {type(error).__name__} (the node's log has more)")
+def _succeeded(request: _Request, result: Any) -> _Done:
+    request_id = None if request.id is msgspec.UNSET else request.id
+    if request.is_2:
+        return _Done(HTTPStatus.OK, _encode(_Result2(result, request_id)))
+    return _Done(HTTPStatus.OK, _encode(_Answer1(result, None, request_id)))
 
 
-def _refusal(code: Code, message: str) -> Answer:
+def _failed(request: _Request, error: RpcError) -> _Done:
+    request_id = None if request.id is msgspec.UNSET else request.id
+    failure = _Error(error.code, error.message)
+    if request.is_2:
+        return _Done(HTTPStatus.OK, _encode(_Failure2(failure, request_id)))
+    status = _STATUS_1.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _Done(status, _encode(_Answer1(None, failure, request_id)))
+
+
+def _respond(request: _Request, done: _Done) -> Response:
+    return _NOTHING if request.is_notification else Response(done.status, done.body, HEADERS)
+
+
+def _refusal(code: Code, message: str) -> Response:
     """The answer to a body that is no request at all: nothing tells its version, so it is 2.0's, with Core's status."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR if code is Code.PARSE_ERROR else HTTPStatus.BAD_REQUEST
-    return Answer(status, _encode(_Failure2(_Error(code, message), None)))
+    return Response(status, _encode(_Failure2(_Error(code, message), None)), HEADERS)

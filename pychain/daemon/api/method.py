@@ -54,9 +54,11 @@ class Method:
 
     def bind(self, params: Any) -> Sequence[Any]:
         """The function's arguments out of a call's `params` (a list, an object, or None), converted and checked."""
+        if not params and not self.parameters and (params is None or isinstance(params, (list, dict))):
+            return ()
         if not params:
             if params is None or isinstance(params, (list, dict)):
-                return self._convert({})
+                return self.convert({})
         elif isinstance(params, list):
             if len(params) > len(self.parameters):
                 raise RpcError(Code.INVALID_PARAMS, f"too many parameters: {self.signature}")
@@ -64,22 +66,21 @@ class Method:
             given = dict(zip(names, params, strict=False))
             # As in Core, null in the place of an optional parameter means its default.
             optional = {parameter.name for parameter in self.parameters if not parameter.required}
-            return self._convert({k: v for k, v in given.items() if v is not None or k not in optional})
+            return self.convert({k: v for k, v in given.items() if v is not None or k not in optional})
         elif isinstance(params, dict):
-            return self._convert(params)
+            return self.convert(params)
         raise RpcError(Code.INVALID_REQUEST, "params is neither a list nor an object")
 
-    def _convert(self, given: dict[str, Any]) -> Sequence[Any]:
+    def convert(self, given: dict[str, Any], *, strict: bool = True) -> Sequence[Any]:
+        """The arguments out of values by name; unless `strict`, text stands for numbers and booleans too."""
         for parameter in self.parameters:
             if parameter.required and parameter.name not in given:
                 raise RpcError(Code.INVALID_PARAMS, f"parameter '{parameter.name}' is missing: {self.signature}")
         for name in given:
             if all(name != parameter.name for parameter in self.parameters):
                 raise RpcError(Code.INVALID_PARAMETER, f"there is no parameter '{name[:64]}': {self.signature}")
-        if not self.parameters:
-            return ()
         try:
-            return msgspec.structs.astuple(msgspec.convert(given, self.arguments))
+            return msgspec.structs.astuple(msgspec.convert(given, self.arguments, strict=strict))
         except msgspec.ValidationError as error:
             wrong_type = str(error).startswith(("Expected `", "Invalid type")) and ", got `" in str(error)
             code = Code.TYPE_ERROR if wrong_type else Code.INVALID_PARAMETER
@@ -109,39 +110,62 @@ class Group:
         return tuple(self._methods)
 
     def method(
-        self, *, errors: Mapping[Code, str] | None = None, example: tuple[Any, ...] = (), waits: bool = False
+        self,
+        *,
+        name: str | None = None,
+        errors: Mapping[Code, str] | None = None,
+        example: tuple[Any, ...] = (),
+        waits: bool = False,
     ) -> Callable[[Function], Function]:
         """Make a function a method of this group. `example`: arguments for its documentation."""
 
         def register(function: Function) -> Function:
-            self._methods.append(self._describe(function, errors or {}, example, waits))
+            method = describe(
+                function,
+                self.name,
+                name=name,
+                errors=errors,
+                example=example,
+                waits=waits,
+                dev_only=self._dev_only,
+            )
+            self._methods.append(method)
             return function
 
         return register
 
-    def _describe(
-        self, function: Callable[..., Any], errors: Mapping[Code, str], example: tuple[Any, ...], waits: bool
-    ) -> Method:
-        hints = get_type_hints(function, include_extras=True)
-        _, *parameters = inspect.signature(function).parameters.values()  # the first is the context
-        params = tuple(Parameter(each.name, hints[each.name], each.default) for each in parameters)
-        fields = [(each.name, each.type) if each.required else (each.name, each.type, each.default) for each in params]
-        summary, _, description = (inspect.getdoc(function) or "").partition("\n")
-        return Method(
-            name=function.__name__,
-            group=self.name,
-            summary=summary,
-            description=description.strip(),
-            parameters=params,
-            result=hints["return"],
-            errors=errors,
-            example=example,
-            dev_only=self._dev_only,
-            is_async=inspect.iscoroutinefunction(function),
-            waits=waits,
-            function=function,
-            arguments=msgspec.defstruct(f"{function.__name__}_arguments", fields, forbid_unknown_fields=True),
-        )
+
+def describe(
+    function: Callable[..., Any],
+    group: str,
+    *,
+    name: str | None = None,
+    errors: Mapping[Code, str] | None = None,
+    example: tuple[Any, ...] = (),
+    waits: bool = False,
+    dev_only: bool = False,
+) -> Method:
+    """A typed function as a method; its own name unless told otherwise."""
+    hints = get_type_hints(function, include_extras=True)
+    _, *parameters = inspect.signature(function).parameters.values()  # the first is the context
+    params = tuple(Parameter(each.name, hints[each.name], each.default) for each in parameters)
+    fields = [(each.name, each.type) if each.required else (each.name, each.type, each.default) for each in params]
+    summary, _, description = (inspect.getdoc(function) or "").partition("\n")
+    return Method(
+        name=name or function.__name__,
+        group=group,
+        summary=summary,
+        description=description.strip(),
+        parameters=params,
+        result=hints["return"],
+        errors=errors or {},
+        example=example,
+        dev_only=dev_only,
+        is_async=inspect.iscoroutinefunction(function),
+        waits=waits,
+        function=function,
+        arguments=msgspec.defstruct(f"{function.__name__}_arguments", fields, forbid_unknown_fields=True),
+    )
 
 
 def table(groups: Iterable[Group], *, dev: bool) -> dict[str, Method]:

@@ -43,10 +43,13 @@ UNSAFE_RECIPIENT = "unsafe-recipient"
 
 
 class MempoolInfo(Struct, kw_only=True):
-    """The state of the mempool."""
+    """The state of the mempool. `usage` is what counts against `maxmempool`: the transfers' own bytes."""
 
+    loaded: bool
     size: Annotated[int, Meta(ge=0, description="transfers")]
     bytes: Bytes
+    usage: Bytes
+    total_fee: Amount
     maxmempool: Bytes
     minrelaytxfee: FeeRate
 
@@ -134,8 +137,11 @@ def getmempoolinfo(services: Services) -> MempoolInfo:
     """The state of the mempool."""
     mempool = services.node.queries.mempool
     return MempoolInfo(
+        loaded=True,
         size=len(mempool),
         bytes=mempool.bytes,
+        usage=mempool.bytes,
+        total_fee=mempool.fees,
         maxmempool=mempool.limits.max_bytes,
         minrelaytxfee=mempool.limits.relay_fee,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field, structs
 
+from pychain.base.codec import Reader
+from pychain.chain.address import encode_address
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
+from pychain.chain.header import HEADER_BYTES
+from pychain.chain.transaction import decode_transaction, transaction_end
 from pychain.daemon.api.types import Bits, Bytes, Count, Difficulty, HashHex, Height, Target, UnixTime, Work
 from pychain.daemon.api.views.targets import bits_hex, difficulty, target_hex, work_hex
 from pychain.daemon.api.views.transactions import CoinbaseView, TransferView, transaction_view
@@ -45,6 +49,15 @@ class BlockView(HeaderView, kw_only=True):
     tx: list[HashHex | TransferView | CoinbaseView]
 
 
+class BlockContent(NamedTuple):
+    """What a block holds, in short. `reward` is what its coinbase claims."""
+
+    size: int
+    transactions: int
+    miner: str
+    reward: int
+
+
 def header_view(queries: Queries, entry: Entry) -> HeaderView:
     header = entry.header
     following = queries.at(entry.height + 1) if queries.is_active(entry) else None
@@ -73,3 +86,11 @@ def block_view(hrp: str, header: HeaderView, block: Block, *, whole: bool) -> Bl
         transaction_view(hrp, each) if whole else hash_hex(each.txid) for each in block.transactions
     ]
     return BlockView(**structs.asdict(header), size=len(block.raw), tx_count=len(shown), tx=shown)
+
+
+def block_content(hrp: str, raw: bytes) -> BlockContent:
+    """A stored block in short; of its transactions, only the coinbase is decoded."""
+    reader = Reader(raw, HEADER_BYTES)
+    count = reader.compact_size()
+    coinbase = decode_transaction(raw[reader.position : transaction_end(raw, reader.position)])
+    return BlockContent(len(raw), count, encode_address(hrp, coinbase.recipient), coinbase.amount)

@@ -1,0 +1,110 @@
+"""Transactions and accounts as resources: those in blocks, those that wait, and what an address has."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct, structs
+
+from pychain.chain.address import encode_address
+from pychain.chain.hashes import hash_hex
+from pychain.daemon.api.errors import Code, RpcError
+from pychain.daemon.api.methods import accounts, mempool
+from pychain.daemon.api.methods.accounts import AccountView
+from pychain.daemon.api.methods.mempool import MempoolInfo
+from pychain.daemon.api.rest.context import Context
+from pychain.daemon.api.rest.endpoint import Resources
+from pychain.daemon.api.types import Address, Amount, Bytes, Count, FeeRate, HashHex
+from pychain.daemon.api.views.transactions import CoinbaseView, PendingView, TransferView, pending_view
+from pychain.ledger.pending import Pending
+
+ledger = Resources("Transactions and accounts")
+
+MAX_PENDING_SHOWN = 10_000
+"""How deep into the mempool pages go; below that nobody reads, and choosing the best of many costs time."""
+
+
+class FeeBand(Struct, kw_only=True):
+    """Transfers that pay at least `feerate` and less than the next band."""
+
+    feerate: FeeRate
+    count: Count
+    bytes: Bytes
+
+
+class PendingTransfer(PendingView, kw_only=True):
+    """A transfer in the mempool."""
+
+    txid: HashHex
+    recipient: Address
+    amount: Amount
+
+
+class MempoolView(MempoolInfo, kw_only=True):
+    """The mempool, best paying transfers first. `bands` go by doubling fee rates, the lowest first."""
+
+    bands: list[FeeBand]
+    transactions: list[PendingTransfer]
+
+
+@ledger.get("/tx/{txid}", errors={Code.INVALID_ADDRESS_OR_KEY: "no such transaction"}, example=("00" * 32,))
+async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
+    """A transaction of the mempool (`confirmations` 0) or of the active chain, with its place there."""
+    view = await mempool.getrawtransaction(context.services, txid, True)
+    assert not isinstance(view, str)
+    return view
+
+
+@ledger.get("/account/{address}", errors={Code.INVALID_PARAMETER: "no address of this network"}, example=("dpyc1...",))
+def account(context: Context, address: Address) -> AccountView:
+    """What an account has, and the sequence of its next transfer. One that was never paid to has zeros."""
+    try:
+        return accounts.getaccount(context.services, address)
+    except RpcError as error:
+        raise RpcError(Code.INVALID_PARAMETER, error.message) from None
+
+
+@ledger.get("/mempool")
+async def mempool_view(
+    context: Context,
+    offset: Annotated[int, Meta(ge=0, le=MAX_PENDING_SHOWN)] = 0,
+    limit: Annotated[int, Meta(ge=0, le=500)] = 100,
+) -> MempoolView:
+    """The transfers that wait to be mined, best paying first, and how much waits at which fee."""
+    services = context.services
+    info = mempool.getmempoolinfo(services)
+    entries = list(services.node.queries.mempool.entries())
+    hrp = services.settings.spec.hrp
+    return await asyncio.to_thread(_mempool, hrp, info, entries, offset, limit)
+
+
+def _mempool(hrp: str, info: MempoolInfo, entries: Sequence[Pending], offset: int, limit: int) -> MempoolView:
+    """Reads nothing that the node changes: for any thread."""
+    best = heapq.nlargest(offset + limit, entries, key=lambda each: each.rate)[offset:]
+    bands: dict[int, FeeBand] = {}
+    for pending in entries:
+        rate = pending.rate
+        floor = 1 << (rate.bit_length() - 1) if rate else 0
+        band = bands.get(floor)
+        if band is None:
+            band = bands[floor] = FeeBand(feerate=floor, count=0, bytes=0)
+        band.count += 1
+        band.bytes += len(pending.transfer.raw)
+    return MempoolView(
+        **structs.asdict(info),
+        bands=[bands[floor] for floor in sorted(bands)],
+        transactions=[_pending(hrp, pending) for pending in best],
+    )
+
+
+def _pending(hrp: str, pending: Pending) -> PendingTransfer:
+    transfer = pending.transfer
+    return PendingTransfer(
+        **structs.asdict(pending_view(hrp, pending)),
+        txid=hash_hex(transfer.txid),
+        recipient=encode_address(hrp, transfer.recipient),
+        amount=transfer.amount,
+    )

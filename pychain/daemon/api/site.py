@@ -1,0 +1,87 @@
+"""The site: all that one node serves on its API port, put together."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Awaitable
+from importlib.resources import files
+
+from pychain.daemon.api.door import Door, Entrance
+from pychain.daemon.api.events.broadcast import Broadcaster
+from pychain.daemon.api.events.ring import Ring
+from pychain.daemon.api.events.stream import Events
+from pychain.daemon.api.jsonrpc import JsonRpc
+from pychain.daemon.api.method import table
+from pychain.daemon.api.methods.control import GROUPS
+from pychain.daemon.api.rest.context import Context
+from pychain.daemon.api.rest.endpoint import ROOT, Rest
+from pychain.daemon.api.rest.openapi import document
+from pychain.daemon.api.rest.resources import RESOURCES, by_prefix
+from pychain.daemon.http.assets import Asset, load_assets
+from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
+from pychain.daemon.http.limiter import RateLimiter
+from pychain.daemon.http.message import JSON, SNIFF_NOT, Request, Response
+from pychain.daemon.http.server import HttpServer
+from pychain.daemon.services import Services
+from pychain.daemon.settings import COOKIE_USER
+
+RPC_PATHS = ("/rpc", "/")
+"""Bitcoin's clients post to the root."""
+MIN_BODY_BYTES = 4 * 1024 * 1024
+"""A batch of a thousand transfers with the longest memos fits."""
+
+
+class Site:
+    """Everything behind the API's port."""
+
+    def __init__(self, services: Services) -> None:
+        options = services.settings.options
+        users = {COOKIE_USER: credential(services.cookie), **services.settings.api_users}
+        self._services = services
+        self._broadcaster = Broadcaster(services.events, services.node.queries, Ring(secrets.token_hex(4)))
+        self._door = Door(
+            HostGuard(options.api_allowed_hosts),
+            BasicAuth(users),
+            RateLimiter(options.api_rate_limit),
+            open_reads=options.api_open_reads,
+        )
+        self._server = HttpServer(self._door)
+        self._add_rpc()
+        self._add_rest()
+        self._add_pages()
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on a bound socket."""
+        self._broadcaster.start()
+        await self._server.start(listener)
+
+    async def close(self) -> None:
+        self._broadcaster.close()
+        await self._server.close()
+
+    def _add_rpc(self) -> None:
+        spec = self._services.settings.spec
+        rpc = JsonRpc(table(GROUPS, dev=spec.dev), self._services)
+
+        def serve(request: Request) -> Response | Awaitable[Response]:
+            return rpc.serve(request.body, request.caller_gone)
+
+        block_hex_bytes = 2 * spec.max_block_bytes
+        limit = max(MIN_BODY_BYTES, block_hex_bytes + block_hex_bytes // 8)
+        for path in RPC_PATHS:
+            self._door.add(path, "POST", Entrance(serve, limit, open=False))
+
+    def _add_rest(self) -> None:
+        rest = Rest(Context(self._services))
+        for prefix, endpoints in by_prefix(RESOURCES).items():
+            self._door.add(prefix, "GET", Entrance(rest.handler(endpoints)))
+        self._door.add(f"{ROOT}/events", "GET", Entrance(Events(self._broadcaster).serve))
+        openapi = Response(200, document(RESOURCES), (JSON, SNIFF_NOT))
+        self._door.add("/openapi.json", "GET", Entrance(lambda request: openapi))
+
+    def _add_pages(self) -> None:
+        def add(path: str, asset: Asset) -> None:
+            self._door.add(path, "GET", Entrance(asset.serve))
+
+        load_assets(files("pychain.daemon.explorer") / "static", "/", add)

@@ -1,0 +1,321 @@
+"""One caller: requests are parsed as they come, answered in their order, and sent on at the pace of the caller.
+
+An answer that is ready at once goes out in the same turn of the loop, without a task. A refused caller's connection
+stays open: what is left of its body is read and dropped, since hanging up on it could take the answer away with it
+(RFC 9112, 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import Protocol, cast
+
+import httptools
+
+from pychain.daemon.http.message import App, Outcome, Request, Response, Route, Stream, line, render, render_stream_head
+
+_log = logging.getLogger(__name__)
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Request line and headers; browsers and libraries send under 8 KiB. A read may bring more at once, so the head can
+pass this by one read."""
+MAX_AHEAD = 64
+"""Requests that wait behind one under way before reading stops; one read may bring more."""
+WRITE_BUFFER_BYTES = 64 * 1024
+"""Unsent bytes at which a stream has to wait."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Owner(Protocol):
+    """The server as its connections see it. `tick` counts its sweeps; connections note it instead of the time."""
+
+    app: App
+    tick: int
+    connections: dict[Connection, None]
+
+    def admits(self, connection: Connection) -> bool: ...
+
+
+class _Exchange:
+    """A request and what is to become of it."""
+
+    __slots__ = ("keep_alive", "request", "route")
+
+    def __init__(self, request: Request, route: Route, keep_alive: bool) -> None:
+        self.request = request
+        self.route = route
+        self.keep_alive = keep_alive
+
+
+class Connection(asyncio.Protocol):
+    """Parses, queues, answers. `owes_since` is the tick since which the caller owes us the rest of a request, and
+    `idle_since` that since which nothing happens; None where that is not so."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # what comes then is not read
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._remote = ""
+        self._queue: deque[_Exchange] = deque()
+        self._current: _Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stream: Stream | None = None
+        self._gone: asyncio.Future[None] | None = None
+        self._closing = False
+        self._paused_reading = False
+        self._choked = False
+        self.owes_since: int | None = None
+        self.idle_since: int | None = None
+        # The request that is being read
+        self._reading = False
+        self._in_head = False
+        self._head_bytes = 0
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._incoming: _Exchange | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    # --- the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._remote = str((transport.get_extra_info("peername") or ("",))[0])
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.owes_since = self._owner.tick
+        if not self._owner.admits(self):
+            self._refuse(line(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections"))
+            return
+        self._owner.connections[self] = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._stream is not None or (self._closing and not self._reading):  # nobody reads what comes now
+            return
+        if self._in_head or not self._reading:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # served in HTTP/1.1 as if the caller had asked for nothing else
+            return
+        except httptools.HttpParserError:
+            self._refuse(line(HTTPStatus.BAD_REQUEST, "this is no HTTP/1.1 request"))
+            return
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(line(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too long"))
+        elif len(self._queue) > MAX_AHEAD:
+            self._pause_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._owner.connections.pop(self, None)
+        self._closing = True
+        self._queue.clear()
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.gone()
+
+    def pause_writing(self) -> None:
+        """The caller does not read his answers: he gets no more for now, and is not listened to."""
+        self._choked = True
+        if self._stream is not None:
+            self._stream.paused(True)
+        else:
+            self._pause_reading()
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        if self._stream is not None:
+            self._stream.paused(False)
+        else:
+            self._serve_queue()
+
+    # --- the parser's side
+
+    def on_message_begin(self) -> None:
+        self._reading = self._in_head = True
+        self._target = b""
+        self._headers = {}
+        self._incoming = None
+        self.owes_since = self._owner.tick
+        self.idle_since = None
+
+    def on_url(self, url: bytes) -> None:
+        self._target = self._target + url if self._target else url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.setdefault(name.lower(), value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        parser = self._parser
+        request = Request(parser.get_method(), self._target, self._headers, self._remote, self._caller_gone)
+        route = self._owner.app.route(request)
+        limit = route.body_limit
+        exchange = _Exchange(request, route, parser.should_keep_alive() and not parser.should_upgrade())
+        if limit is None:
+            self._enqueue(exchange)
+            return
+        if int(self._headers.get(b"content-length", 0)) > limit:
+            self._too_large(exchange, limit)
+            return
+        self._incoming = exchange
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self._incoming
+        if exchange is None:
+            return
+        request = exchange.request
+        if not request.body and not self._pieces:
+            request.body = body
+            self._size = len(body)
+        else:
+            self._pieces.append(body)
+            self._size += len(body)
+        limit = exchange.route.body_limit
+        assert limit is not None
+        if self._size > limit:
+            self._incoming = None
+            self._pieces.clear()
+            request.body = b""
+            self._too_large(exchange, limit)
+
+    def on_message_complete(self) -> None:
+        self._reading = False
+        self._head_bytes = 0
+        self.owes_since = None
+        exchange = self._incoming
+        if exchange is not None:
+            self._incoming = None
+            if self._pieces:
+                exchange.request.body += b"".join(self._pieces)
+                self._pieces.clear()
+            self._enqueue(exchange)
+        if self._current is None and not self._queue:
+            self._at_rest()
+
+    # --- answering, one after the other
+
+    def _enqueue(self, exchange: _Exchange) -> None:
+        if self._closing:
+            return
+        if self._current is None and not self._queue and not self._choked:
+            self._serve(exchange)
+        else:
+            self._queue.append(exchange)
+
+    def _serve(self, exchange: _Exchange) -> None:
+        self._current = exchange
+        try:
+            outcome = exchange.route.serve(exchange.request)
+            if not isinstance(outcome, Response) and isinstance(outcome, Awaitable):
+                self._task = asyncio.get_running_loop().create_task(self._await(outcome, exchange))
+                return
+        except Exception as error:
+            outcome = _bug(error)
+        self._answer(exchange, outcome)
+
+    async def _await(self, awaited: Awaitable[Outcome], exchange: _Exchange) -> None:
+        try:
+            outcome = await awaited
+        except Exception as error:
+            outcome = _bug(error)
+        self._task = None
+        if not self._transport.is_closing():
+            self._answer(exchange, outcome)
+            self._serve_queue()
+
+    def _answer(self, exchange: _Exchange, outcome: Outcome) -> None:
+        with_body = exchange.request.method != b"HEAD"
+        if isinstance(outcome, Response):
+            keep_alive = exchange.keep_alive and not self._closing
+            self._transport.write(render(outcome, keep_alive=keep_alive, body=with_body))
+            self._current = None
+            if not keep_alive:
+                self._closing = True
+                self._queue.clear()
+            return
+        self._transport.write(render_stream_head(outcome.headers))
+        self._queue.clear()
+        if with_body:
+            self._stream = outcome
+            outcome.opened(self)
+        else:
+            self._current = None
+            self._closing = True
+
+    def _serve_queue(self) -> None:
+        while self._current is None and self._queue and not self._choked:
+            self._serve(self._queue.popleft())
+        if self._current is None and not self._queue:
+            if self._paused_reading and not self._choked and not self._transport.is_closing():
+                self._paused_reading = False
+                self._transport.resume_reading()
+            if not self._reading:
+                self._at_rest()
+
+    def _pause_reading(self) -> None:
+        if not self._paused_reading and not self._transport.is_closing():
+            self._paused_reading = True
+            self._transport.pause_reading()
+
+    def _at_rest(self) -> None:
+        """All that came is answered, and nothing is half read."""
+        if self._closing:
+            self._transport.close()
+        else:
+            self.idle_since = self._owner.tick
+
+    def _too_large(self, exchange: _Exchange, limit: int) -> None:
+        refusal = line(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request here has at most {limit} bytes")
+        exchange.route = Route(lambda request: refusal)
+        self._enqueue(exchange)
+
+    def _refuse(self, response: Response) -> None:
+        """Say why and hang up; what is under way is not waited for."""
+        self._closing = True
+        self._queue.clear()
+        if self._current is None:
+            self._transport.write(render(response, keep_alive=False))
+        self._transport.close()
+
+    def _caller_gone(self) -> asyncio.Future[None]:
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+            if self._transport.is_closing():
+                self._gone.set_result(None)
+        return self._gone
+
+    # --- for streams and the server
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Hang up once what was written is sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def finish(self) -> asyncio.Task[None] | None:
+        """The server closes: take nothing more, and hang up, after the answer under way if there is one; gives its
+        task."""
+        self._closing = True
+        self._queue.clear()
+        if self._task is None:
+            self._transport.close()
+        return self._task
+
+
+def _bug(error: Exception) -> Response:
+    _log.error("internal error in the HTTP server", exc_info=error)
+    return line(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error (the node's log has more)")
