@@ -8,6 +8,8 @@ from __future__ import annotations
 from pychain.base.errors import DecodeError
 
 MAX_TARGET = 2**256 - 1
+DIFFICULTY_1_TARGET = 0xFFFF << 208
+"""Bitcoin's easiest target, bits 0x1d00ffff: difficulty 1."""
 _SIGN = 0x0080_0000
 _DIGITS = 0x007F_FFFF
 

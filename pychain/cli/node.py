@@ -36,6 +36,8 @@ _OWN_WALLET = "\0"
 @click.option("--p2p-port", type=int, metavar="PORT", help="Port for peers; 0 is any free one.")
 @click.option("--api-port", type=int, metavar="PORT", help="Port of the API; 0 is any free one.")
 @click.option("--api-host", metavar="HOST", help="Address of the API (127.0.0.1).")
+@click.option("--stratum-port", type=int, metavar="PORT", help="Serve miners here (off); 0 is any free one.")
+@click.option("--stratum-host", metavar="HOST", help="Address for miners (127.0.0.1).")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error (info).")
 @click.option("--log-format", metavar="FORMAT", help="text or json (text).")
 @click.option("--live/--no-live", default=None, help="On a terminal, show a live view and log to a file (--live).")

@@ -39,6 +39,7 @@ from pychain.daemon.rlimit import raise_descriptor_limit
 from pychain.daemon.services import Services
 from pychain.daemon.settings import Settings, unknown_variables
 from pychain.daemon.store import LmdbStore
+from pychain.daemon.stratum.server import StratumServer
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
 from pychain.daemon.workers import Workers, default_verifiers, share_the_interpreter
@@ -71,6 +72,8 @@ STOP_TIMEOUT_S = 60.0
 """For the node to end in order: one commit on a slow disk, with plenty to spare."""
 MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_PERSISTENT + 64
 """The node's own slots, and newcomers among whom it chooses."""
+STRATUM_SHARE = 4
+"""Miners take at most every fourth descriptor."""
 RESERVED_DESCRIPTORS = 128
 """Kept from the peers: store, log, API, loop."""
 
@@ -153,6 +156,7 @@ class Daemon:
             _log.warning("%s", damage)
         self._listeners = self._bind(settings.listen, settings.p2p_port)
         (self._api_listener,) = self._bind((settings.options.api_host,), settings.api_port)
+        self._stratum_listener = self._bind_stratum(settings)
         bound = tuple(NetAddress.observed(*listener.getsockname()[:2]) for listener in self._listeners)
         node = Node(_node_config(settings, bound), store, SystemEntropy())
         clock = Clock()
@@ -160,6 +164,7 @@ class Daemon:
         room = max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2)
         transport = Transport(self._feed, min(MAX_CONNECTIONS, room))
         driver = Driver(node, clock, self._carry, store.advance, transport.hold_all)
+        events = EventHub()
         verifiers = settings.options.verify_threads or default_verifiers()
         self.services = Services(
             settings=settings,
@@ -173,8 +178,11 @@ class Daemon:
             workers=Workers(spec, store, driver.feed, driver.fail, verifiers),
             transport=transport,
             miner=miner,
+            stratum=None
+            if self._stratum_listener is None
+            else StratumServer(node.queries, driver.ask, events, clock, descriptors // STRATUM_SHARE),
             clock=clock,
-            events=EventHub(),
+            events=events,
             watchdog=LoopWatchdog(self._loop),
             stop=self._stop_wanted.set,
         )
@@ -185,6 +193,10 @@ class Daemon:
         for listener in listeners:
             self._stack.callback(listener.close)
         return listeners
+
+    def _bind_stratum(self, settings: Settings) -> socket.socket | None:
+        port = settings.options.stratum_port
+        return None if port is None else self._bind((settings.options.stratum_host,), port)[0]
 
     async def start(self) -> None:
         """Start the node and its API, and say in the data directory that it is ready."""
@@ -208,6 +220,9 @@ class Daemon:
         await site.start(self._api_listener)
         self._stack.push_async_callback(site.close)
         self._stack.callback(services.events.close)
+        if services.stratum is not None and self._stratum_listener is not None:
+            await services.stratum.start(self._stratum_listener)
+            self._stack.push_async_callback(services.stratum.close)
         self._directory.announce(self._ready())
         _log.info("node %s on '%s' is ready (%s)", services.node_id, self._settings.spec.name, native.kernel)
         _log.info("peers connect to %s", ", ".join(address.host_port for address in services.bound) or "nothing")
@@ -294,7 +309,8 @@ class Daemon:
             genesis=hash_hex(self._settings.spec.genesis_hash),
             node_id=services.node_id,
             p2p=_reachable(services.bound[0]) if services.bound else "",
-            api=f"http://{_reachable(NetAddress.observed(*self._api_listener.getsockname()[:2]))}",
+            api=f"http://{_local(self._api_listener)}",
+            stratum=None if self._stratum_listener is None else _local(self._stratum_listener),
         )
 
 
@@ -315,6 +331,11 @@ def _reachable(address: NetAddress) -> str:
     """An address to connect to from this machine: loopback in the place of "all interfaces"."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
     return NetAddress(host, address.port).host_port
+
+
+def _local(listener: socket.socket) -> str:
+    """`_reachable` for a bound socket."""
+    return _reachable(NetAddress.observed(*listener.getsockname()[:2]))
 
 
 def _log_stray(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from pychain.daemon.driver import Driver
 from pychain.daemon.hub import EventHub, Subscription
 from pychain.daemon.miner import Miner
 from pychain.daemon.settings import Settings
+from pychain.daemon.stratum.server import StratumServer
+from pychain.daemon.stratum.views import StratumInfo, no_stratum
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
 from pychain.daemon.workers import Workers
@@ -25,7 +27,8 @@ class Services:
 
     node: for its `queries`; it is driven by `driver` alone. store: for reads. bound: the addresses that peers can
     connect to, none where the node does not listen. node_id: the libp2p peer id. cookie: the secret in the data
-    directory's `.cookie`. started_ns: monotonic. stop: begin a clean stop, and return at once.
+    directory's `.cookie`. started_ns: monotonic. stratum: None where it is off. stop: begin a clean stop, and return at
+    once.
     """
 
     settings: Settings
@@ -39,6 +42,7 @@ class Services:
     workers: Workers
     transport: Transport
     miner: Miner
+    stratum: StratumServer | None
     clock: Clock
     events: EventHub
     watchdog: LoopWatchdog
@@ -51,6 +55,10 @@ class Services:
     async def body(self, block_hash: bytes) -> bytes | None:
         """A raw block, read beside the loop; None where it is not stored, OSError where the disk is damaged."""
         return await self.workers.body(block_hash)
+
+    def stratum_info(self) -> StratumInfo:
+        """Who mines over Stratum, and with what success: a snapshot of now, empty where the server is off."""
+        return no_stratum(self.clock.now()) if self.stratum is None else self.stratum.info()
 
     def subscribe(self) -> Subscription:
         """The node's events from now on."""

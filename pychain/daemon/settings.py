@@ -66,6 +66,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether all that is read by GET (REST, events, metrics, explorer) needs no password; calls always need one."""
     api_rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 200
     """Requests a second that one remote address may make, 0 for any number; loopback is not counted."""
+    stratum_port: Port | None = None
+    """Port for miners; 0 is any free one. Default: no Stratum server."""
+    stratum_host: Text = "127.0.0.1"
+    """Where it listens."""
     connect: Texts = []
     """Peers to stay connected to, `host:port` or multiaddr."""
     connect_only: bool = False

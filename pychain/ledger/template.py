@@ -10,6 +10,7 @@ from functools import cached_property
 from pychain import native
 from pychain.chain.block import Block, new_block
 from pychain.chain.header import HEADER_BYTES, new_header
+from pychain.chain.merkle import fold_branch
 from pychain.chain.target import target_from_bits
 from pychain.chain.transaction import COINBASE_BYTES, MAX_EXTRA_BYTES, TRANSFER_BYTES, Coinbase, Transfer, new_coinbase
 from pychain.ledger.pending import Queue
@@ -76,14 +77,6 @@ class BlockTemplate:
         root = fold_branch(coinbase.txid, self.merkle_branch)
         header = new_header(version, self.prev_hash, root, time, self.bits, nonce)
         return new_block(header, (coinbase, *self.transfers))
-
-
-def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
-    """The merkle root over the leftmost leaf and its siblings, lowest first."""
-    node = leaf
-    for sibling in branch:
-        node = native.sha256d(node + sibling)
-    return node
 
 
 class Selection:

@@ -25,6 +25,7 @@ from pychain.daemon.api.views.templates import TemplateView, template_view
 from pychain.daemon.api.waiting import long_poll_id, wait_for_template
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.services import Services
+from pychain.daemon.stratum.views import StratumInfo
 from pychain.ledger.template import BlockTemplate
 from pychain.ledger.tree import Entry
 from pychain.node.requests import GetTemplate, SetMining, SubmitBlock
@@ -114,6 +115,12 @@ def getmininginfo(services: Services) -> MiningInfo:
         miningaddress=UNSET if recipient is None else encode_address(queries.spec.hrp, recipient),
         currentblocktx=UNSET if template is None else len(template.transfers),
     )
+
+
+@group.method()
+def getstratuminfo(services: Services) -> StratumInfo:
+    """Who mines over Stratum: shares, rejects and estimated hash rates of workers and connections."""
+    return services.stratum_info()
 
 
 @group.method(errors=BAD_ADDRESS, example=(None,))

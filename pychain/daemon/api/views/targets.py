@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pychain.chain.target import target_from_bits
-
-DIFFICULTY_1_TARGET = 0xFFFF << 208
-"""Bitcoin's easiest target, bits 0x1d00ffff: difficulty 1."""
+from pychain.chain.target import DIFFICULTY_1_TARGET, target_from_bits
 
 
 def difficulty(bits: int) -> float:

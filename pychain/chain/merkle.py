@@ -1,0 +1,15 @@
+"""Merkle branches: the root that a block's leftmost leaf has, from its siblings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pychain import native
+
+
+def fold_branch(leaf: bytes, branch: Iterable[bytes]) -> bytes:
+    """The merkle root over the leftmost leaf (its 32-byte hash) and its siblings, lowest first."""
+    node = leaf
+    for sibling in branch:
+        node = native.sha256d(node + sibling)
+    return node
