@@ -161,9 +161,12 @@ class Queries:
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
         """Where a transaction of the active chain is."""
-        place = self._store.transaction(txid)
-        entry = None if place is None else self._tree.get(place.block_hash)
-        return place if entry is not None and self.is_active(entry) else None
+        return self._store.transaction(txid)
+
+    def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
+        """Up to `limit` transactions of the active chain that name an account, newest first, of those older than
+        `before`."""
+        return self._store.history(key, limit, before)
 
     # --- peers and mining
 

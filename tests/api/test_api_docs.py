@@ -49,6 +49,7 @@ PROMISED = [
     "help",
     "getchainspec",
     "getaccount",
+    "getaccounthistory",
 ]
 """What programs hold on to."""
 

@@ -198,3 +198,55 @@ def test_a_transaction_is_not_found_in_another_block(node: ApiNode) -> None:
     assert parse_hash_hex(first)
     with pytest.raises(ApiError, match="-5: No such transaction found in the provided block"):
         node.call("getrawtransaction", first, True, node.call("getblockhash", 2))
+
+
+def test_a_history_tells_what_an_account_sent_received_and_mined(node: ApiNode) -> None:
+    payer, payee, key = PrivateKey(b"p" * 32), PrivateKey(b"q" * 32), dev_key(3)
+    sent = [node.call("sendrawtransaction", node.transfer(key, payer, 1_000, 5))]
+    block_hashes = node.generate(1, payee)
+    sent += [
+        node.call("sendrawtransaction", node.transfer(payer, to, 10 + i, i)) for i, to in enumerate([payee, payer])
+    ]
+    block_hashes += node.generate(1)
+    blocks = [node.call("getblock", block_hash) for block_hash in block_hashes]
+
+    def entry(txid: str, direction: str, other: PrivateKey | None, amount: int, fee: int, which: int) -> dict[str, Any]:
+        return {
+            "txid": txid,
+            "height": blocks[which]["height"],
+            "blockhash": block_hashes[which],
+            "time": blocks[which]["time"],
+            "direction": direction,
+            "counterparty": None if other is None else address(other),
+            "amount": amount,
+            "fee": fee,
+            "memo": "",
+            "confirmations": 2 - which,
+        }
+
+    assert node.call("getaccounthistory", address(payer)) == [
+        entry(sent[2], "self", None, 11, 1, 1),
+        entry(sent[1], "out", payee, 10, 0, 1),
+        entry(sent[0], "in", key, 1_000, 5, 0),
+    ]
+    reward = SPEC.initial_subsidy + 5
+    whole = [entry(sent[1], "in", payer, 10, 0, 1), entry(blocks[0]["tx"][0], "mined", None, reward, 0, 0)]
+    assert node.call("getaccounthistory", address(payee)) == whole
+    assert node.call("getaccounthistory", address(payee), 1) == whole[:1]
+    assert node.call("getaccounthistory", address=address(payee), before=whole[0]["txid"]) == whole[1:]
+    assert node.call("getaccounthistory", address(payee), 5, whole[1]["txid"]) == []
+    assert node.call("getaccounthistory", address(PrivateKey(b"nobody" + bytes(26)))) == []
+
+
+def test_a_history_follows_a_reorganisation(node: ApiNode) -> None:
+    payee = PrivateKey(b"r" * 32)
+    node.generate(1)
+    txid = node.call("sendrawtransaction", node.transfer(dev_key(4), payee, 7))
+    (block_hash,) = node.generate(1, payee)
+    assert [each["direction"] for each in node.call("getaccounthistory", address(payee))] == ["in", "mined"]
+    node.call("invalidateblock", block_hash)
+    assert node.call("getaccounthistory", address(payee)) == []
+    with pytest.raises(ApiError, match="-5: No such transaction in the active chain"):
+        node.call("getaccounthistory", address(payee), 5, txid)
+    node.call("reconsiderblock", block_hash)
+    assert node.call("getaccounthistory", address(payee))[0]["txid"] == txid

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import groupby
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from pychain.chain.address import encode_address
-from pychain.daemon.api.errors import Code
+from pychain.chain.block import decode_block
+from pychain.chain.hashes import parse_hash_hex
+from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.method import Group
 from pychain.daemon.api.methods.lookups import key_of
-from pychain.daemon.api.types import Address, Amount
+from pychain.daemon.api.render import rendered
+from pychain.daemon.api.types import Address, Amount, HashHex
+from pychain.daemon.api.views.history import Confirmed, HistoryView, history_view
 from pychain.daemon.services import Services
+from pychain.ledger.store import TransactionPlace
 
 group = Group("accounts", "Accounts")
+
+MAX_HISTORY = 1_000
+"""Transactions in one answer: each may lie in a block of its own, which is read for it."""
 
 Sequence = Annotated[int, Meta(ge=0, description="what the next transfer must carry")]
 
@@ -54,3 +64,49 @@ def getaccount(services: Services, address: Address) -> AccountView:
         pending_sequence=pending_sequence,
         pending=len(queue),
     )
+
+
+@group.method(
+    errors={
+        Code.INVALID_ADDRESS_OR_KEY: "no address of this network, or `before` is not in the active chain",
+        Code.MISC_ERROR: "the body of a block is not available",
+    },
+    example=("dpyc1...", 10),
+)
+async def getaccounthistory(
+    services: Services,
+    address: Address,
+    count: Annotated[int, Meta(ge=1, le=MAX_HISTORY, description="at most so many")] = 100,
+    before: HashHex | None = None,
+) -> list[HistoryView]:
+    """An account's transactions in the active chain, newest first: what it sent, received and mined.
+
+    For the next page give the last txid of this one as `before`. Pending transfers are in the mempool alone.
+    """
+    queries = services.node.queries
+    key = key_of(services, address)
+    last = None if before is None else parse_hash_hex(before)
+    if last is not None and queries.transaction(last) is None:
+        raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "No such transaction in the active chain to go on from")
+    blocks = []
+    for block_hash, places in groupby(queries.history(key, count, last), lambda place: place.block_hash):
+        entry = queries.entry(block_hash)
+        assert entry is not None, "the store has a block connected that the tree does not know"
+        block = Confirmed(block_hash, entry.height, entry.header.time, queries.confirmations(entry))
+        blocks.append((block, list(places)))
+    hrp = queries.spec.hrp
+    return await rendered(lambda: _history(services.store.body, hrp, key, blocks))
+
+
+def _history(
+    read: Callable[[bytes], bytes | None], hrp: str, key: bytes, blocks: list[tuple[Confirmed, list[TransactionPlace]]]
+) -> list[HistoryView]:
+    """The views of an account's transactions, a block read and decoded at a time. For a thread beside the loop."""
+    views = []
+    for block, places in blocks:
+        raw = read(block.hash)
+        if raw is None:
+            raise RpcError(Code.MISC_ERROR, f"Block not available (the body of block {block.height} is not stored)")
+        transactions = decode_block(raw).transactions
+        views += [history_view(hrp, key, transactions[place.position], block) for place in places]
+    return views
