@@ -87,6 +87,32 @@ int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys,
                                      const uint32_t *offsets, const uint8_t *signatures, size_t count,
                                      const uint8_t *seed, unsigned threads);
 
+/* Where `count` transactions that lie back to back from data[start] on begin: writes count + 1 offsets, the last one the
+ * end of them all, and returns `count`; or fewer, if the one after those is not whole or is of an unknown type. `size` is
+ * under 2^32. */
+size_t pychain_transaction_offsets(uint32_t *offsets, const uint8_t *data, size_t size, size_t start, size_t count);
+
+typedef struct {
+    uint32_t sender, recipient; /* indexes of their keys */
+    uint64_t sequence, amount, fee;
+} pychain_transfer;
+
+/* What the functions below return where there is no memory to be had (they allocate). */
+enum { PYCHAIN_NO_MEMORY = -2 };
+
+/* What `count` transfers say; transfer i is data[offsets[i]] to data[offsets[i + 1]]. `keys` has room for 2 * count keys
+ * of 32 bytes: it receives each account once, in the order of first appearance, a sender before its recipient. Returns
+ * -1; or the index of the first that is no whole transfer. */
+int64_t pychain_transfer_rows(pychain_transfer *rows, uint8_t *keys, size_t *key_count, const uint8_t *data, size_t size,
+                              const uint32_t *offsets, size_t count);
+
+/* Verify the signatures of `count` transfers; transfer i is data[starts[i]] to data[ends[i]]. A signature covers `prefix`
+ * and its transfer up to the signature. Writes a 1 or a 0 for each and returns -1; or the index of the first that is no
+ * whole transfer. Otherwise as pychain_ed25519_verify_batch. */
+int64_t pychain_verify_transfers(uint8_t *valid, const uint8_t *data, size_t size, const uint32_t *starts,
+                                 const uint32_t *ends, size_t count, const uint8_t *prefix, size_t prefix_size,
+                                 const uint8_t *seed, unsigned threads);
+
 /* The CPU's name as it gives it, and the instruction sets the kernels look for that both it and the operating
  * system support, separated by spaces. Both end in a zero byte and are cut to `size`. */
 void pychain_cpu_name(char *out, size_t size);

@@ -1,45 +1,110 @@
-"""A block: `80 header | CompactSize tx_count (minimal form) | transactions`, Bitcoin's framing."""
+"""A block: `80 header | CompactSize tx_count (minimal form) | transactions`, Bitcoin's framing.
+
+A block of thousands is looked at in bulk by the C core: where each transaction lies, their ids, what the transfers say.
+Single `Transaction` objects are made when somebody asks for them, which validation and connecting do not.
+"""
 
 from __future__ import annotations
 
+import struct
+from array import array
 from collections.abc import Sequence
-from itertools import pairwise
-
-import msgspec
+from functools import cached_property
 
 from pychain import native
 from pychain.base.codec import Reader, compact_size
 from pychain.base.errors import DecodeError
+from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import HEADER_BYTES, Header, decode_header
 from pychain.chain.transaction import (
+    KEY_BYTES,
     MIN_TRANSACTION_BYTES,
     Transaction,
     build_transaction,
     transaction_end,
 )
 
+Move = tuple[int, int, int, int, int]
+"""What one transfer does: sender and recipient as indexes into a block's `accounts`, sequence, amount, fee."""
 
-class Block(msgspec.Struct, frozen=True):
-    """A header and its transactions as they decode; whether the first is a coinbase is for the rules to say."""
+_MOVE = struct.Struct("=IIQQQ")
 
-    raw: bytes
-    header: Header
-    transactions: tuple[Transaction, ...]
+
+class Block:
+    """A header and its transactions as they decode; whether the first is a coinbase is for the rules to say.
+
+    raw: the whole block. offsets: where in `raw` each transaction begins, and where the last one ends. txids: all
+    transaction ids (32 bytes each), joined: the leaves of the merkle tree.
+    """
+
+    def __init__(self, raw: bytes, header: Header, offsets: array[int], txids: bytes) -> None:
+        self.raw = raw
+        self.header = header
+        self.offsets = offsets
+        self.txids = txids
 
     @property
     def hash(self) -> bytes:
         return self.header.hash
 
     @property
-    def txids(self) -> bytes:
-        """All transaction ids, joined: the leaves of the merkle tree."""
-        return b"".join([transaction.txid for transaction in self.transactions])
+    def count(self) -> int:
+        """How many transactions there are."""
+        return len(self.offsets) - 1
+
+    @cached_property
+    def transactions(self) -> tuple[Transaction, ...]:
+        return tuple([self.transaction(position) for position in range(self.count)])
+
+    def transaction(self, position: int) -> Transaction:
+        """The transaction at a position (0 to count - 1), made anew each time."""
+        raw = self.raw[self.offsets[position] : self.offsets[position + 1]]
+        return build_transaction(raw, self.txids[HASH_BYTES * position : HASH_BYTES * (position + 1)])
+
+    def txid_list(self) -> list[bytes]:
+        """The ids one by one."""
+        return split_hashes(self.txids)
+
+    # --- what the transactions after the first do, all of them transfers (ValueError where one is not)
+
+    @cached_property
+    def _moves_and_keys(self) -> tuple[list[Move], list[bytes]]:
+        rows, keys = native.transfer_rows(self.raw, self.offsets[1:])
+        return list(_MOVE.iter_unpack(rows)), [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)]
+
+    @property
+    def moves(self) -> list[Move]:
+        """What each transfer does, in order."""
+        return self._moves_and_keys[0]
+
+    @property
+    def accounts(self) -> list[bytes]:
+        """The accounts that transfers name, each once, in the order of first appearance, senders before recipients."""
+        return self._moves_and_keys[1]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Block) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.header.hash)
+
+    def __repr__(self) -> str:
+        return f"<Block {self.hash[::-1].hex()}, {len(self.raw)} bytes>"
+
+
+def split_hashes(joined: bytes) -> list[bytes]:
+    """Hashes of 32 bytes that stand one after another."""
+    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
 def new_block(header: Header, transactions: Sequence[Transaction]) -> Block:
     """The block of these parts, its bytes joined."""
-    body = b"".join([transaction.raw for transaction in transactions])
-    return Block(header.raw + compact_size(len(transactions)) + body, header, tuple(transactions))
+    raws = [transaction.raw for transaction in transactions]
+    head = header.raw + compact_size(len(raws))
+    offsets = array("I", [len(head)])
+    for raw in raws:
+        offsets.append(offsets[-1] + len(raw))
+    return Block(head + b"".join(raws), header, offsets, b"".join([transaction.txid for transaction in transactions]))
 
 
 def decode_block(raw: bytes) -> Block:
@@ -49,14 +114,10 @@ def decode_block(raw: bytes) -> Block:
     count = reader.compact_size()
     if count > reader.remaining // MIN_TRANSACTION_BYTES:
         raise DecodeError(f"{count} transactions cannot fit in {reader.remaining} bytes")
-    offsets = [reader.position]
-    for _ in range(count):
-        offsets.append(transaction_end(raw, offsets[-1]))
+    offsets = native.transaction_offsets(raw, reader.position, count)
+    if len(offsets) <= count:
+        transaction_end(raw, offsets[-1])  # says what is wrong with it
+        raise AssertionError("the core and the decoder see different transactions")
     if offsets[-1] != len(raw):
         raise DecodeError(f"{len(raw) - offsets[-1]} trailing bytes after the last transaction")
-    txids = native.sha256d_many(raw, offsets)
-    transactions = tuple(
-        build_transaction(raw[start:end], txids[32 * i : 32 * i + 32])
-        for i, (start, end) in enumerate(pairwise(offsets))
-    )
-    return Block(raw, header, transactions)
+    return Block(raw, header, offsets, native.sha256d_many(raw, offsets))

@@ -1,10 +1,15 @@
 """Level 2, semantic: what one header or block shows by itself. Proof of work, merkle root, coinbase place, bounds,
 signatures.
 
-Needs no chain state, so blocks are verified on worker threads, many at once.
+Needs no chain state, so blocks are verified on worker threads, many at once. Blocks that are verified together have
+their signatures checked together, since a batch costs less the larger it is.
 """
 
 from __future__ import annotations
+
+from array import array
+from collections.abc import Container, Sequence
+from itertools import pairwise
 
 from pychain import native
 from pychain.base.codec import U64_MAX
@@ -13,9 +18,16 @@ from pychain.chain.block import Block
 from pychain.chain.header import Header
 from pychain.chain.spec import ChainSpec
 from pychain.chain.target import target_from_bits
-from pychain.chain.transaction import Coinbase, Transfer, signed_message
+from pychain.chain.transaction import (
+    COINBASE_TYPE,
+    MAX_MEMO_BYTES,
+    TRANSFER_BYTES,
+    Coinbase,
+    Transfer,
+    signing_message,
+)
 from pychain.consensus.rules import Rule, RuleError
-from pychain.consensus.structure import check_sizes, parse_block
+from pychain.consensus.structure import check_sizes, memo_too_long, parse_block
 
 
 def check_proof_of_work(spec: ChainSpec, header: Header) -> None:
@@ -32,7 +44,7 @@ def check_proof_of_work(spec: ChainSpec, header: Header) -> None:
 
 def check_body(block: Block) -> None:
     """The transactions are the ones that the header commits to, in the one form in which they may be."""
-    if not block.transactions:
+    if not block.count:
         raise RuleError(Rule.MERKLE_ROOT, "no transactions")
     root, mutated = native.merkle_root_checked(block.txids)
     if root != block.header.merkle_root:
@@ -43,49 +55,104 @@ def check_body(block: Block) -> None:
 
 def check_bounds(transfer: Transfer) -> None:
     """Per-transfer bounds that hold in any state."""
-    if transfer.sequence == U64_MAX:
+    _check_bounds(transfer.sequence, transfer.amount, transfer.fee)
+
+
+def _check_bounds(sequence: int, amount: int, fee: int) -> None:
+    if sequence == U64_MAX:
         raise RuleError(Rule.TX_SEQUENCE_LIMIT)
-    if transfer.amount + transfer.fee > U64_MAX:
+    if amount + fee > U64_MAX:
         raise RuleError(Rule.TX_AMOUNT_OVERFLOW)
 
 
-def split_coinbase(block: Block) -> tuple[Coinbase, tuple[Transfer, ...]]:
-    """The coinbase and the transfers, coinbase first and only once."""
-    if not block.transactions or not isinstance(block.transactions[0], Coinbase):
+def coinbase_of(block: Block) -> Coinbase:
+    """The coinbase, which is the first transaction of a block."""
+    first = block.transaction(0) if block.count else None
+    if not isinstance(first, Coinbase):
         raise RuleError(Rule.COINBASE_MISSING)
-    transfers = []
-    for position, transaction in enumerate(block.transactions[1:], 1):
-        if isinstance(transaction, Coinbase):
+    return first
+
+
+def check_transactions(block: Block) -> None:
+    """Coinbase first and only once, and the sizes and bounds of each transaction, which hold in any state."""
+    coinbase = coinbase_of(block)
+    raw = block.raw
+    for position, start in enumerate(block.offsets[1:-1], 1):
+        if raw[start] == COINBASE_TYPE:
             raise RuleError(Rule.COINBASE_MULTIPLE, f"transaction {position} is a coinbase")
-        transfers.append(transaction)
-    return block.transactions[0], tuple(transfers)
+    check_sizes(coinbase)
+    longest = max([end - start for start, end in pairwise(block.offsets[1:])], default=0)
+    if longest > TRANSFER_BYTES + MAX_MEMO_BYTES:
+        raise memo_too_long(longest - TRANSFER_BYTES)
+    for _, _, sequence, amount, fee in block.moves:
+        if sequence == U64_MAX or amount + fee > U64_MAX:
+            _check_bounds(sequence, amount, fee)
 
 
-def check_signatures(spec: ChainSpec, transfers: tuple[Transfer, ...]) -> None:
-    """Every signature holds under ZIP-215, all of them checked in one call."""
-    valid = native.verify_batch(
-        [transfer.sender for transfer in transfers],
-        [signed_message(spec.genesis_hash, transfer) for transfer in transfers],
-        [transfer.signature for transfer in transfers],
-    )
-    if not all(valid):
-        raise RuleError(Rule.TX_SIGNATURE, f"transfer {valid.index(False) + 1} of the block")
+def check_signatures(
+    spec: ChainSpec, blocks: Sequence[Block], known: Container[bytes] | None = None
+) -> list[RuleError | None]:
+    """For each block whether every signature of its transfers holds under ZIP-215; all are checked in one call.
+
+    Those of transfers in `known`, by txid, have been checked before.
+    """
+    starts, ends = array("I"), array("I")
+    owners: list[tuple[int, int]] = []
+    """The block and the position in it of each signature to check."""
+    base = 0
+    for number, block in enumerate(blocks):
+        offsets = block.offsets
+        chosen: Sequence[int] = range(1, block.count)
+        if known is not None:
+            txids = block.txid_list()
+            chosen = [position for position in chosen if txids[position] not in known]
+        starts.extend([base + offsets[position] for position in chosen])
+        ends.extend([base + offsets[position + 1] for position in chosen])
+        owners.extend([(number, position) for position in chosen])
+        base += len(block.raw)
+    verdicts: list[RuleError | None] = [None] * len(blocks)
+    if owners:
+        raws = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
+        valid = native.verify_transfers(raws, starts, ends, signing_message(spec.genesis_hash, b""))
+        bad = valid.find(0)
+        while bad >= 0:
+            number, position = owners[bad]
+            if verdicts[number] is None:
+                verdicts[number] = RuleError(Rule.TX_SIGNATURE, f"transfer {position} of the block")
+            bad = valid.find(0, bad + 1)
+    return verdicts
 
 
 def check_block(spec: ChainSpec, block: Block) -> None:
-    """All semantic rules of a block, cheapest first; those that speak of the sender alone before those of the block."""
+    """All semantic rules of a block but its signatures, cheapest first; those that speak of the sender alone before
+    those of the block."""
     check_proof_of_work(spec, block.header)
     check_body(block)
-    _, transfers = split_coinbase(block)
-    for transaction in block.transactions:
-        check_sizes(transaction)
-    for transfer in transfers:
-        check_bounds(transfer)
-    check_signatures(spec, transfers)
+    check_transactions(block)
 
 
-def verify_block(spec: ChainSpec, raw: bytes) -> Block:
-    """Levels 1 and 2 of a raw block: the job that worlds run beside the node."""
-    block = parse_block(spec, raw)
-    check_block(spec, block)
-    return block
+def verify_blocks(
+    spec: ChainSpec, raws: Sequence[bytes], known: Container[bytes] | None = None
+) -> list[Block | RuleError]:
+    """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`."""
+    results: list[Block | RuleError] = []
+    sound: list[Block] = []
+    for raw in raws:
+        try:
+            block = parse_block(spec, raw)
+            check_block(spec, block)
+        except RuleError as error:
+            results.append(error)
+        else:
+            results.append(block)
+            sound.append(block)
+    verdicts = iter(check_signatures(spec, sound, known))
+    return [(next(verdicts) or result) if isinstance(result, Block) else result for result in results]
+
+
+def verify_block(spec: ChainSpec, raw: bytes, known: Container[bytes] | None = None) -> Block:
+    """`verify_blocks` of one: the block, or its RuleError raised."""
+    (result,) = verify_blocks(spec, [raw], known)
+    if isinstance(result, RuleError):
+        raise result
+    return result

@@ -52,4 +52,8 @@ def check_sizes(transaction: Transaction) -> None:
         if not MIN_EXTRA_BYTES <= len(transaction.extra) <= MAX_EXTRA_BYTES:
             raise RuleError(Rule.COINBASE_EXTRA_LENGTH, f"{len(transaction.extra)} bytes of extra")
     elif len(transaction.memo) > MAX_MEMO_BYTES:
-        raise RuleError(Rule.TX_MEMO_LENGTH, f"{len(transaction.memo)} bytes of memo")
+        raise memo_too_long(len(transaction.memo))
+
+
+def memo_too_long(memo_bytes: int) -> RuleError:
+    return RuleError(Rule.TX_MEMO_LENGTH, f"{memo_bytes} bytes of memo")

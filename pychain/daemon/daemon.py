@@ -57,7 +57,7 @@ from pychain.node.effects import (
     StartMining,
     StopMining,
     Stopped,
-    VerifyBlock,
+    VerifyBlocks,
     VerifyTransfers,
 )
 from pychain.node.inputs import BlockMined, Input, Start, Stop
@@ -271,8 +271,8 @@ class Daemon:
                 services.transport.send(peer, data)
             case Publish(event):
                 services.events.publish(event)
-            case VerifyBlock(job, raw):
-                services.workers.verify_block(job, raw)
+            case VerifyBlocks():
+                services.workers.verify_blocks(effect)
             case VerifyTransfers(job, transfers):
                 services.workers.verify_transfers(job, transfers)
             case ReadBlock(job, block_hash, decoded):

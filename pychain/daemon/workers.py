@@ -19,10 +19,10 @@ from pychain.chain.block import Block, decode_block
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer, signed_message
-from pychain.consensus.rules import RuleError
-from pychain.consensus.semantic import verify_block
+from pychain.consensus.semantic import verify_blocks
 from pychain.ledger.store import Batch, WritableStore
-from pychain.node.inputs import BlockRead, BlockVerified, CommitDone, CommitFailed, Input, TransfersVerified
+from pychain.node.effects import VerifyBlocks
+from pychain.node.inputs import BlockRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
 
 _log = logging.getLogger(__name__)
 
@@ -66,9 +66,9 @@ class Workers:
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._committer = ThreadPoolExecutor(1, "commit")
 
-    def verify_block(self, job: int, raw: bytes) -> None:
-        """`BlockVerified` follows."""
-        self._submit(self._verifiers, lambda: self._block_verified(job, raw))
+    def verify_blocks(self, effect: VerifyBlocks) -> None:
+        """`BlocksVerified` follows."""
+        self._submit(self._verifiers, lambda: self._blocks_verified(effect))
 
     def verify_transfers(self, job: int, transfers: tuple[Transfer, ...]) -> None:
         """`TransfersVerified` follows."""
@@ -106,11 +106,12 @@ class Workers:
         else:
             self._loop.call_soon_threadsafe(self._deliver, result)
 
-    def _block_verified(self, job: int, raw: bytes) -> Input:
-        try:
-            return BlockVerified(job, verify_block(self._spec, raw))
-        except RuleError as error:
-            return BlockVerified(job, error)
+    def _blocks_verified(self, effect: VerifyBlocks) -> Input:
+        results = verify_blocks(self._spec, effect.raws, effect.known)
+        for result in results:
+            if isinstance(result, Block):
+                self._store.accounts(result.accounts)  # pages that are not in memory fault here, not on the loop
+        return BlocksVerified(effect.job, tuple(results))
 
     def _transfers_verified(self, job: int, transfers: tuple[Transfer, ...]) -> Input:
         genesis = self._spec.genesis_hash

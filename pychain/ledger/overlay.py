@@ -6,10 +6,11 @@ the working changes over as a `Batch`, `settle` forgets it once the store has ad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from pychain.chain.block import Block
-from pychain.consensus.state import Account, AccountReader, Reward
+from pychain.consensus.state import Account, BulkAccountReader, Reward
 from pychain.ledger.store import Batch, IndexRecord, Store
 
 
@@ -18,13 +19,27 @@ class AccountLayer:
 
     __slots__ = ("base", "changes")
 
-    def __init__(self, base: AccountReader) -> None:
+    def __init__(self, base: BulkAccountReader) -> None:
         self.base = base
         self.changes: dict[bytes, Account] = {}
 
     def account(self, key: bytes) -> Account:
         account = self.changes.get(key)
         return self.base.account(key) if account is None else account
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        return fill_up(list(map(self.changes.get, keys)), keys, self.base.accounts)
+
+
+def fill_up(
+    found: list[Account | None], keys: Sequence[bytes], read: Callable[[Sequence[bytes]], list[Account]]
+) -> list[Account]:
+    """What was found of `keys`, and the rest as `read` gives it."""
+    missing = [key for key, account in zip(keys, found, strict=True) if account is None]
+    if not missing:
+        return cast(list[Account], found)
+    rest = iter(read(missing))
+    return [next(rest) if account is None else account for account in found]
 
 
 class Overlay:
@@ -58,6 +73,13 @@ class Overlay:
             if account is not None:
                 return account
         return self._store.account(key)
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        return fill_up(list(map(self._accounts.get, keys)), keys, self._settled_accounts)
+
+    def _settled_accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        """As they were when the working changes began."""
+        return fill_up(list(map(self._under_way.accounts.get, keys)), keys, self._store.accounts)
 
     def undo(self, block_hash: bytes) -> bytes | None:
         return self._undo.get(block_hash) or self._under_way.undo.get(block_hash) or self._store.undo(block_hash)

@@ -15,7 +15,7 @@ from pychain.native._errors import KernelError
 from pychain.native._libsodium import verify_strict
 from pychain.native.cpu import CpuInfo
 from pychain.native.reference import is_canonical_large_order
-from pychain.native.signatures import verify, verify_batch
+from pychain.native.signatures import verify, verify_batch, verify_transfers
 from pychain.native.stop import StopFlag
 
 compiled: bool
@@ -38,6 +38,7 @@ try:
         sha256d_records,
         use,
     )
+    from pychain.native._compiled_transactions import transaction_offsets, transfer_rows
 
     compiled, fallback_reason = True, None
 except ImportError as error:
@@ -54,6 +55,8 @@ except ImportError as error:
         sha256d,
         sha256d_many,
         sha256d_records,
+        transaction_offsets,
+        transfer_rows,
         use,
     )
 
@@ -79,10 +82,13 @@ __all__ = [
     "sha256d",
     "sha256d_many",
     "sha256d_records",
+    "transaction_offsets",
+    "transfer_rows",
     "use",
     "verify",
     "verify_batch",
     "verify_strict",
+    "verify_transfers",
 ]
 
 if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise believe in any attribute

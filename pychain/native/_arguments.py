@@ -75,11 +75,7 @@ def message_offsets(buffer: Bytes, offsets: Offsets) -> tuple[bytes, array[int]]
     buffer = as_bytes(buffer, "buffer")
     if len(buffer) > BUFFER_MAX:
         raise ValueError(f"buffer of {len(buffer)} bytes is longer than {BUFFER_MAX}")
-    if not (isinstance(offsets, array) and offsets.typecode == "I"):
-        try:
-            offsets = array("I", offsets)
-        except (TypeError, OverflowError) as error:
-            raise ValueError(f"offsets must be integers of 32 bits: {error}") from None
+    offsets = words(offsets, "offsets")
     if not offsets:
         raise ValueError("offsets must hold at least one offset, the end of the last message")
     return buffer, offsets
@@ -88,6 +84,41 @@ def message_offsets(buffer: Bytes, offsets: Offsets) -> tuple[bytes, array[int]]
 def bad_offset(offsets: array[int], index: int, size: int) -> ValueError:
     """The error for the offset at `index`, which is out of order or past the buffer of `size` bytes."""
     return ValueError(f"offset {index} ({offsets[index]}) is not ascending within the buffer of {size} bytes")
+
+
+def words(values: Sequence[int], what: str) -> array[int]:
+    """Unsigned integers of 32 bits as an array."""
+    if isinstance(values, array) and values.typecode == "I":
+        return values
+    try:
+        return array("I", values)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{what} must be integers of 32 bits: {error}") from None
+
+
+def scan_range(data: Bytes, start: int, count: int) -> bytes:
+    """A buffer, an offset in it, and as many transactions as it can hold at most."""
+    data = as_bytes(data, "data")
+    if len(data) > BUFFER_MAX:
+        raise ValueError(f"data of {len(data)} bytes is longer than {BUFFER_MAX}")
+    integer(start, 0, len(data), "start")
+    integer(count, 0, len(data), "count")
+    return data
+
+
+def extents(data: Bytes, starts: Sequence[int], ends: Sequence[int]) -> tuple[bytes, array[int], array[int]]:
+    """A buffer, and where things in it begin and end; their order is the caller's to check."""
+    data = as_bytes(data, "data")
+    if len(data) > BUFFER_MAX:
+        raise ValueError(f"data of {len(data)} bytes is longer than {BUFFER_MAX}")
+    if len(starts) != len(ends):
+        raise ValueError(f"there must be as many starts as ends, not {len(starts)} and {len(ends)}")
+    return data, words(starts, "starts"), words(ends, "ends")
+
+
+def not_a_transfer(index: int) -> ValueError:
+    """The error for the extent at `index`."""
+    return ValueError(f"item {index} is no whole transfer")
 
 
 def search_range(target: int, start: int, count: int) -> None:

@@ -25,9 +25,11 @@ from pychain.native._arguments import (
 )
 from pychain.native._libsodium import verify_strict
 from pychain.native.reference import ed25519
+from pychain.native.reference.transactions import verify_transfers as verify_transfers_one_by_one
 
 try:
     from pychain.native._compiled import signature_kernels, verify_signature, verify_signatures
+    from pychain.native._compiled_transactions import verify_transfers as verify_transfers_in_core
 except ImportError:
     _in_core = False
 else:
@@ -68,3 +70,6 @@ def verify_batch(
     if not _in_core:
         return [verify(*each) for each in zip(public_keys, messages, signatures, strict=True)]
     return verify_signatures(keys, buffer, offsets, packed, weights, threads)
+
+
+verify_transfers = verify_transfers_in_core if _in_core else verify_transfers_one_by_one

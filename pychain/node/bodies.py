@@ -6,7 +6,7 @@ it, so what the store has is always the body that its header commits to, signatu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from pychain.base.time import Now
@@ -15,12 +15,15 @@ from pychain.consensus.rules import RuleError
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree, Entry
-from pychain.node.effects import ReadBlock, VerifyBlock
-from pychain.node.inputs import BlockRead, BlockVerified
+from pychain.node.effects import ReadBlock, VerifyBlocks
+from pychain.node.inputs import BlockRead, BlocksVerified
 from pychain.node.outbox import Outbox
 
 RECENT_BYTES = 32 * 1024 * 1024
 """Decoded blocks kept for connecting, serving and reorganising; older ones are read from disk."""
+BATCH_BLOCKS = 64
+BATCH_BYTES = 2 * 1024 * 1024
+"""Blocks verified by one job: small ones share its cost and their signatures a batch, large ones have jobs apart."""
 MAX_READS = 64
 """Blocks asked of the disk for connecting at once."""
 
@@ -44,14 +47,20 @@ class Bodies:
         tree: BlockTree,
         overlay: Overlay,
         outbox: Outbox,
+        known: Container[bytes],
         on_verified: Callable[[Verification, Block | RuleError, Now], None],
     ) -> None:
-        """`on_verified` is called with each result; a valid body is in the tree and the overlay by then."""
+        """`known` are the txids whose signatures have been checked. `on_verified` is called with each result; a valid
+        body is in the tree and the overlay by then.
+        """
         self._tree = tree
         self._overlay = overlay
         self._outbox = outbox
         self._on_verified = on_verified
-        self._verifying: dict[int, Verification] = {}
+        self._known = known
+        self._gathered: list[tuple[Verification, bytes]] = []
+        self._gathered_bytes = 0
+        self._verifying: dict[int, list[Verification]] = {}
         self._under_verification: dict[bytes, int] = {}
         """How often each block is being verified."""
         self._recent: dict[bytes, Block] = {}
@@ -66,10 +75,20 @@ class Bodies:
         """
         if Status.BODY in entry.status or (peer is not None and self.is_settled(entry)):
             return
-        job = self._outbox.new_job()
-        self._verifying[job] = Verification(entry, peer, asked)
         self._under_verification[entry.hash] = self._under_verification.get(entry.hash, 0) + 1
-        self._outbox.emit(VerifyBlock(job, raw))
+        self._gathered.append((Verification(entry, peer, asked), raw))
+        self._gathered_bytes += len(raw)
+        if len(self._gathered) >= BATCH_BLOCKS or self._gathered_bytes >= BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Have what was gathered in this turn verified, as one job."""
+        if self._gathered:
+            job = self._outbox.new_job()
+            self._verifying[job] = [verification for verification, _ in self._gathered]
+            self._outbox.emit(VerifyBlocks(job, tuple([raw for _, raw in self._gathered]), self._known))
+            self._gathered = []
+            self._gathered_bytes = 0
 
     def is_settled(self, entry: Entry) -> bool:
         """The body is here, or under verification: nobody needs to send it."""
@@ -77,22 +96,22 @@ class Bodies:
 
     @property
     def verifying(self) -> int:
-        """Verifications under way."""
-        return len(self._verifying)
+        """Blocks under verification."""
+        return len(self._under_verification)
 
-    def verified(self, result: BlockVerified, now: Now) -> None:
-        """Take in the result of a verification."""
-        verification = self._verifying.pop(result.job)
-        entry = verification.entry
-        self._under_verification[entry.hash] -= 1
-        if not self._under_verification[entry.hash]:
-            del self._under_verification[entry.hash]
-        if isinstance(result.result, Block) and Status.BODY not in entry.status:
-            self._tree.body_arrived(entry)
-            self._overlay.put_body(entry.hash, result.result.raw)
-            self._overlay.put_index(entry.record)
-            self._keep(result.result)
-        self._on_verified(verification, result.result, now)
+    def verified(self, incoming: BlocksVerified, now: Now) -> None:
+        """Take in the results of a job."""
+        for verification, result in zip(self._verifying.pop(incoming.job), incoming.results, strict=True):
+            entry = verification.entry
+            self._under_verification[entry.hash] -= 1
+            if not self._under_verification[entry.hash]:
+                del self._under_verification[entry.hash]
+            if isinstance(result, Block) and Status.BODY not in entry.status:
+                self._tree.body_arrived(entry)
+                self._overlay.put_body(entry.hash, result.raw)
+                self._overlay.put_index(entry.record)
+                self._keep(result)
+            self._on_verified(verification, result, now)
 
     def block(self, entry: Entry) -> Block | None:
         """The decoded block of a stored body. None: it is being read and will be here in a later turn, or is

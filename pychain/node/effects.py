@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 
 from pychain.chain.transaction import Transfer
 from pychain.ledger.store import Batch
@@ -54,11 +55,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyBlock:
-    """Run `semantic.verify_block` on a raw block, beside the loop; `BlockVerified` follows."""
+class VerifyBlocks:
+    """Run `semantic.verify_blocks` on raw blocks, beside the loop; `BlocksVerified` follows. `known` are the txids
+    whose signatures have been checked; any thread may ask it.
+    """
 
     job: int
-    raw: bytes
+    raws: tuple[bytes, ...]
+    known: Container[bytes] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ Effect = (
     | Resolve
     | HangUp
     | Commit
-    | VerifyBlock
+    | VerifyBlocks
     | VerifyTransfers
     | ReadBlock
     | StartMining

@@ -80,11 +80,11 @@ class PeerClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockVerified:
-    """Result of `VerifyBlock`: the decoded block, or the rule of level 1 or 2 that it breaks."""
+class BlocksVerified:
+    """Result of `VerifyBlocks`: for each, in order, the decoded block or the rule of level 1 or 2 that it breaks."""
 
     job: int
-    result: Block | RuleError
+    results: tuple[Block | RuleError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ Input = (
     | BytesReceived
     | BytesDrained
     | PeerClosed
-    | BlockVerified
+    | BlocksVerified
     | TransfersVerified
     | BlockRead
     | CommitDone

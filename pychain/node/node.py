@@ -17,6 +17,7 @@ from pychain.chain.hashes import hash_hex
 from pychain.chain.header import Header
 from pychain.consensus.rules import Blame, Rule, RuleError
 from pychain.consensus.state import Reward, genesis_accounts
+from pychain.ledger.known import KnownSignatures
 from pychain.ledger.mempool import Mempool, Policy
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Store
@@ -34,7 +35,7 @@ from pychain.node.inputs import (
     Asked,
     BlockMined,
     BlockRead,
-    BlockVerified,
+    BlocksVerified,
     BytesDrained,
     BytesReceived,
     CommitDone,
@@ -82,7 +83,8 @@ class Node:
         random = Random(int.from_bytes(entropy.bytes(8), "big"))
 
         self._headers = HeaderIntake(self._tree, self._overlay, entropy, self._headers_judged)
-        self._bodies = Bodies(self._tree, self._overlay, self._outbox, self._body_verified)
+        self._known = KnownSignatures()
+        self._bodies = Bodies(self._tree, self._overlay, self._outbox, self._known, self._body_verified)
         self._activation = Activation(
             self._tree, self._overlay, self._bodies, self._tip_changed, self._block_refused, self._body_lost
         )
@@ -139,7 +141,7 @@ class Node:
             BytesReceived: lambda i, now: self._dialogue.received(i.peer, i.data, now),
             BytesDrained: lambda i, now: self._dialogue.drained(i.peer, i.count),
             PeerClosed: self._on_peer_closed,
-            BlockVerified: self._bodies.verified,
+            BlocksVerified: self._bodies.verified,
             TransfersVerified: lambda i, now: self._transfers.verified(i.job, i.valid, now),
             BlockRead: self._on_block_read,
             CommitDone: self._on_commit_done,
@@ -181,6 +183,7 @@ class Node:
     def _turn(self, now: Now) -> None:
         if not self._stopping:
             self._headers.work(now)
+            self._bodies.flush()
             self._activation.work()
             self._transfers.work(now)
             self._tables.work(now)
@@ -377,6 +380,7 @@ class Node:
     def _transfer_judged(self, verdict: Verdict, now: Now) -> None:
         self._desk.transfer_judged(verdict)
         if verdict.error is None:
+            self._known.add(verdict.txid)
             pending = self._mempool.get(verdict.txid)
             if pending is not None:
                 self._dialogue.relay.announce_transaction(verdict.txid, pending.rate, now)

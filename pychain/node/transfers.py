@@ -259,7 +259,7 @@ class TransferIntake:
         """Follow the working tip: mined transfers leave, those of undone blocks come back, so many a turn, refusals are
         forgotten.
         """
-        mined = [transaction.txid for block in connected for transaction in block.transactions]
+        mined = [txid for block in connected for txid in block.txid_list()]
         touched = list(touched)
         for block in reversed(list(disconnected)):
             for transaction in block.transactions:

@@ -25,7 +25,7 @@ from pychain.node.effects import (
     StartMining,
     StopMining,
     Stopped,
-    VerifyBlock,
+    VerifyBlocks,
     VerifyTransfers,
 )
 from pychain.node.events import Event
@@ -33,7 +33,7 @@ from pychain.node.inputs import (
     Asked,
     BlockMined,
     BlockRead,
-    BlockVerified,
+    BlocksVerified,
     BytesReceived,
     CommitDone,
     Input,
@@ -84,8 +84,8 @@ class Surroundings(Protocol):
         """The host is gone: its peers see their connections break."""
         ...
 
-    def verified_block(self, raw: bytes) -> Block:
-        """`semantic.verify_block`; RuleError where the block is invalid."""
+    def verified_block(self, raw: bytes) -> Block | RuleError:
+        """What `semantic.verify_blocks` makes of it."""
         ...
 
     def is_signed(self, transfer: Transfer) -> bool:
@@ -123,7 +123,7 @@ class Host:
             Resolve: lambda effect: self.feed(NameResolved(effect.name, ())),
             HangUp: lambda effect: world.hang_up(self, effect.peer, effect.reason),
             Commit: self._commit,
-            VerifyBlock: self._verify_block,
+            VerifyBlocks: self._verify_blocks,
             VerifyTransfers: self._verify_transfers,
             ReadBlock: self._read_block,
             StartMining: self._start_mining,
@@ -218,14 +218,11 @@ class Host:
         self.store.advance()
         self.feed(CommitDone(job))
 
-    def _verify_block(self, effect: VerifyBlock) -> None:
-        result: Block | RuleError
-        try:
-            result = self._world.verified_block(effect.raw)
-        except RuleError as error:
-            result = error
-        count = len(result.transactions) if isinstance(result, Block) else 1
-        self._later(VERIFY_BLOCK_NS + count * VERIFY_TRANSFER_NS, lambda: self.feed(BlockVerified(effect.job, result)))
+    def _verify_blocks(self, effect: VerifyBlocks) -> None:
+        results = tuple([self._world.verified_block(raw) for raw in effect.raws])
+        count = sum([result.count if isinstance(result, Block) else 1 for result in results])
+        cost_ns = len(results) * VERIFY_BLOCK_NS + count * VERIFY_TRANSFER_NS
+        self._later(cost_ns, lambda: self.feed(BlocksVerified(effect.job, results)))
 
     def _verify_transfers(self, effect: VerifyTransfers) -> None:
         valid = tuple(self._world.is_signed(transfer) for transfer in effect.transfers)
@@ -277,7 +274,9 @@ def _essence(happening: Input | Effect) -> bytes:
             return happening.peer.to_bytes(8, "little") + happening.data
         case Commit():
             return (happening.batch.tip or b"") + len(happening.batch.accounts).to_bytes(8, "little")
-        case VerifyBlock() | BlockMined():
+        case VerifyBlocks():
+            return b"".join(happening.raws)
+        case BlockMined():
             return happening.raw
         case Publish():
             return repr(happening.event).encode()

@@ -17,7 +17,8 @@ from pychain.base.time import seconds
 from pychain.chain.block import Block
 from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.rulebook import Rulebook
-from pychain.consensus.semantic import verify_block
+from pychain.consensus.rules import RuleError
+from pychain.consensus.semantic import verify_blocks
 from pychain.node.config import NodeConfig
 from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerClosed, PeerOpened
 from pychain.p2p.netaddress import NetAddress
@@ -60,7 +61,7 @@ class World:
         self._by_address: dict[NetAddress, Host] = {}
         self._connections: dict[tuple[str, int], _Connection] = {}
         self._next_peer = 1
-        self._blocks: dict[bytes, Block] = {}
+        self._blocks: dict[bytes, Block | RuleError] = {}
         self._signatures: dict[bytes, bool] = {}
 
     # --- building
@@ -136,15 +137,15 @@ class World:
 
     # --- what hosts ask of the world
 
-    def verified_block(self, raw: bytes) -> Block:
-        """`semantic.verify_block`, worked out once for all hosts. RuleError where it is invalid."""
-        block = self._blocks.get(raw)
-        if block is None:
-            block = verify_block(self.rulebook.spec, raw)
-            self._blocks[raw] = block
+    def verified_block(self, raw: bytes) -> Block | RuleError:
+        """`semantic.verify_blocks` of one, worked out once for all hosts."""
+        result = self._blocks.get(raw)
+        if result is None:
+            (result,) = verify_blocks(self.rulebook.spec, [raw])
+            self._blocks[raw] = result
             if len(self._blocks) > MAX_SHARED_RESULTS:
                 del self._blocks[next(iter(self._blocks))]
-        return block
+        return result
 
     def is_signed(self, transfer: Transfer) -> bool:
         """The strict signature check, worked out once for all hosts."""

@@ -43,7 +43,7 @@ def test_any_pace_under_any_rule(rule: str, waits: list[int]) -> None:
         block = builder.extend(transfers=[pay], time=time)
         assert chain.submit(block.raw) == ACCEPTED
         assert chain.tip() == builder.tip == block.hash
-    balances = sum(account.balance for account in chain.state().accounts.values())
+    balances = sum(account.balance for account in chain.state().held.values())
     assert balances + chain.immature() == issued(builder.spec, len(waits))
 
 

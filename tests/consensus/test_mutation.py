@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pychain.chain.header import decode_header
 from pychain.consensus.rules import Blame, Level, Rule
-from pychain.consensus.semantic import check_bounds, check_proof_of_work, check_signatures, verify_block
+from pychain.consensus.semantic import check_bounds, check_proof_of_work, verify_block
 from pychain.consensus.structure import parse_block, parse_transfer
 from tests.support import wire
 from tests.support.builder import spec_of
@@ -15,6 +15,7 @@ from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.memory import peak_of
 from tests.support.network import Network
+from tests.support.reference_chain import check_signature
 from tests.support.refusals import broken_rule
 from tests.support.strategies import HeaderFields, headers, mutants
 
@@ -71,7 +72,7 @@ def test_mutated_transfer(data: bytes) -> None:
     def check() -> None:
         transfer = parse_transfer(data)
         check_bounds(transfer)
-        check_signatures(SPEC, (transfer,))
+        check_signature(SPEC, transfer)
 
     rule = broken_rule(check)
     if data in PAYS:

@@ -48,7 +48,7 @@ def test_parents_first(blocks: list[Forged]) -> None:
         if block.height > best.height:
             best = block
         assert chain.tip() == best.hash
-        balances = sum(account.balance for account in chain.state().accounts.values())
+        balances = sum(account.balance for account in chain.state().held.values())
         assert balances + chain.immature() == issued(chain.spec, best.height)
 
 
@@ -95,12 +95,12 @@ def test_invalidate_and_reconsider_is_no_change(blocks: list[Forged], data: st.D
     chain = fresh()
     for block in blocks:
         chain.submit(block.raw)
-    tip, state = chain.tip(), chain.state().accounts
+    tip, state = chain.tip(), chain.state().held
     victim = data.draw(st.sampled_from(blocks))
     chain.invalidate(victim.hash)
     assert victim.hash not in {place.block.hash for place in chain.active()}
     chain.reconsider(victim.hash)
-    assert (chain.tip(), chain.state().accounts) == (tip, state)
+    assert (chain.tip(), chain.state().held) == (tip, state)
 
 
 def test_a_clock_alone_makes_it_move() -> None:

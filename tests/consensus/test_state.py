@@ -137,19 +137,19 @@ def test_history_against_a_plain_ledger(
     state = Accounts(genesis_accounts(spec))
     befores, undos = [], []
     for height, block in enumerate(blocks, 1):
-        befores.append(dict(state.accounts))
+        befores.append(dict(state.held))
         connection = connect_block(spec, block, height, state, matured_for(network, blocks, height))
-        assert state.accounts == befores[-1]  # nothing is written before the caller takes the changes
+        assert state.held == befores[-1]  # nothing is written before the caller takes the changes
         state.write(connection.changes)
         assert connection.undo_record == encode_undo(connection.undo)
         undos.append(decode_undo(connection.undo_record))
         assert undos[-1] == connection.undo
-        assert state.accounts == accounts[height - 1]
-        balances = sum(account.balance for account in state.accounts.values())
+        assert state.held == accounts[height - 1]
+        balances = sum(account.balance for account in state.held.values())
         assert balances + immature[height - 1] == issued(spec, height)
     for before, undo in zip(reversed(befores), reversed(undos), strict=True):
         state.write(dict(undo))
-        assert state.accounts == before
+        assert state.held == before
 
 
 @given(histories(), st.data())
@@ -181,7 +181,7 @@ def test_an_error_is_found_in_any_slicing(budget: int) -> None:
     with pytest.raises(RuleError, match="transfer 3 has 3, its account is at 2") as refused:
         deque(slices)
     assert refused.value.rule is Rule.TX_SEQUENCE
-    assert state.accounts == genesis_accounts(spec)
+    assert state.held == genesis_accounts(spec)
 
 
 def test_undo_holds_each_account_once_in_the_order_of_touch() -> None:

@@ -16,7 +16,8 @@ from pychain.consensus.rules import Rule, RuleError
 from pychain.daemon.store import DamagedBlockError, StoreFullError
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import Batch
-from pychain.node.inputs import BlockRead, BlockVerified, CommitDone, CommitFailed, Input, TransfersVerified
+from pychain.node.effects import VerifyBlocks
+from pychain.node.inputs import BlockRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.conftest import Run
 from tests.daemon.scripted import Inbox
@@ -77,17 +78,18 @@ def test_blocks_are_verified_each_under_its_job(run: Run[None]) -> None:
         shop = Shop()
         blocks = [shop.chain.extend() for _ in range(20)]
         for job, block in enumerate(blocks):
-            shop.workers.verify_block(job, block.raw)
+            shop.workers.verify_blocks(VerifyBlocks(job, (block.raw,), ()))
         broken = bytearray(blocks[0].raw)
         broken[36] ^= 1  # the merkle root, and with it the proof of work or the body
-        shop.workers.verify_block(99, bytes(broken))
-        shop.workers.verify_block(100, b"no block")
-        results = {event.job: event.result for event in await shop.results(22) if isinstance(event, BlockVerified)}
-        assert [results[job] for job in range(20)] == blocks
-        assert isinstance(results[99], RuleError)
-        assert results[99].rule in (Rule.HIGH_HASH, Rule.MERKLE_ROOT)
-        assert isinstance(results[100], RuleError)
-        assert results[100].rule is Rule.BLOCK_ENCODING
+        shop.workers.verify_blocks(VerifyBlocks(99, (bytes(broken), blocks[1].raw, b"no block"), ()))
+        results = {event.job: event.results for event in await shop.results(21) if isinstance(event, BlocksVerified)}
+        assert [results[job] for job in range(20)] == [(block,) for block in blocks]
+        changed, whole, none = results[99]
+        assert isinstance(changed, RuleError)
+        assert changed.rule in (Rule.HIGH_HASH, Rule.MERKLE_ROOT)
+        assert whole == blocks[1]
+        assert isinstance(none, RuleError)
+        assert none.rule is Rule.BLOCK_ENCODING
         await shop.workers.close()
 
     run(scenario())

@@ -138,6 +138,40 @@ static size_t check_search(unsigned number, uint8_t result[MOST_RESULT])
     return sizeof some.hashes + some.hits * sizeof *hits;
 }
 
+/* Some transactions of both kinds, cut off anywhere, read back: offsets, and the rows of the first run of transfers. */
+static size_t check_transactions(unsigned number, uint8_t result[MOST_RESULT])
+{
+    const struct buffer data = allocate(number * 7);
+    size_t size = 0, transfers = 0, first = 0, accounts = 0;
+    uint32_t offsets[64];
+
+    for (uint32_t kind = random_word(); size + 160 < number * 7; size += kind % 3 == 0 ? 46 + kind % 50 : 155 + kind % 40) {
+        kind = random_word();
+        data.bytes[size] = kind % 3 != 0;
+        if (kind % 3 == 0)
+            data.bytes[size + 45] = (uint8_t)(kind % 50);
+        else
+            memcpy(data.bytes + size + 89, (uint8_t[]){(uint8_t)(kind % 40), 0}, 2);
+    }
+    const size_t found = pychain_transaction_offsets(offsets, data.bytes, number * 7, 0, 63);
+    while (first < found && data.bytes[offsets[first]] != 1)
+        first++;
+    while (first + transfers < found && data.bytes[offsets[first + transfers]] == 1)
+        transfers++;
+    pychain_transfer *const rows = malloc(transfers * sizeof *rows + 1);
+    const struct buffer keys = allocate(transfers * 64);
+    memcpy(result, offsets, (found + 1) * sizeof *offsets);
+    if (rows == NULL || pychain_transfer_rows(rows, keys.bytes, &accounts, data.bytes, number * 7, offsets + first, transfers) != -1)
+        abort();
+    if (first + transfers < found &&
+        pychain_transfer_rows(rows, keys.bytes, &accounts, data.bytes, number * 7, offsets + first + transfers, 1) != 0)
+        abort();
+    free(rows);
+    free(keys.memory);
+    free(data.memory);
+    return (found + 1) * sizeof *offsets;
+}
+
 static const struct {
     const char *name;
     check *run;
@@ -145,6 +179,7 @@ static const struct {
 } CHECKS[] = {
     {"sha256d", check_one, 400},       {"sha256d_many", check_many, 160}, {"sha256d_records", check_records, 533},
     {"merkle_root", check_merkle, 90}, {"search", check_search, 400},
+    {"transactions", check_transactions, 300},
 };
 
 /* Whether a case gives the same on `kernel` and on the portable one. */

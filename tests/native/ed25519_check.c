@@ -97,6 +97,53 @@ static size_t wrong_answers(size_t count, unsigned share, unsigned threads, cons
     return wrong;
 }
 
+/* How many answers about transfers in one buffer, `count` of them with memos of many lengths, differ from those about
+ * each by itself. */
+static int wrong_transfers(size_t count)
+{
+    enum { PREFIX = 51, HEAD = 91 };
+    const struct buffer data = allocate(count * (HEAD + 40 + SIGNATURE)), prefix = allocate(PREFIX), valid = allocate(count);
+    uint32_t *const starts = malloc((count + 1) * sizeof *starts), *const ends = malloc((count + 1) * sizeof *ends);
+    uint8_t message[PREFIX + HEAD + 40];
+    size_t at = 0;
+    int wrong = 0;
+
+    if (starts == NULL || ends == NULL)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        starts[i] = (uint32_t)at;
+        data.bytes[at] = 1;
+        data.bytes[at + HEAD - 2] = (uint8_t)(i % 40);
+        data.bytes[at + HEAD - 1] = 0;
+        memset(data.bytes + at + 1, i % 2 ? 0 : 1, 32);                             /* R = A = the neutral element, */
+        memset(data.bytes + at + HEAD + i % 40, 0, SIGNATURE);                      /* S = 0: holds for any message */
+        data.bytes[at + 1] = 1, data.bytes[at + HEAD + i % 40] = 1;
+        memset(data.bytes + at + 2, i % 3 == 0 ? 7 : 0, 31);
+        at += HEAD + i % 40 + SIGNATURE;
+        ends[i] = (uint32_t)at;
+    }
+    wrong += pychain_verify_transfers(valid.bytes, data.bytes, at, starts, ends, count, prefix.bytes, PREFIX, NULL, 2) != -1;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t body = ends[i] - starts[i] - SIGNATURE;
+
+        memcpy(message, prefix.bytes, PREFIX);
+        memcpy(message + PREFIX, data.bytes + starts[i], body);
+        wrong += valid.bytes[i] != pychain_ed25519_verify(data.bytes + starts[i] + 1, message, PREFIX + body,
+                                                          data.bytes + starts[i] + body);
+    }
+    if (count != 0) {
+        ends[count - 1]--;
+        wrong += pychain_verify_transfers(valid.bytes, data.bytes, at, starts, ends, count, prefix.bytes, PREFIX, NULL, 1) !=
+                 (int64_t)count - 1;
+    }
+    free(data.memory);
+    free(prefix.memory);
+    free(valid.memory);
+    free(starts);
+    free(ends);
+    return wrong;
+}
+
 int main(void)
 {
     static const size_t COUNTS[] = {0, 1, 3, 5, 6, 7, 8, 9, 17, 64, 130, 511, 512, 513, 1100};
@@ -107,12 +154,17 @@ int main(void)
         const char *const kernel = pychain_ed25519_name(k);
 
         pychain_ed25519_use(kernel);
-        for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
+        for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
+            if (wrong_transfers(COUNTS[i]) != 0) {
+                printf("%s is wrong about %zu transfers\n", kernel, COUNTS[i]);
+                return 1;
+            }
             for (unsigned share = 0; share < 3; share++)
                 if (wrong_answers(COUNTS[i], share * 50, share + 1, share == 0 ? NULL : SEED) != 0) {
                     printf("%s is wrong about a batch of %zu\n", kernel, COUNTS[i]);
                     return 1;
                 }
+        }
         printf("%s agrees\n", kernel);
     }
     return kernels == 0 || pychain_ed25519_use("ed25519:abacus") != -1 || pychain_ed25519_in_use() == NULL;

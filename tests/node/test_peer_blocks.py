@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from pychain.node.effects import VerifyBlock
+from pychain.node.effects import VerifyBlocks
 from pychain.node.events import BlockRefused
 from pychain.node.requests import SubmitBlock
 from tests.support import wire
@@ -105,7 +105,7 @@ def test_a_wrong_body_costs_its_sender_the_connection_and_says_nothing_of_the_bl
 def test_after_a_wrong_body_the_block_is_fetched_elsewhere(stage: Stage, code: str) -> None:
     liar = stage.chain_puppet([*TRUNK, FULL], inbound=False, ready=False)
     liar.swaps[FULL.hash] = BAD_BODIES[code]
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     liar.greet()
     honest = stage.chain_puppet([*TRUNK, FULL])
     assert liar.served == [FULL.hash]
@@ -118,7 +118,7 @@ def test_after_a_wrong_body_the_block_is_fetched_elsewhere(stage: Stage, code: s
 
 def test_a_wrong_body_does_not_shadow_the_right_one_of_our_own_miner(stage: Stage) -> None:
     """A body under verification must not make the node deaf to the one that an operator submits meanwhile."""
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     liar = stage.puppet()
     liar.say("block", BAD_BODIES["bad-txnmrklroot"])
     answers = stage.ask_later(SubmitBlock(FULL.raw))
@@ -242,7 +242,7 @@ def test_unasked_bodies_do_not_pile_up_while_the_workers_are_busy(stage: Stage) 
     lazy = stage.chain_puppet([*TRUNK, *many], ready=False)
     lazy.silent = {"want"}
     lazy.greet()
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     peer = stage.puppet()
     for block in many:
         peer.say("block", block.raw)

@@ -9,7 +9,7 @@ import pytest
 
 from pychain.ledger.mempool import MempoolLimits
 from pychain.node.config import NodeConfig
-from pychain.node.effects import VerifyTransfers
+from pychain.node.effects import VerifyBlocks, VerifyTransfers
 from pychain.node.events import TransferAccepted, TransferDropped
 from pychain.node.inputs import Stop
 from pychain.node.requests import Refused, SubmitTransfer
@@ -162,6 +162,19 @@ def test_a_burst_is_looked_at_in_turns_and_a_flood_beyond_it_is_dropped(stage: S
 def verifications(stage: Stage) -> list[bytes]:
     """Txids whose signatures the node asked to be checked and that are held back."""
     return [t.txid for effect in stage.held if isinstance(effect, VerifyTransfers) for t in effect.transfers]
+
+
+def test_what_the_mempool_checked_is_known_when_its_block_comes(stage: Stage) -> None:
+    """The job that verifies the block is told which signatures it can leave out: those that were checked, no others."""
+    stage.held_back = (VerifyBlocks,)
+    peer = stage.puppet()
+    good, bad = pay(ALICE, 0), forged(pay(BOB, 0))
+    peer.say("txs", [good, bad])
+    other = stage.puppet()
+    other.say("block", forge(NETWORK, "b1", ROOT, [good]).raw)
+    (job,) = [effect for effect in stage.held if isinstance(effect, VerifyBlocks)]
+    assert txid(good) in job.known
+    assert txid(bad) not in job.known
 
 
 def test_an_unfunded_key_never_costs_a_signature(stage: Stage) -> None:

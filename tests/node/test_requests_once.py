@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pychain.node.effects import Commit, ReadBlock, Stopped, VerifyBlock, VerifyTransfers
+from pychain.node.effects import Commit, ReadBlock, Stopped, VerifyBlocks, VerifyTransfers
 from pychain.node.inputs import BlockMined, CommitFailed, Stop
 from pychain.node.requests import (
     AddPeer,
@@ -34,7 +34,7 @@ from tests.support.worlds import audit_books
 ALICE, BOB = signer("alice"), signer("bob")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))
 ROOT = genesis(NETWORK)
-JOBS = (Commit, VerifyBlock, VerifyTransfers, ReadBlock)
+JOBS = (Commit, VerifyBlocks, VerifyTransfers, ReadBlock)
 
 
 def pay(sequence: int, fee: int = 1000) -> bytes:
@@ -153,7 +153,7 @@ def test_every_request_is_answered_once_where_the_disk_is_full(story: list[Step]
         hold_back(stage)
         stage.ask_later(SubmitBlock(forge(NETWORK, "one more", ROOT).raw))
         while not commits:
-            stage.release(VerifyBlock)
+            stage.release(VerifyBlocks)
             commits = [effect for effect in stage.held if isinstance(effect, Commit)]
     before = stage.node.queries.tip.hash
     stage.held.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pychain.node.effects import Commit, Effect, ReadBlock, StopMining, Stopped, VerifyBlock, VerifyTransfers
+from pychain.node.effects import Commit, Effect, ReadBlock, StopMining, Stopped, VerifyBlocks, VerifyTransfers
 from pychain.node.events import NewTip
 from pychain.node.inputs import CommitFailed, PeerOpened, Stop
 from pychain.node.requests import GetTemplate, InvalidateBlock, ReconsiderBlock, Refused, SubmitBlock, SubmitTransfer
@@ -40,7 +40,7 @@ def tips(stage: Stage) -> list[bytes]:
 # --- stop
 
 
-@pytest.mark.parametrize("held", [(), (Commit,), (VerifyBlock,), (ReadBlock,), (Commit, VerifyBlock, ReadBlock)])
+@pytest.mark.parametrize("held", [(), (Commit,), (VerifyBlocks,), (ReadBlock,), (Commit, VerifyBlocks, ReadBlock)])
 @pytest.mark.parametrize("phase", ["idle", "syncing", "reorganising"])
 def test_a_stop_in_the_middle_ends_with_a_consistent_store(
     stage: Stage, held: tuple[type[Effect], ...], phase: str
@@ -104,7 +104,7 @@ def test_a_stopped_node_asks_for_nothing_and_turns_requests_away(stage: Stage) -
 
 
 def test_what_waits_for_a_block_is_answered_at_a_stop(stage: Stage) -> None:
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     submitted = stage.ask_later(SubmitBlock(MAIN[0].raw))
     stage.deliver(Stop())
     assert stage.answers == {submitted: STOPPING}
@@ -236,7 +236,7 @@ def test_a_stop_while_a_reorganisation_is_prepared_leaves_the_old_tip(stage: Sta
 
 
 def test_a_verification_that_never_ends_holds_up_nothing_else(stage: Stage) -> None:
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     stage.puppet().say("block", MAIN[0].raw)
     stage.held.clear()
     stage.held_back = ()
@@ -283,7 +283,7 @@ def test_signatures_that_come_after_their_transfer_was_mined(stage: Stage) -> No
 
 def test_a_block_that_is_invalidated_while_it_is_verified_stays_invalid(stage: Stage) -> None:
     stage.chain_puppet(MAIN[:3])
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     stage.puppet().say("block", MAIN[3].raw)
     answer = stage.ask_later(InvalidateBlock(MAIN[3].hash))
     stage.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pychain.node.effects import Commit, ReadBlock, VerifyBlock
+from pychain.node.effects import Commit, ReadBlock, VerifyBlocks
 from pychain.node.requests import InvalidateBlock, ReconsiderBlock
 from tests.support import puppet, wire
 from tests.support.forge import Forged, forge, genesis
@@ -100,7 +100,7 @@ def test_unknown_sizes_are_taken_for_the_largest() -> None:
 
 
 def test_nothing_more_is_asked_while_the_workers_are_busy(stage: Stage) -> None:
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     peer = stage.chain_puppet(CHAIN)
     in_flight = stage.node.queries.sync().in_flight
     assert len(stage.held) + in_flight < 64 + 128 + 1
@@ -219,7 +219,7 @@ def test_more_headers_than_fit_in_one_message_are_asked_for_in_turn(stage: Stage
 
 
 def test_results_of_verification_in_any_order(stage: Stage) -> None:
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     stage.chain_puppet(CHAIN[:50])
     assert len(stage.held) == 50
     stage.release(newest_first=True)
@@ -227,7 +227,7 @@ def test_results_of_verification_in_any_order(stage: Stage) -> None:
 
 
 def test_results_that_come_after_their_sender_has_left(stage: Stage) -> None:
-    stage.held_back = (VerifyBlock,)
+    stage.held_back = (VerifyBlocks,)
     peer = stage.chain_puppet(CHAIN[:50])
     peer.leave()
     stage.release()

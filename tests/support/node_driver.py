@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from pychain import native
 from pychain.base.time import Now
-from pychain.chain.block import Block, decode_block
+from pychain.chain.block import decode_block
 from pychain.chain.spec import parse_spec
 from pychain.chain.transaction import signed_message
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import RuleError
-from pychain.consensus.semantic import check_bounds, check_signatures, verify_block
+from pychain.consensus.semantic import check_bounds, verify_blocks
 from pychain.consensus.structure import parse_transfer
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
@@ -22,14 +21,14 @@ from pychain.node.effects import (
     ReadBlock,
     Reply,
     Stopped,
-    VerifyBlock,
+    VerifyBlocks,
     VerifyTransfers,
 )
 from pychain.node.events import BlockRefused, Event
 from pychain.node.inputs import (
     Asked,
     BlockRead,
-    BlockVerified,
+    BlocksVerified,
     CommitDone,
     Input,
     Start,
@@ -41,6 +40,7 @@ from pychain.node.requests import Answer, InvalidateBlock, ReconsiderBlock, Requ
 from pychain.sim.entropy import SeededEntropy
 from pychain.sim.memory_store import MemoryStore
 from tests.support.driver import ACCEPTED, Verdict, pending, rejected
+from tests.support.reference_chain import check_signature
 
 NS = 1_000_000_000
 
@@ -100,10 +100,9 @@ class LoneNode:
                 self.store.commit(effect.batch)
                 self.store.advance()
                 self._inbox.append(CommitDone(effect.job))
-            case VerifyBlock():
-                self._inbox.append(
-                    BlockVerified(effect.job, _result(lambda: verify_block(self.rulebook.spec, effect.raw)))
-                )
+            case VerifyBlocks():
+                results = verify_blocks(self.rulebook.spec, effect.raws, effect.known)
+                self._inbox.append(BlocksVerified(effect.job, tuple(results)))
             case VerifyTransfers():
                 genesis = self.rulebook.spec.genesis_hash
                 valid = tuple(
@@ -144,7 +143,7 @@ class NodeDriver:
             "duplicate",
             "duplicate-inconclusive",
         ):  # known by its hash; what these bytes are is another matter
-            result = _result(lambda: verify_block(self._lone.rulebook.spec, raw))
+            (result,) = verify_blocks(self._lone.rulebook.spec, [raw])
             return rejected(result.rule.code) if isinstance(result, RuleError) else ACCEPTED
         if answer in (None, "inconclusive"):
             return ACCEPTED
@@ -156,7 +155,7 @@ class NodeDriver:
         try:
             transfer = parse_transfer(raw)
             check_bounds(transfer)
-            check_signatures(spec, (transfer,))
+            check_signature(spec, transfer)
         except RuleError as error:
             return rejected(error.rule.code)
         return ACCEPTED
@@ -175,10 +174,3 @@ class NodeDriver:
 
     def reconsider(self, block_hash: bytes) -> None:
         assert self._lone.ask(ReconsiderBlock(block_hash)) is None
-
-
-def _result(job: Callable[[], Block]) -> Block | RuleError:
-    try:
-        return job()
-    except RuleError as error:
-        return error

@@ -7,18 +7,20 @@ pending is kept without bound.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from pychain import native
 from pychain.chain.block import Block
 from pychain.chain.header import Header
 from pychain.chain.spec import ChainSpec, parse_spec
 from pychain.chain.target import work_from_bits
-from pychain.chain.transaction import Coinbase
+from pychain.chain.transaction import Coinbase, Transfer, signed_message
 from pychain.consensus.contextual import check_header_in_context, check_not_too_new
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import Blame, Rule, RuleError
-from pychain.consensus.semantic import check_block, check_bounds, check_signatures
+from pychain.consensus.semantic import check_bounds, verify_block
 from pychain.consensus.state import (
     ABSENT,
     Account,
@@ -35,21 +37,31 @@ from tests.support.driver import ACCEPTED, Verdict, pending, rejected
 OPERATOR = "invalidated by the operator"
 
 
+def check_signature(spec: ChainSpec, transfer: Transfer) -> None:
+    """The signature of one transfer holds under ZIP-215."""
+    message = signed_message(spec.genesis_hash, transfer)
+    if not native.verify(transfer.sender, message, transfer.signature):
+        raise RuleError(Rule.TX_SIGNATURE)
+
+
 class Accounts:
     """A state: the accounts that are not absent."""
 
     def __init__(self, accounts: dict[bytes, Account]) -> None:
-        self.accounts = accounts
+        self.held = accounts
 
     def account(self, key: bytes) -> Account:
-        return self.accounts.get(key, ABSENT)
+        return self.held.get(key, ABSENT)
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        return [self.account(key) for key in keys]
 
     def write(self, changes: dict[bytes, Account]) -> None:
         for key, account in changes.items():
             if account == ABSENT:
-                self.accounts.pop(key, None)
+                self.held.pop(key, None)
             else:
-                self.accounts[key] = account
+                self.held[key] = account
 
 
 @dataclass
@@ -113,7 +125,7 @@ class ReferenceChain:
         try:
             transfer = parse_transfer(raw)
             check_bounds(transfer)
-            check_signatures(self.spec, (transfer,))
+            check_signature(self.spec, transfer)
         except RuleError as error:
             return rejected(error.rule.code)
         return ACCEPTED
@@ -152,7 +164,7 @@ class ReferenceChain:
 
     def state(self) -> Accounts:
         """All accounts at the tip."""
-        return Accounts(self._state_after(self._tip)[0].accounts)
+        return Accounts(self._state_after(self._tip)[0].held)
 
     def immature(self) -> int:
         """Rewards of the active chain that are not credited yet."""
@@ -164,7 +176,7 @@ class ReferenceChain:
         """The block's place; RuleError where levels 1 or 2, or its header in its place, say no."""
         block = parse_block(self.spec, raw)
         try:
-            check_block(self.spec, block)
+            verify_block(self.spec, block.raw)
         except RuleError as error:
             if error.rule.blame is Blame.BLOCK:
                 with suppress(RuleError):  # a header that has no place here has none to be remembered in

@@ -24,6 +24,7 @@ from pychain.native.reference.hashing import (
     sha256d_many,
     sha256d_records,
 )
+from pychain.native.reference.transactions import transaction_offsets, transfer_rows, verify_transfers
 from pychain.native.stop import StopFlag
 
 __all__ = [
@@ -44,10 +45,13 @@ __all__ = [
     "sha256d",
     "sha256d_many",
     "sha256d_records",
+    "transaction_offsets",
+    "transfer_rows",
     "use",
     "verify",
     "verify_batch",
     "verify_strict",
+    "verify_transfers",
 ]
 
 kernel = "sha256:reference"
