@@ -114,14 +114,14 @@ class Overlay:
         self._undo[block.hash] = undo
         self._rewards[block.hash] = reward
         self._connected[block.hash] = block
-        self.connected_transactions += len(block.transactions)
+        self.connected_transactions += block.count
         self._tip = block.hash
 
     def disconnect(self, block_hash: bytes, parent_hash: bytes) -> None:
         """Record that the tip moves back from a block to its parent."""
         waiting = self._connected.pop(block_hash, None)
         if waiting is not None:
-            self.connected_transactions -= len(waiting.transactions)
+            self.connected_transactions -= waiting.count
         self._disconnected[block_hash] = None
         self._tip = parent_hash
 

@@ -15,8 +15,11 @@ def parties(transaction: Transaction) -> tuple[bytes, ...]:
 
 def touched(block: Block) -> dict[bytes, list[int]]:
     """The accounts that a block's transactions name -> the positions of those transactions, rising."""
-    positions: dict[bytes, list[int]] = {}
-    for position, transaction in enumerate(block.transactions):
-        for key in parties(transaction):
-            positions.setdefault(key, []).append(position)
+    places: list[list[int]] = [[] for _ in block.accounts]
+    for position, (sender, recipient, _, _, _) in enumerate(block.moves, 1):
+        places[sender].append(position)
+        if recipient != sender:
+            places[recipient].append(position)
+    positions = dict(zip(block.accounts, places, strict=True))
+    positions.setdefault(block.transaction(0).recipient, []).insert(0, 0)
     return positions

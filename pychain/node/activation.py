@@ -30,7 +30,7 @@ from pychain.node.bodies import Bodies
 
 WORK_A_TURN = 4_000
 """Accounts read or put back, or transfers applied, in one turn: about 5 ms of Python."""
-BLOCK_WORK = 50
+BLOCK_WORK = 80
 """What a block costs besides its transfers, in transfers."""
 PREFETCH = 16
 """Bodies read ahead of the one that is needed."""

@@ -62,11 +62,11 @@ class MemoryStore:
     def _history(self, key: bytes, start: TransactionPlace | None) -> Iterator[TransactionPlace]:
         """All places of an account, newest first, behind `start`: slow, for few blocks."""
         for block_hash, block in reversed(self._chain.items()):
-            for position in range(len(block.transactions) - 1, -1, -1):
+            for position in range(block.count - 1, -1, -1):
                 place = TransactionPlace(block_hash, position)
                 if start is not None:
                     start = None if place == start else start
-                elif key in parties(block.transactions[position]):
+                elif key in parties(block.transaction(position)):
                     yield place
 
     def table(self, name: str) -> bytes | None:
@@ -111,10 +111,10 @@ class MemoryStore:
         self._rewards.update(batch.rewards)
         for block_hash in batch.disconnected:
             if block := self._chain.pop(block_hash, None):
-                for transaction in block.transactions:
-                    del self._transactions[transaction.txid]
+                for txid in block.txid_list():
+                    del self._transactions[txid]
         for block_hash, block in batch.connected.items():
             self._chain[block_hash] = block
-            for position, transaction in enumerate(block.transactions):
-                self._transactions[transaction.txid] = TransactionPlace(block_hash, position)
+            for position, txid in enumerate(block.txid_list()):
+                self._transactions[txid] = TransactionPlace(block_hash, position)
         self._tables.update(batch.tables)

@@ -215,8 +215,8 @@ class LmdbStore:
         entries: dict[bytes, list[int]] = {}
         for block_hash, block in batch.connected.items():
             number = numbers[block_hash]
-            for position, each in enumerate(block.transactions):
-                transactions[each.txid] = encode_transaction(number, position)
+            for position, txid in enumerate(block.txid_list()):
+                transactions[txid] = encode_transaction(number, position)
             for key, positions in touched(block).items():
                 entries.setdefault(key, []).extend([entry_of(number, position) for position in positions])
         _put(transaction, self._databases.transactions, transactions, bytes)
