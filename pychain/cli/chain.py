@@ -8,7 +8,7 @@ import click
 
 from pychain.base.errors import PychainError
 from pychain.cli.context import Context, common_options, pass_context
-from pychain.cli.output import coins, moment, print_facts, print_json, print_table
+from pychain.cli.output import coins, memo_text, moment, print_facts, print_json, print_table
 from pychain.client import Client
 
 VERIFY_LEVELS = "0 reads, 1 rules and signatures, 2 undo records, 3 takes blocks back, 4 connects them again"
@@ -103,7 +103,7 @@ def tx(context: Context, txid: str, raw: bool) -> None:
         if "blocktime" in found:
             found["blocktime"] = moment(found["blocktime"])
         if found.get("memo"):
-            found["memo"] = _memo(found["memo"])
+            found["memo"] = memo_text(found["memo"])
         del found["hex"]
         print_facts(found.items())
 
@@ -145,12 +145,3 @@ def _is_height(text: str) -> bool:
 
 def _kind(transaction: dict[str, Any]) -> str:
     return str(transaction["type"])
-
-
-def _memo(text: str) -> str:
-    """A memo as text where it is some."""
-    try:
-        decoded = bytes.fromhex(text).decode("utf-8")
-    except UnicodeDecodeError:
-        return text
-    return decoded if decoded.isprintable() else text

@@ -62,3 +62,12 @@ def coins(amount: int) -> str:
 def moment(unix_s: int) -> str:
     """A Unix time in the local zone."""
     return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def memo_text(memo_hex: str) -> str:
+    """A memo as text where it is some, else its hex."""
+    try:
+        decoded = bytes.fromhex(memo_hex).decode("utf-8")
+    except UnicodeDecodeError:
+        return memo_hex
+    return decoded if decoded.isprintable() else memo_hex

@@ -18,7 +18,9 @@ from pychain.client.results import (
     ChainInfo,
     ChainSpec,
     ChainTip,
+    FeeEstimate,
     Header,
+    HistoryEntry,
     MempoolEntry,
     MempoolInfo,
     MiningInfo,
@@ -142,6 +144,14 @@ class Client:
 
     async def account(self, address: str) -> Account:
         return await self.call("getaccount", address, result=Account)
+
+    async def account_history(self, address: str, count: int = 100, before: str | None = None) -> list[HistoryEntry]:
+        """The newest first; `before` is the txid of the entry after which to go on."""
+        return await self.call("getaccounthistory", address, count, before, result=list[HistoryEntry])
+
+    async def fee_estimate(self, blocks: int) -> FeeEstimate:
+        """What a transfer has to pay to be mined within so many blocks."""
+        return await self.call("estimatesmartfee", blocks, result=FeeEstimate)
 
     async def chain_spec(self) -> ChainSpec:
         return await self.call("getchainspec", result=ChainSpec)

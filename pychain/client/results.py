@@ -135,6 +135,29 @@ class Account(Struct, frozen=True):
     pending: int
 
 
+class HistoryEntry(Struct, frozen=True):
+    """A row of `getaccounthistory`. In the mempool: `height` and `blockhash` are missing, `time` is that of its coming,
+    and there are 0 confirmations. `counterparty` is missing for a reward."""
+
+    txid: str
+    time: int
+    direction: Literal["in", "out", "self", "mined"]
+    amount: int
+    confirmations: int
+    fee: int = 0
+    memo: str = ""
+    counterparty: str | None = None
+    height: int | None = None
+    blockhash: str | None = None
+
+
+class FeeEstimate(Struct, frozen=True):
+    """Result of `estimatesmartfee`: base units a kilobyte, and the blocks that it is for."""
+
+    feerate: int
+    blocks: int
+
+
 class ChainSpec(Struct, frozen=True):
     """Result of `getchainspec`."""
 

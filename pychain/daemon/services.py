@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import Driver
+from pychain.daemon.fees import FeeEstimator
 from pychain.daemon.hub import EventHub, Subscription
 from pychain.daemon.miner import Miner
 from pychain.daemon.settings import Settings
@@ -47,6 +48,7 @@ class Services:
     events: EventHub
     watchdog: LoopWatchdog
     stop: Callable[[], None]
+    fees: FeeEstimator = field(default_factory=FeeEstimator)
 
     async def ask(self, request: Request) -> Answer:
         """Put a request to the node; `NodeEndedError` where it ends before it answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Protocol
 
 from nacl.signing import SigningKey
 
@@ -14,21 +15,39 @@ DEV_KEYS = 10
 """Keys that the `dev` network's genesis funds."""
 
 
+class Signer(Protocol):
+    """What signs for an account: its key, or somebody who has it."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The account, 32 bytes."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte signature of `message`."""
+        ...
+
+
 class PrivateKey:
     """A key pair, made of its 32-byte seed. No text form shows the seed, so it cannot reach a log by accident."""
 
-    __slots__ = ("_signing_key", "public_key")
+    __slots__ = ("_public_key", "_signing_key")
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != SEED_BYTES:
             raise WalletError(f"a key's seed has {SEED_BYTES} bytes, not {len(seed)}")
         self._signing_key = SigningKey(seed)
-        self.public_key = bytes(self._signing_key.verify_key)
+        self._public_key = bytes(self._signing_key.verify_key)
 
     @classmethod
     def generate(cls, entropy: Entropy) -> PrivateKey:
         """A fresh key."""
         return cls(entropy.bytes(SEED_BYTES))
+
+    @property
+    def public_key(self) -> bytes:
+        """The account, 32 bytes."""
+        return self._public_key
 
     @property
     def seed(self) -> bytes:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from pychain import native
 from pychain.base.codec import U64_MAX
+from pychain.base.errors import DecodeError
+from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.transaction import (
     KEY_BYTES,
     MAX_MEMO_BYTES,
+    SIGNATURE_BYTES,
     TRANSFER_BYTES,
     Transfer,
     new_transfer,
@@ -16,7 +19,7 @@ from pychain.chain.transaction import (
     transfer_body,
 )
 from pychain.wallet.errors import WalletError
-from pychain.wallet.keys import PrivateKey
+from pychain.wallet.keys import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,35 @@ def check_recipient(public_key: bytes) -> None:
         raise WalletError("the address holds no safe public key: what is paid there could be anybody's, or nobody's")
 
 
+def check_sequence(sequence: int) -> None:
+    """Refuse a sequence that no transfer may have."""
+    if not 0 <= sequence < U64_MAX:
+        raise WalletError(f"sequence {sequence} is not in 0 to {U64_MAX - 1}")
+
+
 def fee_for(size: int, rate: int) -> int:
     """The fee of a transfer of `size` bytes at `rate` base units a kilobyte (1,000 bytes), rounded up."""
     return -(-size * rate // 1000)
 
 
-def sign_transfer(key: PrivateKey, genesis_hash: bytes, sequence: int, payment: Payment) -> Transfer:
+def replacement_fee(old_fee: int, size: int, relay_rate: int, wanted: int = 0) -> int:
+    """The least fee from `wanted` up for which nodes let a transfer of `size` bytes take the place of a pending one:
+    it pays for its own relay on top of the old fee, and more than the old one in any case."""
+    return max(wanted, old_fee + max(1, fee_for(size, relay_rate)))
+
+
+def sign_transfer(key: Signer, genesis_hash: bytes, sequence: int, payment: Payment) -> Transfer:
     """The payment from the key's account, valid on the chain with this genesis and at this sequence only."""
-    if not 0 <= sequence < U64_MAX:
-        raise WalletError(f"sequence {sequence} is not in 0 to {U64_MAX - 1}")
+    check_sequence(sequence)
     body = transfer_body(key.public_key, sequence, payment.recipient, payment.amount, payment.fee, payment.memo)
     return new_transfer(body, key.sign(signing_message(genesis_hash, body)))
+
+
+def is_transfer_message(message: bytes, sender: bytes) -> bool:
+    """Whether `message` is what a signature under a transfer of that key covers, on whatever chain."""
+    domain = signing_message(b"", b"")
+    try:
+        transfer = new_transfer(message[len(domain) + HASH_BYTES :], bytes(SIGNATURE_BYTES))
+    except DecodeError:
+        return False
+    return message.startswith(domain) and transfer.sender == sender

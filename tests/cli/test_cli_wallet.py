@@ -1,31 +1,28 @@
-"""The wallet's commands: without a node as far as none is needed, and paying through a real one."""
+"""The wallet's commands that need no node: making wallets, their accounts and secrets."""
 
 from __future__ import annotations
 
-import os
-import pty
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pychain.chain.address import decode_address, encode_address
+from pychain.chain.address import encode_address
 from pychain.chain.spec import packaged_spec
-from pychain.wallet.keys import PrivateKey, dev_key
-from pychain.wallet.payment import Payment, sign_transfer
+from pychain.daemon.keystore.unlocked import lock
+from pychain.wallet.derivation import account_key
+from pychain.wallet.keys import dev_key
+from pychain.wallet.mnemonic import parse_mnemonic, seed_of
 from tests.cli.run import Shell
-from tests.daemon.process import Daemon
+from tests.cli.terminal import Terminal
+from tests.wallet.vectors import BIP39
 
 SPEC = packaged_spec("dev")
 PASSWORD = "correct horse"
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("wallet") / "node", network="dev").wait_ready() as daemon:
-        yield daemon
+WORDS = BIP39[2][1]
+CHEAP = ("--kdf", "interactive")
 
 
 @pytest.fixture
@@ -35,44 +32,157 @@ def shell(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytes
     return Shell(capsys, "--network", "dev", "--datadir", str(tmp_path / "node"))
 
 
-@pytest.fixture
-def online(capsys: pytest.CaptureFixture[str], node: Daemon, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """A shell on the node's own data directory."""
-    monkeypatch.setenv("PYCHAIN_PASSWORD", PASSWORD)
-    return Shell(capsys, "--network", "dev", "--datadir", str(node.datadir))
-
-
-def funded(online: Shell, node: Daemon, name: str, coins: int = 10) -> str:
-    """A new wallet that has some coins; its address."""
-    made: str = online.ok("wallet", "create", name, "--kdf", "interactive", "--json").json["address"]
-    amount = coins * 10**8
-    account = node.rpc("getaccount", encode_address(SPEC.hrp, dev_key(0).public_key))
-    payment = Payment(decode_address(SPEC.hrp, made), amount)
-    transfer = sign_transfer(dev_key(0), SPEC.genesis_hash, account["pending_sequence"], payment)
-    node.rpc("sendrawtransaction", transfer.raw.hex())
-    node.rpc("generatetoaddress", 1, encode_address(SPEC.hrp, dev_key(9).public_key))
-    return made
-
-
-# --- without a node
+def address_at(index: int, words: str = WORDS, passphrase: str = "") -> str:
+    """The address that a wallet's account of that number must have."""
+    return encode_address(SPEC.hrp, account_key(seed_of(words, passphrase), index).public_key)
 
 
 def test_wallets_are_made_listed_and_told(shell: Shell, tmp_path: Path) -> None:
     assert "no wallets yet" in shell.ok("wallet", "list").out
-    made = shell.ok("wallet", "create", "--kdf", "interactive", "--json").json
-    assert (made["wallet"], made["account"]) == ("default", "main")
-    assert decode_address(SPEC.hrp, made["address"])
+    made = shell.ok("wallet", "create", *CHEAP, "--json").json
+    assert (made["wallet"], made["account"], made["path"]) == ("default", "main", "m/44'/7371107'/0'")
+    assert made["address"] == address_at(0, made["mnemonic"])
+    assert len(made["mnemonic"].split()) == 24
     assert (tmp_path / "node" / "wallets" / "default.json").stat().st_mode & 0o777 == 0o600
     assert shell.ok("wallet", "address").out == made["address"] + "\n"
     rent = shell.ok("wallet", "address", "--new", "rent").out.strip()
-    assert rent == shell.ok("wallet", "address", "--account", "rent").out.strip() != made["address"]
-    other = shell.ok("wallet", "create", "savings", "--account", "nest egg", "--kdf", "interactive", "--json").json
-    assert shell.ok("wallet", "list", "--json").json == [
-        {"wallet": "default", "account": "main", "address": made["address"]},
-        {"wallet": "default", "account": "rent", "address": rent},
-        {"wallet": "savings", "account": "nest egg", "address": other["address"]},
+    assert rent == shell.ok("wallet", "address", "--account", "rent").out.strip() == address_at(1, made["mnemonic"])
+    other = shell.ok("wallet", "create", "savings", "--account", "nest egg", "--words", "12", *CHEAP, "--json").json
+    assert len(other["mnemonic"].split()) == 12
+    listed = shell.ok("wallet", "list", "--json").json
+    assert [(row["wallet"], row["account"], row["address"], row["kind"]) for row in listed] == [
+        ("default", "main", made["address"], "derived"),
+        ("default", "rent", rent, "derived"),
+        ("savings", "nest egg", other["address"], "derived"),
     ]
+    assert "mnemonic" not in listed[0]
     assert other["address"] in shell.ok("wallet", "list").out
+
+
+def test_the_mnemonic_is_shown_once_and_brings_the_wallet_back(shell: Shell, tmp_path: Path) -> None:
+    shown = shell.ok("wallet", "create", *CHEAP).out
+    [words] = [line.removeprefix("mnemonic").strip() for line in shown.splitlines() if line.startswith("mnemonic")]
+    parse_mnemonic(words)
+    rent = shell.ok("wallet", "address", "--new", "rent").out.strip()
+    (tmp_path / "words.txt").write_text(words + "\n")
+    back = ["restore", "again", "--mnemonic-file", str(tmp_path / "words.txt"), "--accounts", "2", *CHEAP]
+    accounts = shell.ok("wallet", *back, "--json").json
+    assert [(row["account"], row["address"]) for row in accounts] == [
+        ("main", address_at(0, words)),
+        ("account-2", rent),
+    ]
+    assert words not in shell.ok("wallet", "list").out
+
+
+def test_a_passphrase_makes_it_another_wallet(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text(WORDS)
+    (tmp_path / "passphrase.txt").write_text("TREZOR\n")
+    words = ["restore", "--mnemonic-file", str(tmp_path / "words.txt"), *CHEAP]
+    assert address_at(0) in shell.ok("wallet", *words, "plain").out
+    hidden = shell.ok("wallet", *words, "hidden", "--passphrase-file", str(tmp_path / "passphrase.txt"))
+    assert address_at(0, passphrase="TREZOR") in hidden.out
+    assert shell.ok("wallet", "export", "--wallet", "hidden", "--json").json == {
+        "wallet": "hidden",
+        "mnemonic": WORDS,
+        "passphrase": "TREZOR",
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (WORDS.rsplit(" ", 1)[0], "words, not 11"),
+        (WORDS.replace("cage", "cagey", 1), "word 3 of 12"),
+        (WORDS.replace("cage above", "above cage"), "checksum"),
+        ("", "is empty"),
+    ],
+)
+def test_wrong_words_are_refused_without_repeating_them(shell: Shell, tmp_path: Path, typed: str, line: str) -> None:
+    (tmp_path / "words.txt").write_text(typed)
+    result = shell("wallet", "restore", "--mnemonic-file", str(tmp_path / "words.txt"), *CHEAP)
+    assert result.code in (1, 2)
+    assert line in result.err
+    assert not any(word in result.err for word in ("letter", "advice", "cagey", "doctor"))
+    assert "no wallets yet" in shell.ok("wallet", "list").out
+
+
+def test_keys_come_and_go(shell: Shell, tmp_path: Path) -> None:
+    shell.ok("wallet", "create", *CHEAP)
+    faucet = shell.ok("wallet", "import", "faucet", "--dev-key", "3", "--json").json
+    assert faucet == {
+        "wallet": "default",
+        "account": "faucet",
+        "address": encode_address(SPEC.hrp, dev_key(3).public_key),
+        "kind": "imported",
+    }
+    exported = shell.ok("wallet", "export", "--account", "faucet", "--json").json
+    assert exported["private_key"] == dev_key(3).seed.hex()
+    out = tmp_path / "main.key"
+    assert shell.ok("wallet", "export", "--account", "main", "--output", str(out)).out == ""
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert "File exists" in shell.fails(1, "wallet", "export", "--output", str(out)), "nothing is written over"
+    shell.ok("wallet", "create", "other", *CHEAP)
+    back = shell.ok("wallet", "import", "back", "--wallet", "other", "--key-file", str(out), "--json").json
+    assert back["address"] == shell.ok("wallet", "address").out.strip()
+    assert "already, as 'faucet'" in shell.fails(1, "wallet", "import", "again", "--dev-key", "3")
+    assert "has an account 'main' already" in shell.fails(1, "wallet", "import", "main", "--dev-key", "4")
+
+
+@pytest.mark.parametrize("text", ["zz" * 32, "00" * 31, "00 " * 32])
+def test_what_is_no_key_is_refused_without_repeating_it(shell: Shell, tmp_path: Path, text: str) -> None:
+    shell.ok("wallet", "create", *CHEAP)
+    (tmp_path / "key").write_text(text)
+    line = shell.fails(1, "wallet", "import", "key", "--key-file", str(tmp_path / "key"))
+    assert line == "pychain: a private key is 64 hex digits\n"
+
+
+def test_an_account_can_be_watched_without_its_key(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    cold, other = (encode_address(SPEC.hrp, dev_key(number).public_key) for number in (4, 5))
+    monkeypatch.delenv("PYCHAIN_PASSWORD")  # a wallet that only watches has none
+    made = shell.ok("wallet", "watch", "cold", cold, "--wallet", "watched", "--json").json
+    assert (made["address"], made["kind"]) == (cold, "watched")
+    shell.ok("wallet", "watch", "other", other, "--wallet", "watched")
+    assert shell.ok("wallet", "address", "--wallet", "watched", "--account", "other").out.strip() == other
+    assert "already, as 'cold'" in shell.fails(1, "wallet", "watch", "again", cold, "--wallet", "watched")
+    assert "has no mnemonic" in shell.fails(1, "wallet", "export", "--wallet", "watched")
+    words = ("wallet", "export", "--wallet", "watched", "--account", "cold")
+    assert "is only watched: its key is not here" in shell.fails(1, *words)
+    assert "only watches" in shell.fails(1, "wallet", "unlock", "watched")
+    assert shell("wallet", "watch", "x", "nowhere", "--wallet", "watched").code == 2
+    monkeypatch.setenv("PYCHAIN_PASSWORD", PASSWORD)
+    shell.ok("wallet", "create", *CHEAP)
+    shell.ok("wallet", "watch", "cold", cold)
+    assert [row["kind"] for row in shell.ok("wallet", "list", "--json").json] == ["derived", "watched"] + [
+        "watched"
+    ] * 2
+
+
+def test_the_password_can_be_changed(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.ok("wallet", "create", *CHEAP)
+    new = tmp_path / "new.txt"
+    assert "a new password is needed" in shell.fails(2, "wallet", "password")
+    new.write_text("battery staple\n")
+    assert "is changed" in shell.ok("wallet", "password", "--new-password-file", str(new)).out
+    assert shell.fails(1, "wallet", "export") == "pychain: wrong password\n"
+    assert shell.fails(1, "wallet", "password", "--new-password-file", str(new)) == "pychain: wrong password\n"
+    monkeypatch.setenv("PYCHAIN_PASSWORD", "battery staple")
+    shell.ok("wallet", "export")
+
+
+def test_a_wallet_is_unlocked_for_a_while(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.ok("wallet", "create", *CHEAP)
+    assert shell.ok("wallet", "lock").out == "Wallet 'default' was not unlocked.\n"
+    try:
+        until = shell.ok("wallet", "unlock", "--timeout", "100", "--json").json["unlocked_until"]
+        assert shell.ok("wallet", "list", "--json").json[0]["unlocked_until"] == until
+        monkeypatch.delenv("PYCHAIN_PASSWORD")
+        payee = encode_address(SPEC.hrp, dev_key(7).public_key)
+        words = ("send", payee, "1", "--offline", "--sequence", "0", "--fee", "0", "--output", str(tmp_path / "file"))
+        assert shell.ok("wallet", *words, "--json").json["signed"] is True
+        assert "a password is needed" in shell.fails(2, "wallet", "export"), "for everything else"
+    finally:
+        assert lock(tmp_path / "node" / "wallets", "default")
+    assert "a password is needed" in shell.fails(2, "wallet", *words)
 
 
 @pytest.mark.parametrize(
@@ -130,124 +240,48 @@ def test_on_standard_input_a_password_may_be_piped(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_on_a_terminal_a_new_password_is_asked_for_twice(tmp_path: Path) -> None:
-    words = ["wallet", "create", "--kdf", "interactive", "--network", "dev", "--datadir", str(tmp_path / "node")]
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "pychain", *words])
-    seen = b""
-    for word in (b"typed\n", b"typed\n"):
-        while not seen.endswith(b": "):
-            seen += os.read(terminal, 1024)
-        os.write(terminal, word)
-        seen += b"|"
-    try:
-        while chunk := os.read(terminal, 1024):
-            seen += chunk
-    except OSError:
-        pass  # the terminal is gone with its process
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 0, seen
-    assert b"typed" not in seen, "passwords are not shown"
-    assert b"dpyc1" in seen
+def test_on_a_terminal_a_new_wallet_is_made_when_its_words_are_written_down(tmp_path: Path) -> None:
+    words = ["wallet", "create", *CHEAP, "--network", "dev", "--datadir", str(tmp_path / "node")]
+    with Terminal(*words) as terminal:
+        for prompt in ("Password of the new wallet: ", "Repeat for confirmation: "):
+            terminal.wait_for(prompt)
+            terminal.type("typed")
+        shown = re.sub(r"\x1b\[\d*m", "", terminal.wait_for("To confirm, word "))
+        mnemonic = re.findall(r"^ ?\d+ +(\w+)", shown, re.MULTILINE)
+        assert len(mnemonic) == 24, shown
+        terminal.type(mnemonic[terminal.number() - 1])
+        terminal.type(mnemonic[terminal.number("To confirm, word ") - 1])
+        assert terminal.end() == 0, terminal.seen
+    assert "typed" not in terminal.seen, "passwords are not shown"
+    assert address_at(0, " ".join(mnemonic)) in terminal.seen
 
 
-# --- through a node
+def test_words_that_are_not_written_down_make_no_wallet(tmp_path: Path) -> None:
+    words = ["wallet", "create", *CHEAP, "--network", "dev", "--datadir", str(tmp_path / "node")]
+    (tmp_path / "password").write_text("secret")
+    with Terminal(*words, "--password-file", str(tmp_path / "password")) as terminal:
+        terminal.wait_for("To confirm, word ")
+        terminal.type("nonsense")
+        assert terminal.end() == 1
+    assert "no wallet was made" in terminal.seen
+    assert not (tmp_path / "node" / "wallets" / "default.json").exists()
 
 
-def test_paying_moves_coins_and_leaves_a_memo(online: Shell, node: Daemon) -> None:
-    payer = funded(online, node, "payer")
-    payee = encode_address(SPEC.hrp, PrivateKey(b"p" * 32).public_key)
-    txid = online.ok("wallet", "send", payee, "2.5", "--wallet", "payer", "--memo", "invoice 17").out.strip()
-    [balance] = online.ok("wallet", "balance", "--wallet", "payer", "--json").json
-    assert (balance["address"], balance["balance"], balance["available"]) == (payer, 10 * 10**8, 75 * 10**7)
-    assert (balance["pending"], balance["pending_sequence"], balance["label"]) == (1, 1, "main")
-    assert "7.5" in online.ok("wallet", "balance", "--wallet", "payer").out
-    shown = online.ok("chain", "tx", txid)
-    assert "invoice 17" in shown.out
-    assert "2.5 coins" in shown.out
-    node.rpc("generatetoaddress", 1, encode_address(SPEC.hrp, dev_key(9).public_key))
-    assert node.rpc("getaccount", payee)["balance"] == 25 * 10**7
-    mined = node.rpc("getrawtransaction", txid, True)
-    assert (mined["memo"], mined["fee"], mined["confirmations"]) == (b"invoice 17".hex(), 0, 1)
+def test_colours_are_for_terminals_alone(shell: Shell, tmp_path: Path) -> None:
+    shell.ok("wallet", "create", *CHEAP)
+    words = ["wallet", "list", "--network", "dev", "--datadir", str(tmp_path / "node")]
+    assert "\x1b" not in shell.ok("wallet", "list").out
+    with Terminal(*words) as terminal:
+        assert terminal.end() == 0
+    assert "\x1b[1m" in terminal.seen
+    piped = subprocess.run([sys.executable, "-m", "pychain", *words], capture_output=True, check=True, timeout=120)
+    assert b"\x1b" not in piped.stdout
+    assert len(piped.stdout.splitlines()) == 2, "and a row is a line"
 
 
-def test_payments_follow_each_other_without_waiting_for_blocks(online: Shell, node: Daemon) -> None:
-    funded(online, node, "steady")
-    payee = encode_address(SPEC.hrp, dev_key(7).public_key)
-    sent = [online.ok("wallet", "send", payee, "1", "--wallet", "steady", "--json").json for _ in range(3)]
-    assert [each["sequence"] for each in sent] == [0, 1, 2]
-    dear = online.ok("wallet", "send", payee, "1", "--wallet", "steady", "--fee", "0.5", "--memo-hex", "00ff", "--json")
-    assert dear.json["fee"] == 5 * 10**7
-    assert node.rpc("getrawtransaction", dear.json["txid"], True)["memo"] == "00ff"
-
-
-def test_what_an_account_does_not_have_it_cannot_pay(
-    online: Shell, node: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    funded(online, node, "poor", coins=1)
-    payee = encode_address(SPEC.hrp, dev_key(7).public_key)
-    monkeypatch.delenv("PYCHAIN_PASSWORD")  # it is not even asked for
-    line = online.fails(1, "wallet", "send", payee, "1.5", "--wallet", "poor")
-    assert "1.5 coins are needed, account 'main' has 1 available" in line
-    assert "has 1 available" in online.fails(1, "wallet", "send", payee, "1", "--fee", "0.1", "--wallet", "poor")
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "line"),
-    [
-        (["nowhere", "1"], 2, "an address is a prefix"),
-        (["rpyc1w", "1"], 2, "an address"),
-        (["{zero}", "1"], 1, "holds no safe public key"),
-        (["{payee}", "1", "--memo", "x" * 513], 1, "513 bytes, at most 512"),
-        (["{payee}", "1", "--memo", "x", "--memo-hex", "00"], 2, "not both"),
-        (["{payee}", "1", "--memo-hex", "0x"], 2, "'0x' is not hex"),
-        (["{payee}", "-1"], 2, "No such option"),
-        (["{payee}", "184467440738"], 1, "more than an account can hold"),
-        (["{payee}", "1", "--account", "spare"], 1, "has no account 'spare'; it has main"),
-    ],
-)
-def test_a_payment_that_makes_no_sense_is_refused(
-    online: Shell, node: Daemon, words: list[str], code: int, line: str
-) -> None:
-    if "strict" not in online.ok("wallet", "list").out:
-        funded(online, node, "strict")
-    places = {
-        "payee": encode_address(SPEC.hrp, dev_key(7).public_key),
-        "zero": encode_address(SPEC.hrp, bytes(32)),
-    }
-    result = online("wallet", "send", *(word.format(**places) for word in words), "--wallet", "strict")
-    assert result.code == code
-    assert line in result.err
-    assert "Traceback" not in result.err
-
-
-def test_a_node_on_another_chain_gets_no_signature(
-    capsys: pytest.CaptureFixture[str], node: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The rules at hand are not those of the node in the data directory."""
-    monkeypatch.setenv("PYCHAIN_PASSWORD", PASSWORD)
-    other = tmp_path / "other.toml"
-    text = (Path(__file__).parent.parent.parent / "pychain" / "chain" / "networks" / "dev.toml").read_text()
-    other.write_text(text.replace("spacing_s = 10", "spacing_s = 11"))
-    shell = Shell(capsys, "--network", str(other), "--datadir", str(node.datadir))
-    shell.ok("wallet", "create", "elsewhere", "--kdf", "interactive")
-    payee = encode_address(SPEC.hrp, dev_key(7).public_key)
-    assert "the node is on the chain of genesis" in shell.fails(
-        1, "wallet", "send", payee, "0", "--wallet", "elsewhere"
-    )
-
-
-def test_two_processes_never_choose_one_sequence(online: Shell, node: Daemon) -> None:
-    """Sending from one wallet in several processes at once: every payment is taken."""
-    funded(online, node, "shared")
-    payee = encode_address(SPEC.hrp, dev_key(7).public_key)
-    words = ["wallet", "send", payee, "0.001", "--wallet", "shared", "--network", "dev", "--datadir", str(node.datadir)]
-    senders = [
-        subprocess.Popen([sys.executable, "-m", "pychain", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(4)
-    ]
-    results = [sender.communicate(timeout=120) for sender in senders]
-    assert [sender.returncode for sender in senders] == [0] * 4, results
-    assert len({out for out, _ in results}) == 4
+def test_no_secret_is_taken_from_the_command_line(shell: Shell) -> None:
+    """Everybody on the machine can read command lines, so there is no option or argument for a secret's text."""
+    for name in ("create", "restore", "import", "export", "password", "unlock", "send"):
+        text = shell.ok("wallet", name, "--help").out
+        for option in ("--password ", "--mnemonic ", "--key ", "--passphrase ", "--new-password "):
+            assert option not in text

@@ -1,27 +1,26 @@
 """Keystore: wallet files, encrypted at rest, in the data directory's `wallets/`. No node is needed to use them.
 
-`sealed` is the format and its cryptography, `files` the directory of named wallets with locks and atomic writes.
+`accounts` is what a wallet is, `sealed` its cryptography, `format` the file, `files` the directory of named wallets
+with locks and atomic writes, `agent` what keeps an unlocked one for a while.
 """
 
+from pychain.daemon.keystore.accounts import DEFAULT_LABEL, AccountName, OpenWallet, wallet_of
+from pychain.daemon.keystore.errors import KeystoreError, WrongPasswordError
 from pychain.daemon.keystore.files import DEFAULT_WALLET, Keystore
-from pychain.daemon.keystore.sealed import (
-    COSTS,
-    DEFAULT_LABEL,
-    AccountName,
-    KdfCost,
-    KeystoreError,
-    SealedWallet,
-    WrongPasswordError,
-)
+from pychain.daemon.keystore.kdf import COSTS, DEFAULT_COST, KdfCost
+from pychain.daemon.keystore.sealed import SealedWallet
 
 __all__ = [
     "COSTS",
+    "DEFAULT_COST",
     "DEFAULT_LABEL",
     "DEFAULT_WALLET",
     "AccountName",
     "KdfCost",
     "Keystore",
     "KeystoreError",
+    "OpenWallet",
     "SealedWallet",
     "WrongPasswordError",
+    "wallet_of",
 ]

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pychain.daemon.keystore.sealed import (
-    DEFAULT_COST,
-    DEFAULT_LABEL,
-    MAX_FILE_BYTES,
-    AccountName,
-    KdfCost,
-    KeystoreError,
-    SealedWallet,
-    decode,
-    seal,
-)
-from pychain.wallet.keys import PrivateKey
+from pychain.daemon.keystore.accounts import OpenWallet
+from pychain.daemon.keystore.errors import KeystoreError
+from pychain.daemon.keystore.format import MAX_FILE_BYTES, decode, encode
+from pychain.daemon.keystore.kdf import DEFAULT_COST, KdfCost
+from pychain.daemon.keystore.locks import exclusive
+from pychain.daemon.keystore.sealed import SealedWallet, seal
 
 DEFAULT_WALLET = "default"
-LOCK_WAIT_S = 30.0
-"""How long a process waits for another that uses the same wallet: opening it may take the other a second or two."""
-_LOCK_POLL_S = 0.05
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _SUFFIX = ".json"
 
@@ -47,7 +36,7 @@ class Keystore:
 
     def load(self, name: str) -> SealedWallet:
         """The wallet as it is on disk."""
-        path = self._path(name)
+        path = self.path(name)
         try:
             with path.open("rb") as file:
                 return decode(file.read(MAX_FILE_BYTES + 1))
@@ -59,61 +48,50 @@ class Keystore:
         except KeystoreError as error:
             raise KeystoreError(f"{path}: {error}") from None
 
-    def create(
-        self, name: str, password: str, key: PrivateKey, label: str = DEFAULT_LABEL, cost: KdfCost = DEFAULT_COST
-    ) -> SealedWallet:
-        """A new wallet of one account; never over one that exists."""
-        path = self._path(name)
+    def create(self, name: str, password: str, wallet: OpenWallet, cost: KdfCost = DEFAULT_COST) -> SealedWallet:
+        """A new wallet; never over one that exists."""
+        path = self.path(name)
         with self.locked(name):
             if path.exists():
                 raise KeystoreError(f"wallet '{name}' exists already")
-            wallet = seal({label: key}, password, cost)
-            _write(path, wallet.encode())
-        return wallet
+            sealed = seal(wallet, password, cost)
+            write_privately(path, encode(sealed))
+        return sealed
 
-    def add_account(self, name: str, password: str, label: str, key: PrivateKey) -> AccountName:
-        """One more account in a wallet that exists."""
+    def change(self, name: str, password: str, change: Callable[[OpenWallet], OpenWallet]) -> SealedWallet:
+        """Rewrite a wallet that exists, under the same password."""
         with self.locked(name):
-            wallet = self.load(name)
-            keys = wallet.unlock(password)
-            if label in keys:
-                raise KeystoreError(f"wallet '{name}' has an account '{label}' already")
-            wallet = seal({**keys, label: key}, password, wallet.cost)
-            _write(self._path(name), wallet.encode())
-        return wallet.account(label)
+            before = self.load(name)
+            sealed = seal(change(before.unlock(password)), password, before.cost)
+            write_privately(self.path(name), encode(sealed))
+        return sealed
 
-    @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Hold a wallet for oneself, among processes: to write it, or to choose its accounts' next sequence."""
-        path = self._path(name).with_suffix(".lock")
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _wait_for_lock(descriptor, name)
-            yield
-        finally:
-            os.close(descriptor)  # which gives the lock back
+    def change_password(self, name: str, old: str, new: str, cost: KdfCost | None = None) -> SealedWallet:
+        """Seal a wallet under another password; the cost of a guess stays unless one is given."""
+        with self.locked(name):
+            before = self.load(name)
+            if before.box is None:
+                raise KeystoreError(f"wallet '{name}' only watches: there is nothing for a password to guard")
+            sealed = seal(before.unlock(old), new, cost or before.cost)
+            write_privately(self.path(name), encode(sealed))
+        return sealed
 
-    def _path(self, name: str) -> Path:
+    def locked(self, name: str) -> AbstractContextManager[None]:
+        """Hold a wallet's file for oneself, among processes."""
+        return exclusive(self.path(name).with_suffix(".lock"), f"wallet '{name}'")
+
+    def sequence_locked(self, public_key: bytes) -> AbstractContextManager[None]:
+        """Hold an account for oneself while its next sequence is chosen and used, whatever wallets it is in."""
+        return exclusive(self.directory / f"account-{public_key.hex()}.lock", "this account")
+
+    def path(self, name: str) -> Path:
+        """Where a wallet of that name is or would be."""
         if not _NAME.fullmatch(name):
             raise KeystoreError(f"'{name}' is no wallet name: letters, digits, '-', '_' and '.', at most 64")
         return self.directory / f"{name}{_SUFFIX}"
 
 
-def _wait_for_lock(descriptor: int, name: str) -> None:
-    give_up = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > give_up:
-                raise KeystoreError(f"another process holds wallet '{name}'") from None
-            time.sleep(_LOCK_POLL_S)
-        else:
-            return
-
-
-def _write(path: Path, data: bytes) -> None:
+def write_privately(path: Path, data: bytes) -> None:
     """Replace a file, readable for its owner alone, so that a crash leaves the old one or the new one."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:

@@ -1,126 +1,82 @@
-"""The wallet file: labels and public keys in the clear, seeds in a box that a password opens.
+"""Sealing: a wallet's secrets in a box that a password opens, its accounts' names and public keys in the clear.
 
-JSON, version 1:
-
-    {"format": "pychain-wallet", "version": 1,
-     "kdf": {"name": "argon2id", "operations": 3, "memory": 268435456, "salt": "<16 bytes, hex>"},
-     "accounts": [{"label": "main", "public_key": "<32 bytes, hex>"}, ...],
-     "box": "<24 bytes nonce, then ciphertext, hex>"}
-
-The box is libsodium's secretbox (XSalsa20-Poly1305) under Argon2id(password, salt), around the JSON
-`[{"label": "main", "seed": "<32 bytes, hex>"}, ...]`. Balances and addresses so need no password; and since the box
-repeats the labels, and the seeds give the keys, nobody who can write the file can make a wallet show other accounts
-than its own without `unlock` noticing.
+The box is libsodium's secretbox (XSalsa20-Poly1305) under Argon2id(password, salt). Balances and addresses need no
+password; and since the box repeats the accounts, and its secrets give their keys, nobody who can write the file can
+make a wallet show other accounts than its own without `unlock` noticing. A wallet that only watches has no box.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated
 
 import msgspec
 from nacl import exceptions, utils
-from nacl.pwhash import argon2id
 from nacl.secret import SecretBox
 
-from pychain.base.errors import DecodeError
+from pychain.daemon.keystore.accounts import MAX_ACCOUNTS, AccountName, OpenWallet
+from pychain.daemon.keystore.errors import KeystoreError, WrongPasswordError
+from pychain.daemon.keystore.kdf import DEFAULT_COST, SALT_BYTES, KdfCost, box_key
+from pychain.wallet.errors import WalletError
 from pychain.wallet.keys import PrivateKey
 
-DEFAULT_LABEL = "main"
-MAX_ACCOUNTS = 1_000
-MAX_LABEL_CHARACTERS = 64
-MAX_FILE_BYTES = 512 * 1024
-"""A thousand accounts with the longest labels fit; a larger file is refused before it is parsed."""
+Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class KeystoreError(DecodeError):
-    """A wallet cannot be read, opened or written; one line says why."""
+class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """An account as files have it."""
+
+    label: str
+    public_key: Hex32
+    path: str | None = None
+    watched: bool = False
+
+    @classmethod
+    def of(cls, account: AccountName) -> Row:
+        return cls(account.label, account.public_key.hex(), account.path, account.watched)
+
+    @property
+    def account(self) -> AccountName:
+        return AccountName(self.label, bytes.fromhex(self.public_key), self.path, self.watched)
 
 
-class WrongPasswordError(KeystoreError):
-    """The password does not open the box."""
+class _Secrets(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What is in a box since version 2. `seeds`: of imported accounts, by label."""
 
-    def __init__(self) -> None:
-        super().__init__("wrong password")
-
-
-class KdfCost(NamedTuple):
-    """What one guess at a password costs: passes over the memory, and its bytes."""
-
-    operations: int
-    memory: int
+    accounts: Annotated[list[Row], msgspec.Meta(max_length=MAX_ACCOUNTS)]
+    mnemonic: str | None = None
+    passphrase: str = ""
+    seeds: dict[str, Hex32] = {}
 
 
-COSTS: Mapping[str, KdfCost] = {
-    "interactive": KdfCost(argon2id.OPSLIMIT_INTERACTIVE, argon2id.MEMLIMIT_INTERACTIVE),
-    "moderate": KdfCost(argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE),
-    "sensitive": KdfCost(argon2id.OPSLIMIT_SENSITIVE, argon2id.MEMLIMIT_SENSITIVE),
-}
-"""libsodium's three recommendations: 64 MiB, 256 MiB and 1 GiB."""
-DEFAULT_COST = COSTS["moderate"]
-MAX_OPERATIONS = 4 * argon2id.OPSLIMIT_SENSITIVE
-MAX_MEMORY = argon2id.MEMLIMIT_SENSITIVE
-"""The dearest that this program writes: a hostile file cannot ask for more memory or for hours."""
+class _Secret(msgspec.Struct, forbid_unknown_fields=True):
+    """A row of a box of version 1, which knew no mnemonics."""
 
-_MAX_BOX_BYTES = MAX_FILE_BYTES // 2
-_Label = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LABEL_CHARACTERS)]
-_Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    """The parts of the JSON text."""
-
-
-class _Kdf(_File):
-    name: Literal["argon2id"]
-    operations: Annotated[int, msgspec.Meta(ge=argon2id.OPSLIMIT_MIN, le=MAX_OPERATIONS)]
-    memory: Annotated[int, msgspec.Meta(ge=argon2id.MEMLIMIT_MIN, le=MAX_MEMORY)]
-    salt: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
-
-
-class _Account(_File):
-    label: _Label
-    public_key: _Hex32
-
-
-class _Version1(_File):
-    format: Literal["pychain-wallet"]
-    version: Literal[1]
-    kdf: _Kdf
-    accounts: Annotated[list[_Account], msgspec.Meta(min_length=1, max_length=MAX_ACCOUNTS)]
-    box: Annotated[str, msgspec.Meta(max_length=2 * _MAX_BOX_BYTES, pattern="^([0-9a-f]{2})+$")]
-
-
-class _Secret(_File):
-    label: _Label
-    seed: _Hex32
-
-
-class _Opening(msgspec.Struct):
-    """What tells a wallet's version, whatever else is in it."""
-
-    format: Literal["pychain-wallet"]
-    version: int
+    label: str
+    seed: Hex32
 
 
 @dataclass(frozen=True, slots=True)
-class AccountName:
-    """One account as it is known without the password."""
+class Box:
+    """Secrets under a password: `sealed` is the nonce (24 bytes) and the ciphertext. `version` tells what is in it."""
 
-    label: str
-    public_key: bytes
+    cost: KdfCost
+    salt: bytes
+    sealed: bytes
+    version: int = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SealedWallet:
-    """A wallet whose seeds are in their box."""
+    """A wallet as it is on disk. A `box` of None: no secrets are here."""
 
-    cost: KdfCost
-    salt: bytes
     accounts: tuple[AccountName, ...]
-    box: bytes
+    box: Box | None
+
+    @property
+    def cost(self) -> KdfCost:
+        """What a guess at its password costs."""
+        return DEFAULT_COST if self.box is None else self.box.cost
 
     def account(self, label: str) -> AccountName:
         """The account of that label; KeystoreError where there is none."""
@@ -130,77 +86,60 @@ class SealedWallet:
         labels = ", ".join(account.label for account in self.accounts)
         raise KeystoreError(f"the wallet has no account '{label}'; it has {labels}")
 
-    def unlock(self, password: str) -> dict[str, PrivateKey]:
-        """The keys by label. WrongPasswordError, or KeystoreError where the clear part was tampered with."""
-        box = SecretBox(_derive(password, self.salt, self.cost))
-        try:
-            secrets = msgspec.json.decode(box.decrypt(self.box), type=list[_Secret])
-        except exceptions.CryptoError:
-            raise WrongPasswordError from None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise KeystoreError("the wallet's box holds no list of seeds") from None
-        keys = {secret.label: PrivateKey(bytes.fromhex(secret.seed)) for secret in secrets}
-        if tuple(AccountName(label, key.public_key) for label, key in keys.items()) != self.accounts:
-            raise KeystoreError("the wallet's accounts are not those of its seeds: somebody changed the file")
-        return keys
+    def account_of(self, public_key: bytes) -> AccountName | None:
+        """The account of that key, if it is one of the wallet's."""
+        return next((account for account in self.accounts if account.public_key == public_key), None)
 
-    def encode(self) -> bytes:
-        """The file's bytes."""
-        file = _Version1(
-            "pychain-wallet",
-            1,
-            _Kdf("argon2id", self.cost.operations, self.cost.memory, self.salt.hex()),
-            [_Account(account.label, account.public_key.hex()) for account in self.accounts],
-            self.box.hex(),
-        )
-        return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+    def unlock(self, password: str) -> OpenWallet:
+        """The wallet with its secrets. WrongPasswordError, or KeystoreError where the clear part was tampered with.
+        A wallet without a box takes any password."""
+        if self.box is None:
+            wallet = OpenWallet(self.accounts)
+        else:
+            try:
+                wallet = _opened(self.box, password)
+            except (msgspec.MsgspecError, UnicodeDecodeError, WalletError):
+                raise KeystoreError("the wallet's box holds no secrets of a wallet") from None
+        wallet.check(self.accounts)
+        return wallet
 
 
-def seal(keys: Mapping[str, PrivateKey], password: str, cost: KdfCost = DEFAULT_COST) -> SealedWallet:
-    """Put keys, by label and in this order, into a box with a fresh salt and nonce."""
-    if not 1 <= len(keys) <= MAX_ACCOUNTS:
-        raise KeystoreError(f"a wallet has 1 to {MAX_ACCOUNTS} accounts")
+def seal(wallet: OpenWallet, password: str, cost: KdfCost = DEFAULT_COST) -> SealedWallet:
+    """Put a wallet's secrets into a box with a fresh salt and nonce; a wallet without secrets needs no password."""
+    if not wallet.accounts:
+        raise KeystoreError("a wallet has at least one account")
+    if not wallet.has_secrets:
+        return SealedWallet(wallet.accounts, None)
     if not password:
         raise KeystoreError("the password is empty")
-    for label in keys:
-        check_label(label)
-    salt = utils.random(argon2id.SALTBYTES)
-    secrets = [_Secret(label, key.seed.hex()) for label, key in keys.items()]
-    box = SecretBox(_derive(password, salt, cost)).encrypt(msgspec.json.encode(secrets))
-    accounts = tuple(AccountName(label, key.public_key) for label, key in keys.items())
-    return SealedWallet(cost, salt, accounts, bytes(box))
+    secrets = _Secrets(
+        [Row.of(account) for account in wallet.accounts],
+        wallet.mnemonic,
+        wallet.passphrase,
+        {label: key.seed.hex() for label, key in wallet.imported.items()},
+    )
+    salt = utils.random(SALT_BYTES)
+    sealed = SecretBox(box_key(password, salt, cost)).encrypt(msgspec.json.encode(secrets))
+    return SealedWallet(wallet.accounts, Box(cost, salt, bytes(sealed)))
 
 
-def decode(data: bytes) -> SealedWallet:
-    """The wallet in a file's bytes; KeystoreError for anything else, before any cost of the KDF is paid."""
-    if len(data) > MAX_FILE_BYTES:
-        raise KeystoreError(f"a wallet file has at most {MAX_FILE_BYTES} bytes")
+def _opened(box: Box, password: str) -> OpenWallet:
     try:
-        opening = msgspec.json.decode(data, type=_Opening)
-        if opening.version != 1:
-            raise KeystoreError(f"the wallet file has version {opening.version}, this program knows 1")
-        file = msgspec.json.decode(data, type=_Version1)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise KeystoreError(f"not a wallet file: {error}") from None
-    accounts = tuple(AccountName(account.label, bytes.fromhex(account.public_key)) for account in file.accounts)
-    for account in accounts:
-        check_label(account.label)
-    if len({account.label for account in accounts}) != len(accounts):
-        raise KeystoreError("the wallet file uses a label twice")
-    cost = KdfCost(file.kdf.operations, file.kdf.memory)
-    return SealedWallet(cost, bytes.fromhex(file.kdf.salt), accounts, bytes.fromhex(file.box))
-
-
-def check_label(label: str) -> None:
-    """A label is one line that a terminal can print."""
-    if not label.isprintable() or label != label.strip() or not 1 <= len(label) <= MAX_LABEL_CHARACTERS:
-        raise KeystoreError(f"a label is 1 to {MAX_LABEL_CHARACTERS} printable characters without blanks at its ends")
-
-
-def _derive(password: str, salt: bytes, cost: KdfCost) -> bytes:
-    """The box's key. One password typed on two systems is the same: NFKC; bytes that are no text stay as they are."""
-    secret = unicodedata.normalize("NFKC", password).encode("utf-8", "surrogateescape")
-    try:
-        return argon2id.kdf(SecretBox.KEY_SIZE, secret, salt, cost.operations, cost.memory)
-    except (exceptions.RuntimeError, MemoryError):
-        raise KeystoreError(f"opening the wallet takes {cost.memory >> 20} MiB of memory, which are not free") from None
+        content = SecretBox(box_key(password, box.salt, box.cost)).decrypt(box.sealed)
+    except exceptions.CryptoError:
+        raise WrongPasswordError from None
+    if box.version == 1:
+        imported = {
+            each.label: PrivateKey(bytes.fromhex(each.seed))
+            for each in msgspec.json.decode(content, type=list[_Secret])
+        }
+        return OpenWallet(
+            tuple(AccountName(label, key.public_key) for label, key in imported.items()), imported=imported
+        )
+    secrets = msgspec.json.decode(content, type=_Secrets)
+    return OpenWallet(
+        tuple(row.account for row in secrets.accounts),
+        secrets.mnemonic,
+        secrets.passphrase,
+        {label: PrivateKey(bytes.fromhex(seed)) for label, seed in secrets.seeds.items()},
+    )

@@ -8,12 +8,12 @@ from pychain.base.time import NS
 from pychain.daemon.api.describe import method_text, overview_text
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.method import Group, table
-from pychain.daemon.api.methods import accounts, blockchain, dev, mempool, mining, network
+from pychain.daemon.api.methods import accounts, blockchain, dev, fees, mempool, mining, network
 from pychain.daemon.services import Services
 
 group = Group("control", "The node")
 
-GROUPS = (blockchain.group, mempool.group, mining.group, network.group, accounts.group, group, dev.group)
+GROUPS = (blockchain.group, mempool.group, fees.group, mining.group, network.group, accounts.group, group, dev.group)
 """All groups, in the order of the documentation."""
 
 

@@ -1,0 +1,123 @@
+"""Payments through a node: what they need to know of it, and how one is signed and sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import click
+
+from pychain.base.units import format_coins
+from pychain.chain.address import encode_address
+from pychain.chain.hashes import hash_hex
+from pychain.chain.spec import ChainSpec
+from pychain.cli.context import Context
+from pychain.cli.secret import get_password
+from pychain.client import Client
+from pychain.client.results import Account
+from pychain.daemon.keystore import AccountName, KeystoreError
+from pychain.daemon.keystore.unlocked import AgentKey, unlocked_until
+from pychain.wallet.errors import WalletError
+from pychain.wallet.keys import Signer
+from pychain.wallet.payment import Payment, fee_for, sign_transfer
+
+DEFAULT_TARGET = 3
+"""Blocks within which a payment should be mined, where nothing else is asked for."""
+MAX_TARGET = 1_008
+"""What the node answers for."""
+
+target_option = click.option(
+    "--target",
+    type=click.IntRange(1, MAX_TARGET),
+    default=DEFAULT_TARGET,
+    show_default=True,
+    metavar="BLOCKS",
+    help="Without --fee: pay what it takes to be mined within so many blocks.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeeChoice:
+    """What a payment offers: a fee in base units, or what the node thinks it takes within `target` blocks."""
+
+    fee: int | None
+    target: int = DEFAULT_TARGET
+
+    async def apply(self, node: Client, draft: Payment) -> Payment:
+        """The draft with its fee."""
+        if self.fee is not None:
+            return replace(draft, fee=self.fee)
+        estimate = await node.fee_estimate(self.target)
+        return replace(draft, fee=fee_for(draft.size, estimate.feerate))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A payment that the node took."""
+
+    txid: str
+    sequence: int
+    payment: Payment
+
+
+async def require_same_chain(node: Client, spec: ChainSpec) -> None:
+    """WalletError where the node is on another chain, or too far behind for what it says of accounts to be true."""
+    info = await node.chain_info()
+    if info.genesis != hash_hex(spec.genesis_hash):
+        raise WalletError(f"the node is on the chain of genesis {info.genesis}, not on '{spec.name}'")
+    if info.initialblockdownload:
+        raise WalletError(
+            f"the node is still syncing, at block {info.blocks} of {info.headers}: try again when it is done"
+        )
+
+
+async def covering_account(node: Client, spec: ChainSpec, sender: AccountName, payment: Payment) -> Account:
+    """The paying account as it is now; WalletError where it does not cover the payment."""
+    await require_same_chain(node, spec)
+    account = await node.account(encode_address(spec.hrp, sender.public_key))
+    require_funds(sender, account, payment.amount + payment.fee)
+    return account
+
+
+def require_funds(sender: AccountName, account: Account, cost: int) -> None:
+    """WalletError where so much is not available."""
+    if cost > account.available:
+        immature = f", {format_coins(account.immature)} more are immature" if account.immature else ""
+        raise WalletError(
+            f"{format_coins(cost)} coins are needed, account '{sender.label}' has "
+            f"{format_coins(account.available)} available{immature}"
+        )
+
+
+def signer_for(context: Context, name: str, account: AccountName, password_file: str | None) -> Signer:
+    """What signs for a wallet's account: the wallet's agent where it is unlocked, else its key, for the password."""
+    if account.watched:
+        raise WalletError(
+            f"account '{account.label}' is only watched: write the payment with --offline, sign it where the key is"
+        )
+    keystore = context.keystore
+    if unlocked_until(keystore.directory, name) is not None:
+        return AgentKey(keystore.directory, name, account.public_key)
+    keys = keystore.load(name).unlock(get_password(password_file)).keys()
+    if account.label not in keys:
+        raise KeystoreError(f"wallet '{name}' was changed meanwhile: it has no account '{account.label}'")
+    return keys[account.label]
+
+
+def pay(context: Context, sender: AccountName, signer: Signer, draft: Payment, fee: FeeChoice) -> Sent:
+    """Sign the draft at the account's next sequence and send it. Two processes never choose one sequence."""
+
+    async def send(node: Client) -> Sent:
+        payment = await fee.apply(node, draft)
+        account = await covering_account(node, context.spec, sender, payment)
+        sequence = account.pending_sequence
+        transfer = sign_transfer(signer, context.spec.genesis_hash, sequence, payment)
+        return Sent(await node.send(transfer.raw), sequence, payment)
+
+    return holding(context, sender, send)
+
+
+def holding(context: Context, sender: AccountName, work: Callable[[Client], Awaitable[Sent]]) -> Sent:
+    """Do something with a node while no other process on this data directory pays from the account."""
+    with context.keystore.sequence_locked(sender.public_key):
+        return context.ask(work)
