@@ -21,7 +21,7 @@ def test_search(benchmark: BenchmarkFixture, kernel: str) -> None:
     assert benchmark(native.search, HEADER, 0, 0, NONCES) == (None, NONCES)
 
 
-@pytest.mark.benchmark(group="search, 2^18 hashes under 16 versions")
+@pytest.mark.benchmark(group="search, 2^18 hashes under 64 versions")
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_search_rolling(benchmark: BenchmarkFixture, kernel: str) -> None:
     native.use(kernel)

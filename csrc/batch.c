@@ -37,9 +37,7 @@ static void hash_in_lanes(const struct sha256_kernel *kernel, const struct messa
         out[lane] = lane < count ? message->out : ignored;
         for (size_t k = 0; k < blocks; k++)
             block[k * kernel->lanes + lane] = k < whole ? message->data + k * BLOCK : tails[lane] + (k - whole) * BLOCK;
-        if (rest != 0)
-            memcpy(tails[lane], message->data + whole * BLOCK, rest);
-        sha256_pad(tails[lane], rest, message->size);
+        sha256_tail(tails[lane], message->data + whole * BLOCK, rest, message->size);
     }
     kernel->many(out, block, blocks);
 }

@@ -8,8 +8,11 @@
  *   AT_MOST(x, y)                   bit mask of the lanes where x <= y, unsigned
  *   GET_PIECES(p, j, at)            16 bytes at p[j] + at, at p[j + 4] + at, ..., one after the other
  *   PUT_PIECES(p, j, at, x)         the same back
+ *   EQUAL(x, y)                     bit mask of the lanes where x = y
  *   LOW32 HIGH32 LOW64 HIGH64       unpack within each 16 bytes, as SSE2's punpck instructions
  */
+#include <string.h>
+
 #include "sha256.h"
 
 enum { STAGE = 16 }; /* batches between the two halves of the search: 8 KB of digests at most */
@@ -104,21 +107,61 @@ TARGET static void many(uint8_t *const out[], const uint8_t *const blocks[], siz
     store_digests(out, s);
 }
 
-TARGET static void pairs(uint8_t *out, const uint8_t *pairs)
+/* Whether the two digests of any lane's pair are equal. That their first words are is rare already. */
+LANE_FUNCTION int has_equal_halves(const V w[16])
 {
-    const uint8_t *block[LANES];
-    uint8_t *digest[LANES];
-    V s[8];
+    uint32_t lanes = EQUAL(w[0], w[8]);
 
-    for (int i = 0; i < LANES; i++) {
-        block[i] = pairs + i * PAIR;
-        digest[i] = out + i * DIGEST;
-    }
+    for (int i = 1; __builtin_expect(lanes != 0, 0) && i < 8; i++)
+        lanes &= EQUAL(w[i], w[8 + i]);
+    return lanes != 0;
+}
+
+/* The double hash of each lane's pair of digests. */
+LANE_FUNCTION void hash_pair(V s[8], V w[16])
+{
     set_iv(s);
-    fold_blocks(s, block);
+    fold_words(s, w);
     fold_padding(s);
     hash_again(s);
-    store_digests(digest, s);
+}
+
+/* A subtree in each lane, depth first: a node waits in its lane for its sibling, so that only leaves and roots have to
+ * be transposed. */
+TARGET static int subtrees(uint8_t *out, const uint8_t *leaves, unsigned levels)
+{
+    const uint8_t *block[LANES];
+    uint8_t *root[LANES];
+    V waiting[MAX_LEVELS][8], w[16], s[8];
+    int mutated = 0;
+
+    for (size_t i = 0; i < LANES; i++) {
+        block[i] = leaves + (i * DIGEST << levels);
+        root[i] = out + i * DIGEST;
+    }
+    for (size_t pair = 0; pair < (size_t)1 << (levels - 1); pair++) {
+        unsigned level = 0;
+
+        load_blocks(w, block);
+        for (size_t i = 0; i < LANES; i++)
+            block[i] += PAIR;
+        for (;; level++) {
+            mutated |= has_equal_halves(w);
+            hash_pair(s, w);
+            if (!(pair >> level & 1))
+                break;
+            for (int i = 0; i < 8; i++)
+                w[i] = waiting[level][i], w[8 + i] = s[i];
+        }
+        memcpy(waiting[level], s, sizeof s);
+    }
+    store_digests(root, s);
+    return mutated;
+}
+
+TARGET static void pairs(uint8_t *out, const uint8_t *pairs)
+{
+    subtrees(out, pairs, 1);
 }
 
 /* The nonces of a batch as the header's word holds them, and the lanes of a second hash that are candidates. */
@@ -164,7 +207,7 @@ TARGET static uint64_t scan_one_version(const struct search_job *job, uint32_t f
 TARGET static uint64_t scan_versions(const struct search_job *jobs, size_t versions, uint32_t first, uint64_t batches,
                                      uint32_t *candidates)
 {
-    V digests[MAX_VERSIONS][8], wk[64];
+    V digests[STAGE][8], wk[64];
 
     for (uint64_t batch = 0; batch < batches; batch++, first += LANES) {
         const V nonce = NONCES(first);
@@ -174,14 +217,18 @@ TARGET static uint64_t scan_versions(const struct search_job *jobs, size_t versi
             const uint32_t *const u = jobs->uniforms;
 #include "generated/search_schedule.inc"
         }
-        for (size_t i = 0; i < versions; i++) {
-            const uint32_t *const u = jobs[i].uniforms;
-            V d0, d1, d2, d3, d4, d5, d6, d7;
+        for (size_t done = 0; done < versions; done += STAGE) {
+            const size_t stage = versions - done < STAGE ? versions - done : STAGE;
+
+            for (size_t i = 0; i < stage; i++) {
+                const uint32_t *const u = jobs[done + i].uniforms;
+                V d0, d1, d2, d3, d4, d5, d6, d7;
 #include "generated/search_rounds.inc"
-            PUT_DIGEST(digests[i]);
+                PUT_DIGEST(digests[i]);
+            }
+            for (size_t i = 0; i < stage; i++)
+                any |= candidates[done + i] = second_hash(digests[i], jobs->bound);
         }
-        for (size_t i = 0; i < versions; i++)
-            any |= candidates[i] = second_hash(digests[i], jobs->bound);
         if (__builtin_expect(any != 0, 0))
             return batch;
     }

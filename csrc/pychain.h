@@ -44,7 +44,7 @@ void pychain_sha256d_records(uint8_t *out, const uint8_t *data, size_t size, siz
  * made to fill an odd level), else 0; the root is written in both cases. */
 int pychain_merkle_root(uint8_t root[32], const uint8_t *leaves, size_t count, uint8_t *scratch);
 
-enum { PYCHAIN_MAX_VERSIONS = 16 };
+enum { PYCHAIN_MAX_VERSIONS = 64 };
 
 typedef struct {
     uint32_t nonce;

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cpu.h"
 #include "generated/search_slots.h"
@@ -14,6 +15,7 @@ enum {
     DIGEST = 32,
     PAIR = 2 * DIGEST,    /* an inner node of a merkle tree hashes two digests */
     MAX_LANES = 16,       /* messages that a kernel hashes side by side */
+    MAX_LEVELS = 4,       /* of a merkle tree that a kernel climbs at once */
     MAX_VERSIONS = PYCHAIN_MAX_VERSIONS,
     MAX_LANE_BLOCKS = 16, /* blocks of a message that goes into lanes; a longer one is hashed alone */
 };
@@ -46,6 +48,9 @@ struct sha256_kernel {
     void (*many)(uint8_t *const out[], const uint8_t *const blocks[], size_t count);
     /* Double hashes of `lanes` messages of 64 bytes, back to back. */
     void (*pairs)(uint8_t *out, const uint8_t *pairs);
+    /* Roots of `lanes` merkle trees, back to back, of 1 << levels leaves each, with 1 to MAX_LEVELS levels; returns
+     * whether two siblings in them are equal. NULL in a kernel that gains nothing over going level by level. */
+    int (*subtrees)(uint8_t *out, const uint8_t *leaves, unsigned levels);
 
     /* Hash nonces from `nonce` on, `scan_lanes` a batch, each under every version: jobs that differ in the header's
      * first block alone. Ends with the first batch that has a candidate, a hash whose most significant word is at most
@@ -102,14 +107,18 @@ static inline uint32_t byte_swap(uint32_t x)
     return x >> 24 | (x >> 8 & 0xff00) | (x & 0xff00) << 8 | x << 24;
 }
 
-/* The padding that ends the last of a message's blocks; `rest` bytes of it, at the start of `tail`, are the message's.
- * Returns the blocks that this makes of `tail`: one, or two where the length does not fit in the first. */
-static inline size_t sha256_pad(uint8_t tail[2 * BLOCK], size_t rest, uint64_t message_size)
+/* The end of a message in whole blocks: `rest` bytes that do not fill one, and the padding (FIPS 180-4, 5.1.1). Returns
+ * how many blocks of `tail` that takes: one, or two where the length does not fit in the first. */
+static inline size_t sha256_tail(uint8_t tail[2 * BLOCK], const uint8_t *data, size_t rest, uint64_t message_size)
 {
     const size_t blocks = rest < BLOCK - 8 ? 1 : 2;
 
-    for (size_t i = rest; i < blocks * BLOCK - 8; i++)
-        tail[i] = i == rest ? 0x80 : 0;
+    UNROLL(8)
+    for (int i = 0; i < 2 * BLOCK; i += 16)
+        memset(tail + i, 0, 16); /* one store each, where all at once would be a slow string instruction */
+    if (rest != 0) /* `data` may be NULL then */
+        memcpy(tail, data, rest);
+    tail[rest] = 0x80;
     store_be32(tail + blocks * BLOCK - 8, (uint32_t)(message_size >> 29));
     store_be32(tail + blocks * BLOCK - 4, (uint32_t)(message_size << 3));
     return blocks;

@@ -30,6 +30,7 @@ typedef __m256i V;
 #define BYTES _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)
 #define BYTE_SWAP(x) _mm256_shuffle_epi8(x, _mm256_broadcastsi128_si256(BYTES))
 #define AT_MOST(x, y) (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_min_epu32(x, y), x)))
+#define EQUAL(x, y) (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, y)))
 #define LOW32(x, y) _mm256_unpacklo_epi32(x, y)
 #define HIGH32(x, y) _mm256_unpackhi_epi32(x, y)
 #define LOW64(x, y) _mm256_unpacklo_epi64(x, y)
@@ -59,6 +60,7 @@ const struct sha256_kernel SHA256_AVX2 = {
     .worthwhile = 3, /* against the portable code: few CPUs have the SHA extensions and use this kernel */
     .many = many,
     .pairs = pairs,
+    .subtrees = subtrees,
     .scan_lanes = LANES,
     .scan = scan,
 };

@@ -27,6 +27,7 @@ typedef __m512i V;
 #define BYTES _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)
 #define BYTE_SWAP(x) _mm512_shuffle_epi8(x, _mm512_broadcast_i32x4(BYTES))
 #define AT_MOST(x, y) _mm512_cmple_epu32_mask(x, y)
+#define EQUAL(x, y) _mm512_cmpeq_epi32_mask(x, y)
 #define LOW32(x, y) _mm512_unpacklo_epi32(x, y)
 #define HIGH32(x, y) _mm512_unpackhi_epi32(x, y)
 #define LOW64(x, y) _mm512_unpacklo_epi64(x, y)
@@ -65,6 +66,7 @@ const struct sha256_kernel SHA256_AVX512 = {
     .worthwhile = WORTHWHILE,
     .many = many,
     .pairs = pairs,
+    .subtrees = subtrees,
     .scan_lanes = LANES,
     .scan = pipeline,
 };
@@ -76,6 +78,7 @@ const struct sha256_kernel SHA256_AVX512_SERIAL = {
     .worthwhile = WORTHWHILE,
     .many = many,
     .pairs = pairs,
+    .subtrees = subtrees,
     .scan_lanes = LANES,
     .scan = scan,
 };

@@ -24,7 +24,7 @@ SEED_SIZE = 32  # of the random weights of a batch
 MAX_THREADS = 64  # of one batch
 TARGET_MAX = 2**256 - 1
 NONCE_RANGE = 2**32  # a header's nonce has 32 bits
-MAX_VERSIONS = 16  # versions that one search may roll through
+MAX_VERSIONS = 64  # versions that one search may roll through
 BUFFER_MAX = 2**32 - 1  # offsets into a buffer of messages have 32 bits
 
 

@@ -92,11 +92,11 @@ static size_t check_records(unsigned number, uint8_t result[MOST_RESULT])
 
 static size_t check_merkle(unsigned number, uint8_t result[MOST_RESULT])
 {
-    const size_t count = number + 1;
+    const size_t count = number < 64 ? number + 1 : number * 9, half = (size_t)1 << number % 6; /* of a subtree */
     const struct buffer leaves = allocate(count * 32), scratch = allocate((count + 1) / 2 * 32), root = allocate(32);
 
-    if (number % 5 == 0 && count > 1)
-        memcpy(leaves.bytes + 32, leaves.bytes, 32);
+    if (number % 5 == 0 && count >= 2 * half)
+        memcpy(leaves.bytes + half * 32, leaves.bytes, half * 32);
     result[32] = (uint8_t)pychain_merkle_root(root.bytes, leaves.bytes, count, scratch.bytes);
     memcpy(result, root.bytes, 32);
     free(leaves.memory);

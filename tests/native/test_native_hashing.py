@@ -84,7 +84,7 @@ def test_sha256d_records(kernel: str, size: int, count: int, source: random.Rand
     assert native.sha256d_records(buffer, size) == reference.sha256d_records(buffer, size)
 
 
-@pytest.mark.parametrize("count", [*range(1, 70), 127, 128, 129, 1000, 2049])
+@pytest.mark.parametrize("count", [*range(1, 70), 127, 128, 129, 255, 256, 257, 300, 511, 640, 1000, 2049, 4113])
 def test_merkle_root(kernel: str, count: int) -> None:
     leaves = some_bytes(32 * count)
     assert native.merkle_root_checked(leaves) == reference.merkle_root_checked(leaves)
@@ -97,6 +97,31 @@ def test_merkle_mutation(kernel: str, leaves: list[bytes]) -> None:
     """With three different leaves, equal neighbours are common at every level."""
     joined = b"".join(leaves)
     assert native.merkle_root_checked(joined) == reference.merkle_root_checked(joined)
+
+
+@pytest.mark.parametrize("count", [48, 256, 257, 600, 777])
+def test_equal_siblings_at_every_height(kernel: str, count: int) -> None:
+    """Two subtrees of equal leaves anywhere in the tree, of those that lanes climb alone as of those left over."""
+    source = random.Random(count)
+    for height in range((count // 2).bit_length()):
+        width = 32 << height
+        leaves = bytearray(source.randbytes(32 * count))
+        for first in {0, source.randrange(len(leaves) // (2 * width)), len(leaves) // (2 * width) - 1}:
+            at = 2 * width * first
+            changed = leaves[: at + width] + leaves[at : at + width] + leaves[at + 2 * width :]
+            assert native.merkle_root_checked(changed) == reference.merkle_root_checked(changed)
+            assert native.merkle_root_checked(changed)[1] is True
+
+
+@pytest.mark.parametrize("same", range(4, 32, 4))
+def test_siblings_that_are_equal_in_part_are_no_mutation(kernel: str, same: int) -> None:
+    source = random.Random(same)
+    for left, right in (((0, same), (same, 32)), ((32 - same, 32), (0, 32 - same))):
+        leaves = bytearray(source.randbytes(32 * 300))
+        for first in range(0, len(leaves), 64):
+            leaves[first + 32 + left[0] : first + 32 + left[1]] = leaves[first + left[0] : first + left[1]]
+            assert leaves[first + right[0] : first + right[1]] != leaves[first + 32 + right[0] : first + 32 + right[1]]
+        assert native.merkle_root_checked(leaves) == (reference.merkle_root(leaves), False)
 
 
 def test_repeated_tail_is_a_mutation(kernel: str) -> None:
