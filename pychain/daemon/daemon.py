@@ -33,6 +33,7 @@ from pychain.daemon.identity import load_identity, peer_id
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.live import LiveView
 from pychain.daemon.log import log_event, set_up_log, take_down_log
+from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.resolver import resolve
 from pychain.daemon.rlimit import raise_descriptor_limit
@@ -163,7 +164,8 @@ class Daemon:
         miner = Miner(settings.options.threads, clock, self._mined, self._failed_elsewhere)
         room = max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2)
         transport = Transport(self._feed, min(MAX_CONNECTIONS, room))
-        driver = Driver(node, clock, self._carry, store.advance, transport.hold_all)
+        meters = Meters()
+        driver = Driver(node, clock, self._carry, store.advance, transport.hold_all, meters.turns.observe)
         events = EventHub()
         verifiers = settings.options.verify_threads or default_verifiers()
         self.services = Services(
@@ -175,7 +177,7 @@ class Daemon:
             started_ns=time.monotonic_ns(),
             driver=driver,
             store=store,
-            workers=Workers(spec, store, driver.feed, driver.fail, verifiers),
+            workers=Workers(spec, store, driver.feed, driver.fail, verifiers, meters),
             transport=transport,
             miner=miner,
             stratum=None
@@ -183,7 +185,8 @@ class Daemon:
             else StratumServer(node.queries, driver.ask, events, clock, descriptors // STRATUM_SHARE),
             clock=clock,
             events=events,
-            watchdog=LoopWatchdog(self._loop),
+            meters=meters,
+            watchdog=LoopWatchdog(self._loop, meters.lag.observe),
             stop=self._stop_wanted.set,
         )
         self._driver = driver
@@ -207,6 +210,7 @@ class Daemon:
             _log.warning("%s", native.fallback_reason)
         gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
         services.events.listen(log_event)
+        services.events.listen(services.meters.events.note)
         services.watchdog.start()
         self._stack.callback(services.watchdog.stop)
         self._stack.push_async_callback(services.workers.close)
