@@ -31,13 +31,14 @@ MAY_IMPORT = {
     "p2p": _SIBLINGS,
     "ledger": _SIBLINGS,
     "wallet": _SIBLINGS,
+    "stamps": _SIBLINGS,
     "node": _CORE,
     "stratum": _RULES,
     "daemon": {"stratum"} | _WORLD,
     "sim": _WORLD,
     "client": {"base"},
     "devnet": {"client"} | _WORLD,
-    "cli": {"client", "daemon", "sim", "devnet"} | _WORLD,
+    "cli": {"client", "daemon", "sim", "devnet", "stamps"} | _WORLD,
 }
 """Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
 

@@ -24,6 +24,8 @@ FAILED, WRONG_USAGE, UNREACHABLE = 1, 2, 3
 _COMMANDS = {
     "node": "run a node",
     "wallet": "keys, balances, payments",
+    "stamp": "anchor digests of files in the chain",
+    "verify": "check a stamp's proof",
     "chain": "blocks, transactions, branches",
     "peers": "connections with other nodes",
     "mempool": "transfers that wait to be mined",

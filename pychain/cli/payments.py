@@ -11,6 +11,7 @@ from pychain.base.units import format_coins
 from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import ChainSpec
+from pychain.cli.arguments import to_base_units
 from pychain.cli.context import Context
 from pychain.cli.secret import get_password
 from pychain.client import Client
@@ -26,6 +27,9 @@ DEFAULT_TARGET = 3
 MAX_TARGET = 1_008
 """What the node answers for."""
 
+fee_option = click.option(
+    "--fee", callback=to_base_units, metavar="COINS", help="What the miner gets (default: what the node suggests)."
+)
 target_option = click.option(
     "--target",
     type=click.IntRange(1, MAX_TARGET),

@@ -21,11 +21,14 @@ from pychain.client.results import (
     FeeEstimate,
     Header,
     HistoryEntry,
+    Located,
     MempoolEntry,
     MempoolInfo,
     MiningInfo,
     NetworkInfo,
     Peer,
+    PendingPayment,
+    RawHeaders,
 )
 
 T = TypeVar("T")
@@ -127,6 +130,14 @@ class Client:
     async def header(self, block_hash: str) -> Header:
         return await self.call("getblockheader", block_hash, result=Header)
 
+    async def raw_headers(self, start: int) -> bytes:
+        """Headers of the active chain from a height on, joined: as many as the node gives at once."""
+        return bytes.fromhex((await self.call("getblockheaders", start, result=RawHeaders)).headers)
+
+    async def transaction(self, txid: str) -> Located:
+        """A transaction of the mempool or the active chain, and where it is."""
+        return await self.call("getrawtransaction", txid, True, result=Located)
+
     async def mining_info(self) -> MiningInfo:
         return await self.call("getmininginfo", result=MiningInfo)
 
@@ -146,8 +157,12 @@ class Client:
         return await self.call("getaccount", address, result=Account)
 
     async def account_history(self, address: str, count: int = 100, before: str | None = None) -> list[HistoryEntry]:
-        """The newest first; `before` is the txid of the entry after which to go on."""
+        """What is in the chain, the newest first; `before` is the txid of the entry after which to go on."""
         return await self.call("getaccounthistory", address, count, before, result=list[HistoryEntry])
+
+    async def account_pending(self, address: str) -> list[PendingPayment]:
+        """What an account sends that waits in the mempool."""
+        return await self.call("getaccountpending", address, result=list[PendingPayment])
 
     async def fee_estimate(self, blocks: int) -> FeeEstimate:
         """What a transfer has to pay to be mined within so many blocks."""

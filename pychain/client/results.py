@@ -43,11 +43,30 @@ class Header(Struct, frozen=True):
     confirmations: int
     height: int
     time: int
+    mediantime: int
     bits: str
     difficulty: float
     chainwork: str
     previousblockhash: str | None = None
     nextblockhash: str | None = None
+
+
+class RawHeaders(Struct, frozen=True):
+    """Result of `getblockheaders`."""
+
+    start: int
+    count: int
+    headers: str
+
+
+class Located(Struct, frozen=True):
+    """What says where a transaction is, of the result of `getrawtransaction`: in the mempool there is no block."""
+
+    txid: str
+    hex: str
+    confirmations: int
+    blockhash: str | None = None
+    blockheight: int | None = None
 
 
 class NextBlock(Struct, frozen=True):
@@ -136,19 +155,30 @@ class Account(Struct, frozen=True):
 
 
 class HistoryEntry(Struct, frozen=True):
-    """A row of `getaccounthistory`. In the mempool: `height` and `blockhash` are missing, `time` is that of its coming,
-    and there are 0 confirmations. `counterparty` is missing for a reward."""
+    """A row of `getaccounthistory`."""
+
+    txid: str
+    height: int
+    blockhash: str
+    time: int
+    direction: Literal["in", "out", "self", "mined"]
+    counterparty: str | None
+    amount: int
+    fee: int
+    memo: str
+    confirmations: int
+
+
+class PendingPayment(Struct, frozen=True):
+    """A row of `getaccountpending`."""
 
     txid: str
     time: int
-    direction: Literal["in", "out", "self", "mined"]
+    sequence: int
+    recipient: str
     amount: int
-    confirmations: int
-    fee: int = 0
-    memo: str = ""
-    counterparty: str | None = None
-    height: int | None = None
-    blockhash: str | None = None
+    fee: int
+    memo: str
 
 
 class FeeEstimate(Struct, frozen=True):

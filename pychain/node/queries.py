@@ -24,7 +24,7 @@ from pychain.node.peers import Peers
 from pychain.node.view import ChainView
 from pychain.p2p.misbehaviour import Ban
 from pychain.p2p.netaddress import NetAddress
-from pychain.p2p.peer import Peer, Traffic
+from pychain.p2p.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,11 @@ class Queries:
     def tip(self) -> Entry:
         """The durable tip."""
         return self._commits.durable
+
+    @property
+    def is_settling(self) -> bool:
+        """Blocks are connected that are not durable yet: what they mined has left the mempool and is not shown yet."""
+        return self._tree.tip is not self._commits.durable
 
     @property
     def best_header(self) -> Entry:
@@ -172,14 +177,6 @@ class Queries:
 
     def peers(self) -> Iterable[Peer]:
         return self._peers.all()
-
-    def received(self) -> Traffic:
-        """From all peers since the start."""
-        return self._peers.received()
-
-    def sent(self) -> Traffic:
-        """To all peers since the start."""
-        return self._peers.sent()
 
     def points(self, peer_id: int, now: Now) -> int:
         """A peer's misbehaviour points."""

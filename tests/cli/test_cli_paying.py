@@ -324,3 +324,53 @@ def test_a_wrong_use_of_the_offline_options_is_said(offline: Shell) -> None:
         result = offline("wallet", "send", PAYEE, "1", *words)
         assert result.code == 2
         assert "are for --offline" in result.err
+
+
+# --- history
+
+
+def test_history_tells_what_came_and_went_and_what_waits(online: Shell, node: Daemon) -> None:
+    own = funded(online, node, "past")
+    faucet = encode_address(SPEC.hrp, dev_key(0).public_key)
+    assert "10" in online.ok("wallet", "history", "--wallet", "past").out
+    sent = online.ok("wallet", "send", PAYEE, "2.5", "--wallet", "past", "--memo", "rent", "--json").json
+    to_itself = online.ok("wallet", "send", own, "1", "--wallet", "past").out.strip()
+    waiting, first, received = reversed_back = online.ok("wallet", "history", "--wallet", "past", "--json").json
+    assert len(reversed_back) == 3
+    assert (waiting["txid"], waiting["direction"], waiting["confirmations"]) == (to_itself, "self", 0)
+    assert first == {
+        "txid": sent["txid"],
+        "height": None,
+        "blockhash": None,
+        "time": first["time"],
+        "direction": "out",
+        "counterparty": PAYEE,
+        "amount": 25 * 10**7,
+        "fee": sent["fee"],
+        "memo": b"rent".hex(),
+        "confirmations": 0,
+    }
+    assert (received["direction"], received["counterparty"], received["amount"]) == ("in", faucet, 10 * 10**8)
+    node.rpc("generatetoaddress", 1, own)
+    mine(node)
+    rows = online.ok("wallet", "history", "--wallet", "past", "--json").json
+    assert [(row["direction"], row["confirmations"]) for row in rows] == [
+        ("self", 2),
+        ("out", 2),
+        ("mined", 2),
+        ("in", 3),
+    ]
+    assert rows[1]["blockhash"] == node.rpc("getblockhash", rows[1]["height"])
+    shown = online.ok("wallet", "history", "--wallet", "past", "--limit", "2").out.splitlines()
+    assert len(shown) == 3
+    assert "-2.5" in shown[2]
+    assert "rent" in shown[2]
+    older = online.ok("wallet", "history", "--wallet", "past", "--before", rows[1]["txid"], "--json").json
+    assert [row["direction"] for row in older] == ["mined", "in"]
+    assert online.ok("wallet", "history", "--wallet", "past", "--limit", "1", "--json").json == rows[:1]
+
+
+def test_an_account_without_a_past_has_no_history(online: Shell, node: Daemon) -> None:
+    online.ok("wallet", "create", "fresh", "--kdf", "interactive")
+    assert online.ok("wallet", "history", "--wallet", "fresh").out == "Nothing yet.\n"
+    assert online.ok("wallet", "history", "--wallet", "fresh", "--json").json == []

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
+from msgspec import structs
 
 from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import coins, memo_text, moment, print_json, print_table
 from pychain.cli.secret import get_password, password_option
 from pychain.cli.wallet.common import account_option, address_of, described, show_account, wallet_option
 from pychain.client import Client
-from pychain.client.results import Account, HistoryEntry
+from pychain.client.results import Account, HistoryEntry, PendingPayment
 from pychain.daemon.keystore.unlocked import unlocked_until
 
 
@@ -108,31 +110,54 @@ def history(context: Context, name: str, label: str, limit: int, before: str | N
         pychain wallet history
         pychain wallet history --account rent --limit 100
         pychain wallet history --json
-    What waits in the mempool has 0 confirmations.
+    Payments that wait in the mempool stand first, with 0 confirmations.
     """
     account = context.keystore.load(name).account(label)
-    entries = context.ask(lambda node: node.account_history(address_of(context, account), limit, before))
+    own = address_of(context, account)
+
+    async def ask(node: Client) -> tuple[list[PendingPayment], list[HistoryEntry]]:
+        waiting = await node.account_pending(own) if before is None else []
+        return waiting, await node.account_history(own, limit, before)
+
+    waiting, mined = context.ask(ask)
+    rows = [*(_pending_row(own, each) for each in reversed(waiting)), *map(structs.asdict, mined)][:limit]
     if context.json:
-        print_json(entries)
-    elif entries:
-        rows = [_history_row(entry) for entry in entries]
+        print_json(rows)
+    elif rows:
         columns = ["time", "", "coins", "fee", "with", "confirmations", "memo", "txid"]
-        print_table(columns, rows, right=["coins", "fee", "confirmations"])
+        print_table(columns, map(_shown, rows), right=["coins", "fee", "confirmations"])
     else:
         click.echo("Nothing yet.")
 
 
-def _history_row(entry: HistoryEntry) -> tuple[object, ...]:
-    paid = entry.direction in ("out", "self")
+def _pending_row(own: str, pending: PendingPayment) -> dict[str, Any]:
+    """A payment that waits, in the form of one that is mined."""
+    itself = pending.recipient == own
+    return {
+        "txid": pending.txid,
+        "height": None,
+        "blockhash": None,
+        "time": pending.time,
+        "direction": "self" if itself else "out",
+        "counterparty": None if itself else pending.recipient,
+        "amount": pending.amount,
+        "fee": pending.fee,
+        "memo": pending.memo,
+        "confirmations": 0,
+    }
+
+
+def _shown(row: dict[str, Any]) -> tuple[object, ...]:
+    paid = row["direction"] in ("out", "self")
     return (
-        moment(entry.time),
-        entry.direction,
-        coins(-entry.amount if entry.direction == "out" else entry.amount),
-        coins(entry.fee) if paid else "",
-        entry.counterparty or "",
-        entry.confirmations,
-        memo_text(entry.memo),
-        entry.txid,
+        moment(row["time"]),
+        row["direction"],
+        coins(-row["amount"] if row["direction"] == "out" else row["amount"]),
+        coins(row["fee"]) if paid else "",
+        row["counterparty"] or "",
+        row["confirmations"],
+        memo_text(row["memo"]),
+        row["txid"],
     )
 
 

@@ -20,6 +20,7 @@ from pychain.cli.payments import (
     FeeChoice,
     Sent,
     covering_account,
+    fee_option,
     holding,
     pay,
     require_funds,
@@ -36,9 +37,6 @@ from pychain.wallet.document import MAX_DOCUMENT_BYTES, Draft, decode_draft, enc
 from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import Payment, replacement_fee, sign_transfer
 
-fee_option = click.option(
-    "--fee", callback=to_base_units, metavar="COINS", help="What the miner gets (default: what the node suggests)."
-)
 output_option = click.option("--output", metavar="FILE", help="Where the transfer is written ('-': standard output).")
 
 
@@ -287,10 +285,10 @@ async def _pending_transfer(node: Client, txid: str) -> Transfer:
         parse_hash_hex(txid)
     except DecodeError as error:
         raise click.BadParameter(str(error), param_hint="TXID") from None
-    found = await node.call("getrawtransaction", txid, True)
-    if found["confirmations"] != 0:
+    found = await node.transaction(txid)
+    if found.confirmations:
         raise WalletError("the payment is mined already")
-    transaction = decode_transaction(bytes.fromhex(found["hex"]))
+    transaction = decode_transaction(bytes.fromhex(found.hex))
     if not isinstance(transaction, Transfer):
         raise WalletError("this is no payment")
     return transaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -17,12 +17,11 @@ from pychain.daemon.api.methods.lookups import key_of
 from pychain.daemon.api.render import rendered
 from pychain.daemon.api.types import Address, Amount, HashHex
 from pychain.daemon.api.views.history import Confirmed, HistoryView, history_view
+from pychain.daemon.api.views.transactions import PendingPaymentView, pending_payment_view
 from pychain.daemon.services import Services
 from pychain.ledger.store import TransactionPlace
 
 group = Group("accounts", "Accounts")
-
-Shape = TypeVar("Shape")
 
 MAX_HISTORY = 1_000
 """Transactions in one answer: each may lie in a block of its own, which is read for it."""
@@ -85,17 +84,6 @@ async def getaccounthistory(
 
     For the next page give the last txid of this one as `before`. Pending transfers are in the mempool alone.
     """
-    return await account_history(services, address, count, before, lambda views: views)
-
-
-async def account_history(
-    services: Services,
-    address: Address,
-    count: int,
-    before: HashHex | None,
-    shape: Callable[[list[HistoryView]], Shape],
-) -> Shape:
-    """A page of an account's history in the shape that is asked for, made and encoded beside the loop."""
     queries = services.node.queries
     key = key_of(services, address)
     last = None if before is None else parse_hash_hex(before)
@@ -108,7 +96,14 @@ async def account_history(
         block = Confirmed(block_hash, entry.height, entry.header.time, queries.confirmations(entry))
         blocks.append((block, list(places)))
     hrp = queries.spec.hrp
-    return await rendered(lambda: shape(_history(services.store.body, hrp, key, blocks)))
+    return await rendered(lambda: _history(services.store.body, hrp, key, blocks))
+
+
+@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
+def getaccountpending(services: Services, address: Address) -> list[PendingPaymentView]:
+    """What an account sends that waits in the mempool, in the order of its sequences."""
+    queries = services.node.queries
+    return [pending_payment_view(queries.spec.hrp, each) for each in queries.mempool.queue(key_of(services, address))]
 
 
 def _history(

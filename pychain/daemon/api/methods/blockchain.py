@@ -35,6 +35,8 @@ from pychain.node.requests import InvalidateBlock, ReconsiderBlock
 group = Group("blockchain", "The chain")
 
 BLOCK_UNKNOWN = {Code.INVALID_ADDRESS_OR_KEY: "no such block"}
+MAX_HEADERS = 2_000
+"""Of one answer: a millisecond or two of the loop's time."""
 Milliseconds = Annotated[int, Meta(ge=0, le=2**31 - 1, description="milliseconds to wait, 0 for ever")]
 
 
@@ -55,6 +57,14 @@ class ChainInfo(Struct, kw_only=True):
     initialblockdownload: bool
     chainwork: Work
     pruned: bool
+
+
+class HeadersView(Struct, kw_only=True):
+    """Consecutive headers of the active chain."""
+
+    start: Height
+    count: Annotated[int, Meta(ge=0, description="fewer than were asked for where the chain ends")]
+    headers: Annotated[str, Meta(description="80 bytes each, joined, in hex")]
 
 
 class ChainTipView(Struct, kw_only=True):
@@ -137,6 +147,23 @@ def getblockheader(services: Services, blockhash: HashHex, verbose: bool = True)
     """A header with its place in the chain, or (verbose false) its 80 bytes in hex."""
     entry = known_block(services, blockhash)
     return header_view(services.node.queries, entry) if verbose else entry.header.raw.hex()
+
+
+@group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(0, 2))
+def getblockheaders(
+    services: Services, start: Height, count: Annotated[int, Meta(ge=1, le=MAX_HEADERS)] = MAX_HEADERS
+) -> HeadersView:
+    """Raw headers of the active chain from a height on, for who checks work and links himself."""
+    queries = services.node.queries
+    if start > queries.tip.height:
+        raise RpcError(Code.INVALID_PARAMETER, "Block height out of range")
+    entry = queries.at(min(start + count - 1, queries.tip.height))
+    headers = []
+    while entry is not None and entry.height >= start:
+        headers.append(entry.header.raw)
+        entry = entry.parent
+    headers.reverse()
+    return HeadersView(start=start, count=len(headers), headers=b"".join(headers).hex())
 
 
 @group.method(

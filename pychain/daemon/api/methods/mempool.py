@@ -27,6 +27,7 @@ from pychain.daemon.api.views.transactions import (
     pending_view,
     transaction_view,
 )
+from pychain.daemon.api.waiting import wait_for_tip
 from pychain.daemon.services import Services
 from pychain.ledger.mempool import Policy
 from pychain.ledger.tree import Entry
@@ -39,6 +40,8 @@ group = Group("mempool", "Transactions")
 MAX_TESTED = 25
 """As in Core."""
 NOT_DECODED = {Code.DESERIALIZATION_ERROR: "the hex is no transaction"}
+SETTLING_S = 2.0
+"""How long a transaction that is nowhere may be on its way from the mempool into a block that is being written."""
 UNSAFE_RECIPIENT = "unsafe-recipient"
 
 
@@ -164,6 +167,9 @@ async def _mined(services: Services, txid: bytes, blockhash: HashHex | None) -> 
         entry = known_block(services, blockhash)
     else:
         place = queries.transaction(txid)
+        if place is None and queries.is_settling and not queries.sync().behind:
+            await wait_for_tip(services, lambda _: not queries.is_settling, SETTLING_S)
+            place = queries.transaction(txid)
         known = None if place is None else queries.entry(place.block_hash)
         if known is None:
             raise RpcError(

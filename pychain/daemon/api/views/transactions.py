@@ -48,6 +48,18 @@ class CoinbaseView(_Transaction, kw_only=True, tag_field="type", tag="coinbase")
     extra: Hex
 
 
+class PendingPaymentView(Struct, kw_only=True):
+    """A transfer in the mempool, for the account that sends it. `time` is when it came."""
+
+    txid: HashHex
+    time: UnixTime
+    sequence: int
+    recipient: Address
+    amount: Amount
+    fee: Amount
+    memo: Hex
+
+
 TransactionView = TransferView | CoinbaseView
 
 
@@ -109,4 +121,17 @@ def pending_view(hrp: str, pending: Pending) -> PendingView:
         time=pending.since,
         sender=encode_address(hrp, transfer.sender),
         sequence=transfer.sequence,
+    )
+
+
+def pending_payment_view(hrp: str, pending: Pending) -> PendingPaymentView:
+    transfer = pending.transfer
+    return PendingPaymentView(
+        txid=hash_hex(transfer.txid),
+        time=pending.since,
+        sequence=transfer.sequence,
+        recipient=encode_address(hrp, transfer.recipient),
+        amount=transfer.amount,
+        fee=transfer.fee,
+        memo=transfer.memo.hex(),
     )
