@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pychain.base.errors import PychainError
 from pychain.cli.context import Context, common_options, pass_context
-from pychain.cli.output import coins, memo_text, moment, print_facts, print_json, print_table
+from pychain.cli.output import coins, memo_text, moment, print_facts, print_json, print_table, progress
 from pychain.client import Client
 
 VERIFY_LEVELS = "0 reads, 1 rules and signatures, 2 undo records, 3 takes blocks back, 4 connects them again"
@@ -137,6 +138,48 @@ def verify(context: Context, level: int, blocks: int) -> None:
         print_json({"valid": True})
     else:
         click.echo("valid")
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@common_options
+@pass_context
+def export_(context: Context, file: Path) -> None:
+    """Write the active chain to FILE: blocks from height 1 to the tip, in Bitcoin's framing. A node may be running.
+
+    \b
+        pychain chain export chain.dat
+    """
+    from pychain.daemon.chain_export import export_chain
+
+    with progress("writing", "blocks") as bar:
+        height = export_chain(context.settings, file, bar)
+    if context.json:
+        print_json({"height": height, "bytes": file.stat().st_size, "file": str(file)})
+    else:
+        click.echo(f"wrote {height:,} blocks to {file}")
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@common_options
+@pass_context
+def import_(context: Context, file: Path) -> None:
+    """Load the chain in FILE into the data directory, checking every rule. No node may be running on it.
+
+    What is there already is passed over, so an import that was broken off is simply begun again.
+
+    \b
+        pychain chain import chain.dat --datadir copy
+    """
+    from pychain.daemon.chain_import import import_chain
+
+    with progress("loading", "bytes") as bar:
+        height = import_chain(context.settings, file, lambda at: bar(at.read_bytes, at.file_bytes))
+    if context.json:
+        print_json({"height": height})
+    else:
+        click.echo(f"the chain ends at height {height:,} now")
 
 
 def _is_height(text: str) -> bool:

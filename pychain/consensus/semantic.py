@@ -8,8 +8,9 @@ their signatures checked together, since a batch costs less the larger it is.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Sized
 from itertools import pairwise
+from typing import Protocol
 
 from pychain import native
 from pychain.base.codec import U64_MAX
@@ -89,38 +90,50 @@ def check_transactions(block: Block) -> None:
             _check_bounds(sequence, amount, fee)
 
 
+class KnownTxids(Container[bytes], Sized, Protocol):
+    """Txids of transfers whose signature holds."""
+
+
 def check_signatures(
-    spec: ChainSpec, blocks: Sequence[Block], known: Container[bytes] | None = None
+    spec: ChainSpec, blocks: Sequence[Block], known: KnownTxids | None = None
 ) -> list[RuleError | None]:
     """For each block whether every signature of its transfers holds under ZIP-215; all are checked in one call.
 
     Those of transfers in `known`, by txid, have been checked before.
     """
     starts, ends = array("I"), array("I")
-    owners: list[tuple[int, int]] = []
-    """The block and the position in it of each signature to check."""
+    positions: list[Sequence[int]] = []
+    """For each block, the positions of the transfers whose signatures are to be checked."""
     base = 0
-    for number, block in enumerate(blocks):
-        offsets = block.offsets
-        chosen: Sequence[int] = range(1, block.count)
-        if known is not None:
-            txids = block.txid_list()
-            chosen = [position for position in chosen if txids[position] not in known]
-        starts.extend([base + offsets[position] for position in chosen])
-        ends.extend([base + offsets[position + 1] for position in chosen])
-        owners.extend([(number, position) for position in chosen])
+    for block in blocks:
+        positions.append(_unknown(block, known))
+        begins, stops = block.offsets[1:-1], block.offsets[2:]
+        if len(positions[-1]) < block.count - 1 or base:
+            begins = array("I", [base + block.offsets[position] for position in positions[-1]])
+            stops = array("I", [base + block.offsets[position + 1] for position in positions[-1]])
+        starts += begins
+        ends += stops
         base += len(block.raw)
-    verdicts: list[RuleError | None] = [None] * len(blocks)
-    if owners:
-        raws = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
-        valid = native.verify_transfers(raws, starts, ends, signing_message(spec.genesis_hash, b""))
-        bad = valid.find(0)
-        while bad >= 0:
-            number, position = owners[bad]
-            if verdicts[number] is None:
-                verdicts[number] = RuleError(Rule.TX_SIGNATURE, f"transfer {position} of the block")
-            bad = valid.find(0, bad + 1)
+    if not starts:
+        return [None] * len(blocks)
+    raws = blocks[0].raw if len(blocks) == 1 else b"".join([block.raw for block in blocks])
+    valid = native.verify_transfers(raws, starts, ends, signing_message(spec.genesis_hash, b""))
+    verdicts: list[RuleError | None] = []
+    first = 0
+    for chosen in positions:
+        bad = valid.find(0, first, first + len(chosen))
+        error = None if bad < 0 else RuleError(Rule.TX_SIGNATURE, f"transfer {chosen[bad - first]} of the block")
+        verdicts.append(error)
+        first += len(chosen)
     return verdicts
+
+
+def _unknown(block: Block, known: KnownTxids | None) -> Sequence[int]:
+    """The positions of a block's transfers whose txids are not known."""
+    if not known:
+        return range(1, block.count)
+    txids = block.txid_list()
+    return [position for position in range(1, block.count) if txids[position] not in known]
 
 
 def check_block(spec: ChainSpec, block: Block) -> None:
@@ -131,9 +144,7 @@ def check_block(spec: ChainSpec, block: Block) -> None:
     check_transactions(block)
 
 
-def verify_blocks(
-    spec: ChainSpec, raws: Sequence[bytes], known: Container[bytes] | None = None
-) -> list[Block | RuleError]:
+def verify_blocks(spec: ChainSpec, raws: Sequence[bytes], known: KnownTxids | None = None) -> list[Block | RuleError]:
     """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`."""
     results: list[Block | RuleError] = []
     sound: list[Block] = []
@@ -150,7 +161,7 @@ def verify_blocks(
     return [(next(verdicts) or result) if isinstance(result, Block) else result for result in results]
 
 
-def verify_block(spec: ChainSpec, raw: bytes, known: Container[bytes] | None = None) -> Block:
+def verify_block(spec: ChainSpec, raw: bytes, known: KnownTxids | None = None) -> Block:
     """`verify_blocks` of one: the block, or its RuleError raised."""
     (result,) = verify_blocks(spec, [raw], known)
     if isinstance(result, RuleError):

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 
@@ -24,44 +23,37 @@ from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.api.site import Site
-from pychain.daemon.clock import Clock
 from pychain.daemon.datadir import DataDirectory, Ready
-from pychain.daemon.driver import Driver
+from pychain.daemon.engine import Engine
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.hub import EventHub
 from pychain.daemon.identity import load_identity, peer_id
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.live import LiveView
 from pychain.daemon.log import log_event, set_up_log, take_down_log
+from pychain.daemon.loop import loop_factory
+from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.resolver import resolve
 from pychain.daemon.rlimit import raise_descriptor_limit
 from pychain.daemon.services import Services
 from pychain.daemon.settings import Settings, unknown_variables
-from pychain.daemon.store import LmdbStore
 from pychain.daemon.stratum.server import StratumServer
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
-from pychain.daemon.workers import Workers, default_verifiers, share_the_interpreter
+from pychain.daemon.workers import default_verifiers, share_the_interpreter
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
-    Commit,
     Dial,
     Effect,
     HangUp,
     Publish,
-    ReadBlock,
-    Reply,
     Resolve,
     Send,
     StartMining,
     StopMining,
-    Stopped,
-    VerifyBlocks,
-    VerifyTransfers,
 )
 from pychain.node.inputs import BlockMined, Input, Start, Stop
-from pychain.node.node import Node
 from pychain.p2p.limits import MAX_INBOUND, MAX_OUTBOUND, MAX_PERSISTENT
 from pychain.p2p.netaddress import NetAddress
 
@@ -105,22 +97,13 @@ def _run_logged(settings: Settings, directory: DataDirectory) -> str | None:
     handler = set_up_log(settings.options.log_level, settings.options.log_format, file)
     try:
         share_the_interpreter()
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             fault = runner.run(_serve(settings, directory, live))
         if fault is not None and live:
             _log.error("%s", fault)
         return fault
     finally:
         take_down_log(handler)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed, else asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 async def _serve(settings: Settings, directory: DataDirectory, live: bool) -> str | None:
@@ -147,25 +130,23 @@ class Daemon:
         self._loop.set_exception_handler(_log_stray)
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._on_signal)
-        spec = settings.spec
         identity = load_identity(directory.path, SystemEntropy())
         descriptors = raise_descriptor_limit()
-        store = LmdbStore(directory.path, spec.genesis_hash)
-        stack.callback(store.close)
-        for damage in store.damaged:
-            _log.warning("%s", damage)
         self._listeners = self._bind(settings.listen, settings.p2p_port)
         (self._api_listener,) = self._bind((settings.options.api_host,), settings.api_port)
         self._stratum_listener = self._bind_stratum(settings)
         bound = tuple(NetAddress.observed(*listener.getsockname()[:2]) for listener in self._listeners)
-        node = Node(_node_config(settings, bound), store, SystemEntropy())
-        clock = Clock()
-        miner = Miner(settings.options.threads, clock, self._mined, self._failed_elsewhere)
         room = max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2)
         transport = Transport(self._feed, min(MAX_CONNECTIONS, room))
-        driver = Driver(node, clock, self._carry, store.advance, transport.hold_all)
+        meters = Meters()
         events = EventHub()
         verifiers = settings.options.verify_threads or default_verifiers()
+        config = _node_config(settings, bound)
+        engine = Engine(directory.path, config, verifiers, stack, meters, self._carry, transport.hold_all)
+        node, driver, clock = engine.node, engine.driver, engine.clock
+        for damage in engine.store.damaged:
+            _log.warning("%s", damage)
+        miner = Miner(settings.options.threads, clock, self._mined, self._failed_elsewhere)
         self.services = Services(
             settings=settings,
             node=node,
@@ -174,8 +155,8 @@ class Daemon:
             bound=bound,
             started_ns=time.monotonic_ns(),
             driver=driver,
-            store=store,
-            workers=Workers(spec, store, driver.feed, driver.fail, verifiers),
+            store=engine.store,
+            workers=engine.workers,
             transport=transport,
             miner=miner,
             stratum=None
@@ -183,7 +164,8 @@ class Daemon:
             else StratumServer(node.queries, driver.ask, events, clock, descriptors // STRATUM_SHARE),
             clock=clock,
             events=events,
-            watchdog=LoopWatchdog(self._loop),
+            meters=meters,
+            watchdog=LoopWatchdog(self._loop, meters.lag.observe),
             stop=self._stop_wanted.set,
         )
         self._driver = driver
@@ -207,6 +189,7 @@ class Daemon:
             _log.warning("%s", native.fallback_reason)
         gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
         services.events.listen(log_event)
+        services.events.listen(services.meters.events.note)
         services.watchdog.start()
         self._stack.callback(services.watchdog.stop)
         self._stack.push_async_callback(services.workers.close)
@@ -271,14 +254,6 @@ class Daemon:
                 services.transport.send(peer, data)
             case Publish(event):
                 services.events.publish(event)
-            case VerifyBlocks():
-                services.workers.verify_blocks(effect)
-            case VerifyTransfers(job, transfers):
-                services.workers.verify_transfers(job, transfers)
-            case ReadBlock(job, block_hash, decoded):
-                services.workers.read_block(job, block_hash, decoded)
-            case Commit(job, batch):
-                services.workers.commit(job, batch)
             case HangUp(peer, reason):
                 services.transport.hang_up(peer, reason)
             case Dial(address):
@@ -289,8 +264,8 @@ class Daemon:
                 services.miner.start(template, recipient)
             case StopMining():
                 services.miner.stop()
-            case Reply() | Stopped():
-                raise AssertionError("the driver keeps these to itself")
+            case _:
+                raise AssertionError("the driver and the engine keep the others to themselves")
 
     def _look_up(self, name: str, port: int) -> None:
         async def look_up() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from pychain.base.errors import ConfigError
+from pychain.base.errors import ConfigError, PychainError
 
 _LOCK = ".lock"
 _READY = "ready.json"
@@ -29,7 +29,7 @@ _PID_BYTES = 20
 """More than any process id has digits."""
 
 
-class DirectoryInUseError(ConfigError):
+class DirectoryInUseError(PychainError):
     """Another process has the lock."""
 
 

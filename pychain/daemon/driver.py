@@ -47,8 +47,8 @@ class NodeEndedError(PychainError):
 class Driver:
     """Drives one node. `carry` carries one effect out; `advance` lets the store show what was committed last.
 
-    Both must not block; what they cause is given to `feed`. An exception from the node or from `carry` is a bug: the
-    node is driven no further, and `ended` says so.
+    Both must not block; what they cause is given to `feed`. `on_turn` is told how many ns each input took. An exception
+    from the node or from `carry` is a bug: the node is driven no further, and `ended` says so.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class Driver:
         carry: Callable[[Effect], None],
         advance: Callable[[], None],
         on_congestion: Callable[[bool], None] = lambda congested: None,
+        on_turn: Callable[[int], None] = lambda took_ns: None,
     ) -> None:
         self._node = node
         self._clock = clock
         self._carry = carry
         self._advance = advance
         self._on_congestion = on_congestion
+        self._on_turn = on_turn
         self._loop = asyncio.get_running_loop()
         self._inputs: deque[Input] = deque()
         self._busy = False
@@ -106,12 +108,13 @@ class Driver:
 
     def _work(self) -> None:
         """Handle what is queued until the slice is over; `_busy` stays set while the rest waits for its turn."""
-        until_ns = time.monotonic_ns() + SLICE_NS
+        now_ns = time.monotonic_ns()
+        until_ns = now_ns + SLICE_NS
         try:
-            while self._inputs:
+            while self._inputs and now_ns < until_ns:
                 self._handle(self._inputs.popleft())
-                if time.monotonic_ns() >= until_ns:
-                    break
+                began_ns, now_ns = now_ns, time.monotonic_ns()
+                self._on_turn(now_ns - began_ns)
             if not self.ended.done():
                 self._set_timer()
         except Exception as error:

@@ -9,6 +9,7 @@ from pychain.daemon.clock import Clock
 from pychain.daemon.driver import Driver
 from pychain.daemon.fees import FeeEstimator
 from pychain.daemon.hub import EventHub, Subscription
+from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.settings import Settings
 from pychain.daemon.stratum.server import StratumServer
@@ -46,6 +47,7 @@ class Services:
     stratum: StratumServer | None
     clock: Clock
     events: EventHub
+    meters: Meters
     watchdog: LoopWatchdog
     stop: Callable[[], None]
     fees: FeeEstimator = field(default_factory=FeeEstimator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from pychain.base.time import NS
 
@@ -16,8 +17,10 @@ PERIOD_S = 0.010
 class LoopWatchdog:
     """A timer that measures its own lateness. All figures are since `start`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_look: Callable[[int], None] = lambda late_ns: None) -> None:
+        """`on_look` is told how late each look came."""
         self._loop = loop
+        self._on_look = on_look
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns = 0
         self.looks = 0
@@ -35,7 +38,9 @@ class LoopWatchdog:
             self._timer = None
 
     def _look(self) -> None:
-        late_s = (time.monotonic_ns() - self._due_ns) / NS
+        late_ns = time.monotonic_ns() - self._due_ns
+        late_s = late_ns / NS
+        self._on_look(max(0, late_ns))
         self.looks += 1
         self.stalls += late_s > STALL_S
         self.worst_s = max(self.worst_s, late_s)

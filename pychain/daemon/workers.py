@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +21,7 @@ from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import verify_blocks
+from pychain.daemon.metrics.meters import Distribution, Meters
 from pychain.ledger.store import Batch, WritableStore
 from pychain.node.effects import VerifyBlocks
 from pychain.node.inputs import BlockRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
@@ -56,11 +58,13 @@ class Workers:
         deliver: Callable[[Input], None],
         fail: Callable[[BaseException], None],
         verifiers: int,
+        meters: Meters,
     ) -> None:
         self._spec = spec
         self._store = store
         self._deliver = deliver
         self._fail = fail
+        self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._verifiers = ThreadPoolExecutor(verifiers, "verify")
         self._readers = ThreadPoolExecutor(READERS, "read")
@@ -68,11 +72,11 @@ class Workers:
 
     def verify_blocks(self, effect: VerifyBlocks) -> None:
         """`BlocksVerified` follows."""
-        self._submit(self._verifiers, lambda: self._blocks_verified(effect))
+        self._submit(self._verifiers, lambda: self._blocks_verified(effect), self._meters.block_checks)
 
     def verify_transfers(self, job: int, transfers: tuple[Transfer, ...]) -> None:
         """`TransfersVerified` follows."""
-        self._submit(self._verifiers, lambda: self._transfers_verified(job, transfers))
+        self._submit(self._verifiers, lambda: self._transfers_verified(job, transfers), self._meters.transfer_checks)
 
     def read_block(self, job: int, block_hash: bytes, decoded: bool) -> None:
         """`BlockRead` follows."""
@@ -80,7 +84,7 @@ class Workers:
 
     def commit(self, job: int, batch: Batch) -> None:
         """`CommitDone` or `CommitFailed` follows."""
-        self._submit(self._committer, lambda: self._committed(job, batch))
+        self._submit(self._committer, lambda: self._committed(job, batch), self._meters.commits)
 
     async def body(self, block_hash: bytes) -> bytes | None:
         """A raw block for the API; OSError from a damaged disk."""
@@ -95,16 +99,26 @@ class Workers:
 
     # --- on the threads
 
-    def _submit(self, pool: ThreadPoolExecutor, job: Callable[[], Input]) -> None:
-        pool.submit(self._run, job)
+    def _submit(
+        self, pool: ThreadPoolExecutor, job: Callable[[], Input], durations: Distribution | None = None
+    ) -> None:
+        pool.submit(self._run, job, durations)
 
-    def _run(self, job: Callable[[], Input]) -> None:
+    def _run(self, job: Callable[[], Input], durations: Distribution | None) -> None:
         try:
+            began_ns = time.monotonic_ns()
             result = job()
+            took_ns = time.monotonic_ns() - began_ns
         except Exception as error:
             self._loop.call_soon_threadsafe(self._fail, error)
         else:
-            self._loop.call_soon_threadsafe(self._deliver, result)
+            self._loop.call_soon_threadsafe(self._done, result, durations, took_ns)
+
+    def _done(self, result: Input, durations: Distribution | None, took_ns: int) -> None:
+        """On the loop's thread."""
+        if durations is not None:
+            durations.observe(took_ns)
+        self._deliver(result)
 
     def _blocks_verified(self, effect: VerifyBlocks) -> Input:
         results = verify_blocks(self._spec, effect.raws, effect.known)

@@ -111,11 +111,12 @@ class Overlay:
 
     def connect(self, block: Block, undo: bytes, reward: Reward) -> None:
         """Record what connecting a block leaves besides the accounts, and move the tip to it."""
-        self._undo[block.hash] = undo
-        self._rewards[block.hash] = reward
-        self._connected[block.hash] = block
+        block_hash = block.hash
+        self._undo[block_hash] = undo
+        self._rewards[block_hash] = reward
+        self._connected[block_hash] = block
         self.connected_transactions += block.count
-        self._tip = block.hash
+        self._tip = block_hash
 
     def disconnect(self, block_hash: bytes, parent_hash: bytes) -> None:
         """Record that the tip moves back from a block to its parent."""

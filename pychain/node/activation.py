@@ -1,8 +1,8 @@
 """Activation: making the best candidate the tip, block by block, in slices, undoing what must be undone.
 
-Blocks that merely extend the chain are taken on one at a time. A reorganisation is prepared in a layer of its own and
-enters the overlay whole, so it is one commit and readers never see the middle of it. A block that proves invalid here
-(level 3) is judged so, and the next best candidate is tried.
+Blocks that merely extend the chain are taken on as they come, some in one turn. A reorganisation is prepared in a layer
+of its own and enters the overlay whole, so it is one commit and readers never see the middle of it. A block that proves
+invalid here (level 3) is judged so, and the next best candidate is tried.
 """
 
 from __future__ import annotations
@@ -85,6 +85,11 @@ class _Transition:
         return bool(self.plan.connect) and self.plan.connect[-1].doomed
 
     @property
+    def extends_by_whole_blocks(self) -> bool:
+        """What is done may enter the overlay by itself: nothing was undone for it, and no block is half applied."""
+        return not self.plan.disconnect and bool(self.connected) and self.connection is None
+
+    @property
     def done(self) -> bool:
         return len(self.undone) == len(self.plan.disconnect) and len(self.connected) == len(self.plan.connect)
 
@@ -146,6 +151,9 @@ class Activation:
                 self._transition = None
                 continue
             budget -= self._advance(self._transition, budget)
+        transition = self._transition
+        if transition is not None and transition.extends_by_whole_blocks:
+            self._finish(transition)
 
     def abandon(self) -> None:
         """Drop what is in preparation, because judgements on blocks changed."""
@@ -160,14 +168,9 @@ class Activation:
             cost = self._connect(transition, transition.plan.connect[len(transition.connected)], budget)
         else:
             cost = BLOCK_WORK
-        if self._transition is transition and self._complete(transition):
+        if self._transition is transition and transition.done:
             self._finish(transition)
         return cost
-
-    def _complete(self, transition: _Transition) -> bool:
-        """Enough is done to enter the overlay: each block of a plain extension, the whole of a reorganisation."""
-        extends = not transition.plan.disconnect and bool(transition.connected)
-        return transition.done or extends
 
     def _undo(self, transition: _Transition, entry: Entry, budget: int) -> int:
         block = self._bodies.block(entry)

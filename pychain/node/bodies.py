@@ -6,12 +6,13 @@ it, so what the store has is always the body that its header commits to, signatu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pychain.base.time import Now
 from pychain.chain.block import Block
 from pychain.consensus.rules import RuleError
+from pychain.consensus.semantic import KnownTxids
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree, Entry
@@ -47,7 +48,7 @@ class Bodies:
         tree: BlockTree,
         overlay: Overlay,
         outbox: Outbox,
-        known: Container[bytes],
+        known: KnownTxids,
         on_verified: Callable[[Verification, Block | RuleError, Now], None],
     ) -> None:
         """`known` are the txids whose signatures have been checked. `on_verified` is called with each result; a valid

@@ -7,7 +7,7 @@ from typing import Any
 
 from pychain.base.errors import DecodeError
 from pychain.base.time import Now
-from pychain.chain.header import HEADER_BYTES, decode_header
+from pychain.chain.header import HEADER_BYTES, decode_header, decode_headers
 from pychain.consensus.rules import Rule, RuleError
 from pychain.ledger.mempool import PolicyError
 from pychain.ledger.overlay import Overlay
@@ -25,10 +25,12 @@ from pychain.node.peers import Peers
 from pychain.node.requests import (
     AddPeer,
     Answer,
+    AwaitRest,
     Ban,
     DisconnectPeer,
     GetTemplate,
     InvalidateBlock,
+    LoadBlocks,
     ReconsiderBlock,
     Refused,
     RemovePeer,
@@ -77,8 +79,12 @@ class Desk:
         """Requests that wait for what becomes of a block."""
         self._settling: list[int] = []
         """Requests that wait until the chain has come to rest."""
+        self._resting: list[int] = []
+        """Those that wait for blocks under verification as well."""
         self._handlers: dict[type[Request], Callable[[int, Any, Now], None]] = {
             SubmitBlock: self._submit_block,
+            LoadBlocks: self._load_blocks,
+            AwaitRest: lambda request_id, request, now: self._resting.append(request_id),
             SubmitTransfer: self._submit_transfer,
             TestTransfer: self._test_transfer,
             GetTemplate: self._get_template,
@@ -104,7 +110,7 @@ class Desk:
         """Answer all that still waits; nothing more will come of it."""
         self.settle()
         waiting = [request_id for requests in self._submitted.values() for request_id in requests]
-        for request_id in (*waiting, *self._settling, *self._transfers.requests()):
+        for request_id in (*waiting, *self._settling, *self._resting, *self._transfers.requests()):
             self.refuse(request_id)
 
     def _reply(self, request_id: int, answer: Answer) -> None:
@@ -130,7 +136,7 @@ class Desk:
             else:
                 if request_id is not None:
                     self._submitted.setdefault(header.hash, []).append(request_id)
-                self._headers.submit(HeaderList(None, (header,), raw=raw))
+                self._headers.submit(HeaderList(None, (header,), raws=(raw,)))
                 return
         if request_id is not None:
             self._reply(request_id, answer)
@@ -162,12 +168,29 @@ class Desk:
             for request_id in self._settling:
                 self._reply(request_id, None)
             self._settling.clear()
+        if self._resting and not self._bodies.verifying and self._at_rest():
+            for request_id in self._resting:
+                self._reply(request_id, None)
+            self._resting.clear()
 
     def _at_rest(self) -> bool:
         return self._activation.idle and self._commits.idle
 
     def _submit_block(self, request_id: int, request: SubmitBlock, now: Now) -> None:
         self.take_block(request.raw, request_id)
+
+    def _load_blocks(self, request_id: int, request: LoadBlocks, now: Now) -> None:
+        try:
+            headers = decode_headers([raw[:HEADER_BYTES] for raw in request.raws])
+        except DecodeError as error:
+            self._reply(request_id, Refused(Rule.BLOCK_ENCODING.code, str(error)))
+            return
+        last = self._tree.get(headers[-1].hash)
+        if last is not None and self._commits.durable.descends_from(last):
+            self._reply(request_id, None)
+            return
+        self._submitted.setdefault(headers[-1].hash, []).append(request_id)
+        self._headers.submit(HeaderList(None, headers, raws=request.raws))
 
     def _invalidate(self, request_id: int, request: InvalidateBlock, now: Now) -> None:
         entry = self._tree.get(request.block_hash)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass, field
 
 from pychain.chain.transaction import Transfer
+from pychain.consensus.semantic import KnownTxids
 from pychain.ledger.store import Batch
 from pychain.ledger.template import BlockTemplate
 from pychain.node.events import Event
@@ -62,7 +62,7 @@ class VerifyBlocks:
 
     job: int
     raws: tuple[bytes, ...]
-    known: Container[bytes] = field(repr=False, compare=False)
+    known: KnownTxids = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

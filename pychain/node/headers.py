@@ -48,8 +48,8 @@ class HeaderList:
     """Chain work that the peer claimed to have."""
     stranger: bool = True
     """The peer chose us, not we him."""
-    raw: bytes | None = field(default=None, repr=False)
-    """The body of the last header, where it came along."""
+    raws: Sequence[bytes] = field(default=(), repr=False)
+    """The whole block of each header, where they came along."""
 
     judged: int = 0
     last: Entry | None = None
@@ -116,7 +116,7 @@ class HeaderIntake:
     def work(self, now: Now) -> None:
         """One turn: retry what was early, judge up to `HEADERS_A_TURN` headers."""
         for early in self._early.due(now.wall_s):
-            self.submit(HeaderList(early.peer, (early.header,), raw=early.raw))
+            self.submit(HeaderList(early.peer, (early.header,), raws=() if early.raw is None else (early.raw,)))
         budget = HEADERS_A_TURN
         while self._queue and budget > 0:
             current = self._queue[0]
@@ -184,7 +184,8 @@ class HeaderIntake:
                 headers.last = self.accept(header, wall_s)
             except RuleError as error:
                 if error.rule is Rule.TIME_TOO_NEW:
-                    raw = headers.raw if headers.peer is None else None  # a peer's body can be fetched when it is time
+                    is_ours = headers.peer is None and bool(headers.raws)  # a peer's can be fetched when it is time
+                    raw = headers.raws[headers.judged] if is_ours else None
                     self._early.set_aside(EarlyBlock(header, headers.peer, raw), wall_s)
                 raise
             headers.judged += 1

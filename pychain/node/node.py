@@ -260,6 +260,7 @@ class Node:
     def _headers_judged(self, headers: HeaderList, now: Now) -> None:
         """A list of headers has been judged: follow it, and hold against its sender what is his fault."""
         peer, last = headers.peer, headers.last
+        self._take_bodies(headers)
         if peer is not None:
             self._dialogue.sync.headers_judged(peer)
         if peer is not None and last is not None:
@@ -269,8 +270,6 @@ class Node:
             self._header_refused(headers, headers.error, now)
         elif headers.lie is not None:
             self._dialogue.offend(peer, Offence.WRONG_ANSWER, headers.lie, now)
-        elif headers.raw is not None and last is not None:
-            self._take_body(last, headers.raw, peer, asked=peer is None)
         if peer is None:
             return
         if headers.resume is not None:
@@ -279,11 +278,19 @@ class Node:
         elif headers.answer and (headers.has_failed or not headers.is_full or last is None):
             self._dialogue.sync.headers_ended(peer)
 
+    def _take_bodies(self, headers: HeaderList) -> None:
+        """The blocks that came along with headers which hold."""
+        for header, raw in zip(headers.headers[: headers.judged], headers.raws, strict=False):
+            entry = self._tree.get(header.hash)
+            if entry is not None:
+                self._take_body(entry, raw, headers.peer, asked=headers.peer is None)
+
     def _header_refused(self, headers: HeaderList, error: RuleError, now: Now) -> None:
         peer = headers.peer
         if not headers.is_examined:
             failed = headers.headers[headers.judged]
             self._desk.block_refused(failed.hash, error)
+            self._desk.block_refused(headers.headers[-1].hash, error)
             if error.rule.blame is Blame.HEADER and error.rule is not Rule.PREVIOUS_INVALID:
                 self._outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
         if error.rule is Rule.PREVIOUS_UNKNOWN and peer is not None:
@@ -405,7 +412,7 @@ class Node:
     def block_came(self, peer: int, header: Header, raw: bytes, asked: bool, now: Now) -> None:
         entry = self._tree.get(header.hash)
         if entry is None:
-            self._headers.submit(HeaderList(peer, (header,), raw=raw))
+            self._headers.submit(HeaderList(peer, (header,), raws=(raw,)))
         elif asked or entry.work > self._tree.tip.work:
             self._take_body(entry, raw, peer, asked)
         elif not self._bodies.is_settled(entry):

@@ -10,7 +10,7 @@ from pychain.node.outbox import Outbox
 from pychain.p2p import limits
 from pychain.p2p.messages import GoodbyeCode, Message
 from pychain.p2p.netaddress import NetAddress
-from pychain.p2p.peer import Peer
+from pychain.p2p.peer import Peer, Traffic
 from pychain.p2p.states import PeerEvent, next_state
 
 
@@ -22,6 +22,9 @@ class Peers:
         self._frame_limit = limits.frame_limit(max_block_bytes)
         self._queue_limit = limits.send_queue_limit(max_block_bytes)
         self._peers: dict[int, Peer] = {}
+        self._received = Traffic()
+        self._sent = Traffic()
+        """Of connections that have ended."""
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -48,7 +51,17 @@ class Peers:
         peer = self._peers.pop(peer_id, None)
         if peer is not None:
             peer.closed()
+            self._received.add(peer.received)
+            self._sent.add(peer.sent)
         return peer
+
+    # --- what has gone to and fro since the start, over all connections
+
+    def received(self) -> Traffic:
+        return _sum(self._received, (peer.received for peer in self._peers.values()))
+
+    def sent(self) -> Traffic:
+        return _sum(self._sent, (peer.sent for peer in self._peers.values()))
 
     # --- the wire
 
@@ -69,3 +82,11 @@ class Peers:
 
     def dial(self, address: NetAddress) -> None:
         self._outbox.emit(Dial(address))
+
+
+def _sum(before: Traffic, now: Iterable[Traffic]) -> Traffic:
+    total = Traffic()
+    total.add(before)
+    for traffic in now:
+        total.add(traffic)
+    return total

@@ -24,7 +24,7 @@ from pychain.node.peers import Peers
 from pychain.node.view import ChainView
 from pychain.p2p.misbehaviour import Ban
 from pychain.p2p.netaddress import NetAddress
-from pychain.p2p.peer import Peer
+from pychain.p2p.peer import Peer, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,14 @@ class Queries:
 
     def peers(self) -> Iterable[Peer]:
         return self._peers.all()
+
+    def received(self) -> Traffic:
+        """From all peers since the start."""
+        return self._peers.received()
+
+    def sent(self) -> Traffic:
+        """To all peers since the start."""
+        return self._peers.sent()
 
     def points(self, peer_id: int, now: Now) -> int:
         """A peer's misbehaviour points."""

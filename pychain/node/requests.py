@@ -20,6 +20,19 @@ class SubmitBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadBlocks:
+    """Take raw blocks of a chain, at least one, each the parent of the next. Answer: None once the last one is on the
+    durable chain; a rule's code where it does not come to that, "inconclusive" where it is not on the best chain."""
+
+    raws: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitRest:
+    """Answer: None once no block is on its way into the chain and all that was decided is durable."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubmitTransfer:
     """Take a raw transfer into the mempool and announce it. Answer: its txid, or `Refused`."""
 
@@ -100,6 +113,8 @@ class Ban:
 
 Request = (
     SubmitBlock
+    | LoadBlocks
+    | AwaitRest
     | SubmitTransfer
     | TestTransfer
     | GetTemplate

@@ -34,6 +34,12 @@ class Traffic:
     def count(self, kind: MessageType) -> None:
         self.messages[kind] = self.messages.get(kind, 0) + 1
 
+    def add(self, other: Traffic) -> None:
+        """Take another's counts in."""
+        self.bytes += other.bytes
+        for kind, count in other.messages.items():
+            self.messages[kind] = self.messages.get(kind, 0) + count
+
 
 @dataclass(slots=True)
 class RoundTrip:

@@ -17,6 +17,7 @@ from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
 from pychain.daemon.api.method import Group, table
 from pychain.daemon.http.message import Response
+from pychain.daemon.metrics.meters import CallMeter
 
 group = Group("test", "Methods to be called")
 dev_group = Group("dev", "Methods of dev networks", dev_only=True)
@@ -87,7 +88,7 @@ def serve(body: bytes | object, context: Context | None = None, *, dev: bool = T
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     async def run() -> tuple[int, bytes]:
-        rpc = JsonRpc(table([group, dev_group], dev=dev), context or Context())
+        rpc = JsonRpc(table([group, dev_group], dev=dev), context or Context(), CallMeter())
         response = await served_by(rpc, raw, asyncio.get_running_loop().create_future())
         return response.status, response.body
 
@@ -255,7 +256,7 @@ def test_nobody_waits_for_a_caller_who_hung_up() -> None:
     async def run() -> None:
         context = Context()
         gone = asyncio.get_running_loop().create_future()
-        rpc = JsonRpc(table([group], dev=False), context)
+        rpc = JsonRpc(table([group], dev=False), context, CallMeter())
         serving = served_by(rpc, json.dumps(call("wait")).encode(), gone)
         await asyncio.sleep(0)
         gone.set_result(None)
@@ -269,7 +270,7 @@ def test_nobody_waits_for_a_caller_who_hung_up() -> None:
 def test_a_method_that_waits_gives_its_result_when_it_is_there() -> None:
     async def run() -> None:
         context = Context()
-        rpc = JsonRpc(table([group], dev=False), context)
+        rpc = JsonRpc(table([group], dev=False), context, CallMeter())
         gone = asyncio.get_running_loop().create_future()
         serving = served_by(rpc, json.dumps(call("wait")).encode(), gone)
         await asyncio.sleep(0)

@@ -185,3 +185,25 @@ def test_reads_change_nothing_and_say_so(node: ApiNode) -> None:
     assert ask(node, "/status", "OPTIONS").status == 405, "no page of another origin may ask"
     assert "access-control-allow-origin" not in whole.headers
     assert ask(node, "/status", host="attacker.example").status == 403
+
+
+def test_an_accounts_history_goes_on_from_page_to_page(node: ApiNode) -> None:
+    key = dev_key(8)
+    node.generate(3, key)
+    node.call("sendrawtransaction", node.transfer(key, dev_key(1), 3, 900))
+    node.generate(1)
+    whole = node.call("getaccounthistory", address(key), 100)
+    page = read(node, f"/account/{address(key)}/history?limit=3")
+    found = list(page["transactions"])
+    while page["next"] is not None:
+        page = read(node, f"/account/{address(key)}/history?limit=3&before={page['next']}")
+        found += page["transactions"]
+    assert found == whole
+    assert [each["direction"] for each in found] == ["out", "mined", "mined", "mined"]
+    assert ask(node, f"/account/{address(key)}/history?before={'0' * 64}").status == 404
+    assert ask(node, "/account/nobody/history").status == 400
+
+
+def test_who_mines_with_the_node(node: ApiNode) -> None:
+    assert read(node, "/mining") == node.call("getmininginfo")
+    assert read(node, "/mining/stratum") == node.call("getstratuminfo")

@@ -20,6 +20,7 @@ from pychain.daemon.http.connection import MAX_HEAD_BYTES
 from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
 from pychain.daemon.http.limiter import RateLimiter
 from pychain.daemon.http.server import HttpServer
+from pychain.daemon.metrics.meters import CallMeter
 
 MAX_BODY = 100_000
 LOGIN = "Basic " + base64.b64encode(b"zoe:secret").decode()
@@ -79,7 +80,7 @@ Connect = Callable[[], Coroutine[Any, Any, Caller]]
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[HttpServer, Connect]]:
-    rpc = JsonRpc(table([group], dev=False), None)
+    rpc = JsonRpc(table([group], dev=False), None, CallMeter())
     door = Door(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(0), open_reads=True)
     for path in ("/", "/rpc"):
         door.add(path, "POST", Entrance(lambda request: rpc.serve(request.body, request.caller_gone), MAX_BODY, False))

@@ -13,6 +13,7 @@ import pytest
 from pychain.chain.block import Block
 from pychain.chain.transaction import decode_transfer
 from pychain.consensus.rules import Rule, RuleError
+from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.store import DamagedBlockError, StoreFullError
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import Batch
@@ -56,7 +57,7 @@ class Shop:
         self.failures: list[BaseException] = []
         self.failed = asyncio.Event()
         self.threads: set[int] = set()
-        self.workers = Workers(self.chain.spec, self.store, self._deliver, self._fail, verifiers)
+        self.workers = Workers(self.chain.spec, self.store, self._deliver, self._fail, verifiers, Meters())
 
     def _deliver(self, event: Input) -> None:
         self.threads.add(threading.get_ident())

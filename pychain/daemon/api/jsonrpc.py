@@ -18,11 +18,14 @@ from pychain.base.time import NS
 from pychain.daemon.api.errors import Code, RpcError, told
 from pychain.daemon.api.method import Method
 from pychain.daemon.http.message import JSON, SNIFF_NOT, Response
+from pychain.daemon.metrics.meters import CallMeter
 
 MAX_BATCH_CALLS = 1_000
 """Enough for any honest batch; bounds what one request can make the node do and answer."""
 MAX_BATCH_ANSWER_BYTES = 64_000_000
 """A batch whose answers have grown past this carries out no further calls: its answer is held in memory whole."""
+UNKNOWN = "unknown"
+"""The name under which calls of no method are counted."""
 MAX_METHOD_CHARACTERS = 64
 """How much of an unknown method's name is repeated to the caller."""
 _SLICE_NS = NS // 200
@@ -78,6 +81,7 @@ class _Done(NamedTuple):
 
     status: HTTPStatus
     body: bytes
+    failed: bool
 
 
 _NOTHING = Response(HTTPStatus.NO_CONTENT, b"", ())
@@ -96,9 +100,10 @@ _encode = msgspec.json.Encoder().encode
 class JsonRpc:
     """Serves a table of methods; `context` is the first argument of each."""
 
-    def __init__(self, methods: Mapping[str, Method], context: object) -> None:
+    def __init__(self, methods: Mapping[str, Method], context: object, meter: CallMeter) -> None:
         self._methods = methods
         self._context = context
+        self._meter = meter
 
     def serve(self, body: bytes, caller_gone: CallerGone) -> Response | Awaitable[Response]:
         """Carry out a body's request or batch, at once where nothing has to be waited for. `caller_gone` gives a future
@@ -151,7 +156,8 @@ class JsonRpc:
 
     def _begin(self, request: _Request, caller_gone: CallerGone) -> _Done | Awaitable[_Done]:
         """Call a method. What it raises is the answer's error; what it returns is encoded at once."""
-        name = ""
+        name = UNKNOWN
+        began_ns = time.monotonic_ns()
         try:
             if isinstance(request.id, (list, dict, bool)):
                 request.id = None
@@ -160,17 +166,23 @@ class JsonRpc:
             name = method.name
             result = method.function(self._context, *method.bind(request.params))
             if method.is_async:
-                return self._await(request, method, result, caller_gone)
-            return _succeeded(request, result)
+                return self._await(request, method, result, caller_gone, began_ns)
+            done = _succeeded(request, result)
         except Exception as error:
-            return _failed(request, told(name, error))
+            done = _failed(request, told(name, error))
+        self._meter.done(name, time.monotonic_ns() - began_ns, failed=done.failed)
+        return done
 
-    async def _await(self, request: _Request, method: Method, result: Awaitable[Any], caller_gone: CallerGone) -> _Done:
+    async def _await(
+        self, request: _Request, method: Method, result: Awaitable[Any], caller_gone: CallerGone, began_ns: int
+    ) -> _Done:
         try:
             awaited = self._wait(result, caller_gone) if method.waits else result
-            return _succeeded(request, await awaited)
+            done = _succeeded(request, await awaited)
         except Exception as error:
-            return _failed(request, told(method.name, error))
+            done = _failed(request, told(method.name, error))
+        self._meter.done(method.name, time.monotonic_ns() - began_ns, failed=done.failed)
+        return done
 
     def _method(self, name: object) -> Method:
         if not isinstance(name, str):
@@ -195,18 +207,17 @@ class JsonRpc:
 
 def _succeeded(request: _Request, result: Any) -> _Done:
     request_id = None if request.id is msgspec.UNSET else request.id
-    if request.is_2:
-        return _Done(HTTPStatus.OK, _encode(_Result2(result, request_id)))
-    return _Done(HTTPStatus.OK, _encode(_Answer1(result, None, request_id)))
+    answer = _Result2(result, request_id) if request.is_2 else _Answer1(result, None, request_id)
+    return _Done(HTTPStatus.OK, _encode(answer), False)
 
 
 def _failed(request: _Request, error: RpcError) -> _Done:
     request_id = None if request.id is msgspec.UNSET else request.id
     failure = _Error(error.code, error.message)
     if request.is_2:
-        return _Done(HTTPStatus.OK, _encode(_Failure2(failure, request_id)))
+        return _Done(HTTPStatus.OK, _encode(_Failure2(failure, request_id)), True)
     status = _STATUS_1.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return _Done(status, _encode(_Answer1(None, failure, request_id)))
+    return _Done(status, _encode(_Answer1(None, failure, request_id)), True)
 
 
 def _respond(request: _Request, done: _Done) -> Response:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from importlib import import_module
 from importlib.resources import files
 
 from pychain.daemon.api.door import Door, Entrance
@@ -23,6 +25,7 @@ from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
 from pychain.daemon.http.limiter import RateLimiter
 from pychain.daemon.http.message import JSON, SNIFF_NOT, Request, Response
 from pychain.daemon.http.server import HttpServer
+from pychain.daemon.metrics.sources import Sources
 from pychain.daemon.services import Services
 from pychain.daemon.settings import COOKIE_USER
 
@@ -47,6 +50,7 @@ class Site:
             open_reads=options.api_open_reads,
         )
         self._server = HttpServer(self._door)
+        self._scrape: Callable[[Request], Awaitable[Response]] | None = None
         self._add_rpc()
         self._add_rest()
         self._add_pages()
@@ -62,7 +66,7 @@ class Site:
 
     def _add_rpc(self) -> None:
         spec = self._services.settings.spec
-        rpc = JsonRpc(table(GROUPS, dev=spec.dev), self._services)
+        rpc = JsonRpc(table(GROUPS, dev=spec.dev), self._services, self._services.meters.calls)
 
         def serve(request: Request) -> Response | Awaitable[Response]:
             return rpc.serve(request.body, request.caller_gone)
@@ -73,12 +77,20 @@ class Site:
             self._door.add(path, "POST", Entrance(serve, limit, open=False))
 
     def _add_rest(self) -> None:
-        rest = Rest(Context(self._services))
+        rest = Rest(Context(self._services), self._services.meters.calls)
         for prefix, endpoints in by_prefix(RESOURCES).items():
             self._door.add(prefix, "GET", Entrance(rest.handler(endpoints)))
         self._door.add(f"{ROOT}/events", "GET", Entrance(Events(self._broadcaster).serve))
         openapi = Response(200, document(RESOURCES), (JSON, SNIFF_NOT))
+        self._door.add("/metrics", "GET", Entrance(self._metrics))
         self._door.add("/openapi.json", "GET", Entrance(lambda request: openapi))
+
+    async def _metrics(self, request: Request) -> Response:
+        """The library behind it is loaded for the first who asks, beside the loop."""
+        if self._scrape is None:
+            module = await asyncio.to_thread(import_module, "pychain.daemon.metrics.exposition")
+            self._scrape = module.Exposition(Sources(self._services, self._server, self._broadcaster)).serve
+        return await self._scrape(request)
 
     def _add_pages(self) -> None:
         def add(path: str, asset: Asset) -> None:

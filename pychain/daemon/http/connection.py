@@ -36,6 +36,7 @@ class Owner(Protocol):
     app: App
     tick: int
     connections: dict[Connection, None]
+    responses: dict[int, int]
 
     def admits(self, connection: Connection) -> bool: ...
 
@@ -235,7 +236,9 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, exchange: _Exchange, outcome: Outcome) -> None:
         with_body = exchange.request.method != b"HEAD"
+        responses = self._owner.responses
         if isinstance(outcome, Response):
+            responses[outcome.status] = responses.get(outcome.status, 0) + 1
             keep_alive = exchange.keep_alive and not self._closing
             self._transport.write(render(outcome, keep_alive=keep_alive, body=with_body))
             self._current = None
@@ -243,6 +246,7 @@ class Connection(asyncio.Protocol):
                 self._closing = True
                 self._queue.clear()
             return
+        responses[HTTPStatus.OK] = responses.get(HTTPStatus.OK, 0) + 1
         self._transport.write(render_stream_head(outcome.headers))
         self._queue.clear()
         if with_body:
@@ -281,6 +285,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, response: Response) -> None:
         """Say why and hang up; what is under way is not waited for."""
+        self._owner.responses[response.status] = self._owner.responses.get(response.status, 0) + 1
         self._closing = True
         self._queue.clear()
         if self._current is None:

@@ -22,12 +22,13 @@ BACKLOG = 1024
 
 
 class HttpServer:
-    """Serves an application on one listening socket. `tick` counts sweeps."""
+    """Serves an application on one listening socket. `tick` counts sweeps, `responses` those of each status."""
 
     def __init__(self, app: App, max_connections: int = MAX_CONNECTIONS) -> None:
         self.app = app
         self.tick = 0
         self.connections: dict[Connection, None] = {}
+        self.responses: dict[int, int] = {}
         self._max_connections = max_connections
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None

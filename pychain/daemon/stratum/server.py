@@ -93,6 +93,15 @@ class StratumServer:
             connection.abort("this node is stopping")
         await asyncio.sleep(0)  # the connections hear of it
 
+    def __len__(self) -> int:
+        """Connections that stand."""
+        return len(self._connections)
+
+    @property
+    def registry(self) -> Registry:
+        """What is counted of shares."""
+        return self._registry
+
     def info(self) -> StratumInfo:
         """Who mines here, and with what success."""
         return stratum_info(self.listening, self._registry, self._connections.values(), self.clock.now())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from urllib.parse import parse_qsl
 
 from pychain.daemon.api.errors import RpcError, out_of_range
 from pychain.daemon.api.events.broadcast import STALL_S, Broadcaster
 from pychain.daemon.api.events.ring import render
 from pychain.daemon.api.events.views import KINDS, Kind
-from pychain.daemon.api.rest.endpoint import MAX_QUERY_FIELDS, problem
+from pychain.daemon.api.rest.endpoint import fields_of, problem
 from pychain.daemon.http.message import SNIFF_NOT, Header, Request, Response, Sink, line
 
 _HEADERS: tuple[Header, ...] = (
@@ -112,10 +111,7 @@ class Events:
 
 def _parse(request: Request) -> tuple[tuple[Kind, ...], str | None]:
     _, _, query = request.target.decode("ascii", "replace").partition("?")
-    try:
-        fields = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS))
-    except ValueError:
-        raise out_of_range(f"a query has at most {MAX_QUERY_FIELDS} fields") from None
+    fields = fields_of(query)
     wanted = [name.strip() for name in fields.pop("types", ",".join(KINDS)).split(",")]
     last_event_id = fields.pop("last_event_id", None)
     for name in fields:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -22,6 +22,8 @@ from pychain.daemon.services import Services
 from pychain.ledger.store import TransactionPlace
 
 group = Group("accounts", "Accounts")
+
+Shape = TypeVar("Shape")
 
 MAX_HISTORY = 1_000
 """Transactions in one answer: each may lie in a block of its own, which is read for it."""
@@ -84,6 +86,17 @@ async def getaccounthistory(
 
     For the next page give the last txid of this one as `before`. Pending transfers are in the mempool alone.
     """
+    return await account_history(services, address, count, before, lambda views: views)
+
+
+async def account_history(
+    services: Services,
+    address: Address,
+    count: int,
+    before: HashHex | None,
+    shape: Callable[[list[HistoryView]], Shape],
+) -> Shape:
+    """A page of an account's history in the shape that is asked for, made and encoded beside the loop."""
     queries = services.node.queries
     key = key_of(services, address)
     last = None if before is None else parse_hash_hex(before)
@@ -96,7 +109,7 @@ async def getaccounthistory(
         block = Confirmed(block_hash, entry.height, entry.header.time, queries.confirmations(entry))
         blocks.append((block, list(places)))
     hrp = queries.spec.hrp
-    return await rendered(lambda: _history(services.store.body, hrp, key, blocks))
+    return await rendered(lambda: shape(_history(services.store.body, hrp, key, blocks)))
 
 
 @group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))

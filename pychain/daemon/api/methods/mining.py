@@ -101,7 +101,7 @@ def getmininginfo(services: Services) -> MiningInfo:
         bits=bits_hex(tip.header.bits),
         target=target_hex(tip.header.bits),
         difficulty=difficulty(tip.header.bits),
-        networkhashps=_network_hash_rate(tip),
+        networkhashps=network_hash_rate(tip),
         pooledtx=len(queries.mempool),
         next=NextBlock(
             height=tip.height + 1,
@@ -262,7 +262,7 @@ def _transfer(services: Services, text: Hex) -> Transfer:
         raise RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {error.detail}") from None
 
 
-def _network_hash_rate(tip: Entry) -> float:
+def network_hash_rate(tip: Entry) -> float:
     """Hashes a second by the work and the time of the last blocks; 0 before there are any."""
     first = tip.ancestor(max(1, tip.height - HASH_RATE_BLOCKS)) if tip.height else tip
     elapsed = max(tip.header.time - first.header.time, 0)

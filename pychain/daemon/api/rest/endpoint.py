@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +17,10 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from pychain.daemon.api.errors import Code, RpcError, told
+from pychain.daemon.api.errors import Code, RpcError, out_of_range, told
 from pychain.daemon.api.method import Method, describe
 from pychain.daemon.http.message import JSON, SNIFF_NOT, Request, Response
-
-_log = logging.getLogger(__name__)
+from pychain.daemon.metrics.meters import CallMeter
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -97,8 +96,9 @@ class Resources:
 class Rest:
     """Answers requests for endpoints; `context` is the first argument of each."""
 
-    def __init__(self, context: object) -> None:
+    def __init__(self, context: object, meter: CallMeter) -> None:
         self._context = context
+        self._meter = meter
 
     def handler(self, endpoints: list[Endpoint]) -> Callable[[Request], Response | Awaitable[Response]]:
         """The handler of endpoints that share a prefix and differ in what follows the name in their path."""
@@ -107,25 +107,42 @@ class Rest:
 
     def _serve(self, by_suffix: dict[str, Endpoint], request: Request) -> Response | Awaitable[Response]:
         path, _, query = request.target.decode("ascii", "replace").partition("?")
+        began_ns = time.monotonic_ns()
         try:
             endpoint, given = _resolve(by_suffix, path)
-            for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS):
-                given.setdefault(name, value)
+        except RpcError as error:
+            return problem(error)
+        try:
+            given = fields_of(query) | given
             method = endpoint.method
             result = method.function(self._context, *method.convert(given, strict=False))
-        except ValueError:
-            return problem(RpcError(Code.INVALID_PARAMETER, f"a query has at most {MAX_QUERY_FIELDS} fields"))
+            if inspect.isawaitable(result):
+                return self._await(endpoint, request, result, began_ns)
+            response = _respond(request, result)
         except Exception as error:
-            return problem(told(path, error))
-        if inspect.isawaitable(result):
-            return self._await(path, request, result)
-        return _respond(request, result)
+            response = problem(told(path, error))
+        return self._counted(endpoint, response, began_ns)
 
-    async def _await(self, path: str, request: Request, result: Awaitable[Any]) -> Response:
+    async def _await(self, endpoint: Endpoint, request: Request, result: Awaitable[Any], began_ns: int) -> Response:
         try:
-            return _respond(request, await result)
+            response = _respond(request, await result)
         except Exception as error:
-            return problem(told(path, error))
+            response = problem(told(endpoint.path, error))
+        return self._counted(endpoint, response, began_ns)
+
+    def _counted(self, endpoint: Endpoint, response: Response, began_ns: int) -> Response:
+        failed = response.status >= HTTPStatus.BAD_REQUEST
+        self._meter.done(f"GET {endpoint.path}", time.monotonic_ns() - began_ns, failed=failed)
+        return response
+
+
+def fields_of(query: str) -> dict[str, str]:
+    """The fields of a query; of a repeated one, the first counts."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError:
+        raise out_of_range(f"a query has at most {MAX_QUERY_FIELDS} fields") from None
+    return dict(reversed(pairs))
 
 
 def _resolve(by_suffix: dict[str, Endpoint], path: str) -> tuple[Endpoint, dict[str, str]]:

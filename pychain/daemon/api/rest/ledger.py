@@ -13,11 +13,13 @@ from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.methods import accounts, mempool
-from pychain.daemon.api.methods.accounts import AccountView
+from pychain.daemon.api.methods.accounts import MAX_HISTORY, AccountView
+from pychain.daemon.api.methods.lookups import key_of
 from pychain.daemon.api.methods.mempool import MempoolInfo
 from pychain.daemon.api.rest.context import Context
 from pychain.daemon.api.rest.endpoint import Resources
 from pychain.daemon.api.types import Address, Amount, Bytes, Count, FeeRate, HashHex
+from pychain.daemon.api.views.history import HistoryView
 from pychain.daemon.api.views.transactions import CoinbaseView, PendingView, TransferView, pending_view
 from pychain.ledger.pending import Pending
 
@@ -25,6 +27,13 @@ ledger = Resources("Transactions and accounts")
 
 MAX_PENDING_SHOWN = 10_000
 """How deep into the mempool pages go; below that nobody reads, and choosing the best of many costs time."""
+
+
+class HistoryPage(Struct, kw_only=True):
+    """Transactions of an account, newest first. `next` is the `before` of the page after it, null on the last."""
+
+    transactions: list[HistoryView]
+    next: HashHex | None
 
 
 class FeeBand(Struct, kw_only=True):
@@ -61,10 +70,24 @@ async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
 @ledger.get("/account/{address}", errors={Code.INVALID_PARAMETER: "no address of this network"}, example=("dpyc1...",))
 def account(context: Context, address: Address) -> AccountView:
     """What an account has, and the sequence of its next transfer. One that was never paid to has zeros."""
-    try:
-        return accounts.getaccount(context.services, address)
-    except RpcError as error:
-        raise RpcError(Code.INVALID_PARAMETER, error.message) from None
+    account_key(context, address)
+    return accounts.getaccount(context.services, address)
+
+
+@ledger.get("/account/{address}/history", errors={Code.INVALID_ADDRESS_OR_KEY: "`before` is not in the active chain"})
+async def history(
+    context: Context,
+    address: Address,
+    before: Annotated[HashHex, Meta(description="only what is older than this txid")] | None = None,
+    limit: Annotated[int, Meta(ge=1, le=MAX_HISTORY)] = 25,
+) -> HistoryPage:
+    """An account's transactions in the active chain, newest first: what it sent, received and mined."""
+    account_key(context, address)
+
+    def page(views: list[HistoryView]) -> HistoryPage:
+        return HistoryPage(transactions=views, next=views[-1].txid if len(views) == limit else None)
+
+    return await accounts.account_history(context.services, address, limit, before, page)
 
 
 @ledger.get("/mempool")
@@ -79,6 +102,14 @@ async def mempool_view(
     entries = list(services.node.queries.mempool.entries())
     hrp = services.settings.spec.hrp
     return await asyncio.to_thread(_mempool, hrp, info, entries, offset, limit)
+
+
+def account_key(context: Context, address: Address) -> bytes:
+    """The key behind an address; one that is none is a malformed request here, not a missing thing."""
+    try:
+        return key_of(context.services, address)
+    except RpcError as error:
+        raise RpcError(Code.INVALID_PARAMETER, error.message) from None
 
 
 def _mempool(hrp: str, info: MempoolInfo, entries: Sequence[Pending], offset: int, limit: int) -> MempoolView:

@@ -19,6 +19,7 @@ from pychain.daemon.api.rest.endpoint import Resources
 from pychain.daemon.api.types import Count, Difficulty, HashHex, Height, Share, UnixTime, Work
 from pychain.daemon.api.views.peers import PeerView
 from pychain.daemon.api.views.targets import difficulty, work_hex
+from pychain.daemon.stratum.views import StratumInfo
 
 surroundings = Resources("Node and network")
 
@@ -112,6 +113,12 @@ def peers(context: Context) -> list[PeerView]:
 def network_view(context: Context) -> NetworkInfo:
     """This node in the network."""
     return network.getnetworkinfo(context.services)
+
+
+@surroundings.get("/mining/stratum")
+def stratum(context: Context) -> StratumInfo:
+    """Who mines with this node over Stratum, and with what success."""
+    return context.services.stratum_info()
 
 
 @surroundings.get("/mining")

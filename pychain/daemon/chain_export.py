@@ -1,0 +1,58 @@
+"""Writing the active chain of a data directory to a chain file. A node that runs on the directory goes on meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pychain.base.errors import PychainError
+from pychain.consensus.rulebook import Rulebook
+from pychain.daemon.chain_file import write_chain
+from pychain.daemon.entropy import SystemEntropy
+from pychain.daemon.settings import Settings
+from pychain.daemon.store import LmdbStore
+from pychain.node.config import NodeConfig
+from pychain.node.node import Node
+from pychain.node.queries import Queries
+
+REPORT_EVERY = 500
+"""Blocks between two reports of progress."""
+
+
+class ExportFailedError(PychainError):
+    """A block of the chain is not in the data directory."""
+
+
+def export_chain(settings: Settings, path: Path, report: Callable[[int, int], None]) -> int:
+    """Write all blocks from height 1 to the tip; returns the tip's height. `report` hears of (height, of how many).
+
+    The file is written beside its place and moved there when it is whole. OSError, StoreError and ExportFailedError say
+    what is wrong.
+    """
+    store = LmdbStore(settings.datadir, settings.spec.genesis_hash, read_only=True)
+    partial = path.with_name(path.name + ".part")
+    try:
+        chain = Node(NodeConfig(Rulebook(settings.spec)), store, SystemEntropy()).queries
+        height = chain.tip.height
+        with partial.open("wb") as out:
+            write_chain(out, settings.spec.genesis_hash, _blocks(store, chain, height, report))
+        os.replace(partial, path)
+    finally:
+        store.close()
+        with suppress(FileNotFoundError):
+            partial.unlink()
+    return height
+
+
+def _blocks(store: LmdbStore, chain: Queries, tip: int, report: Callable[[int, int], None]) -> Iterator[bytes]:
+    for height in range(1, tip + 1):
+        entry = chain.at(height)
+        assert entry is not None
+        raw = store.body(entry.hash)
+        if raw is None:
+            raise ExportFailedError(f"block {height} is not stored here (pruned?)")
+        yield raw
+        if height % REPORT_EVERY == 0 or height == tip:
+            report(height, tip)

@@ -1,0 +1,138 @@
+"""Loading a chain file into a data directory, by the node itself: every rule is checked, in the node's own pipeline.
+
+The file is read ahead of what is durable by a bounded amount, so memory stays the same however long the chain is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pychain.base.errors import PychainError
+from pychain.consensus.rulebook import Rulebook
+from pychain.daemon.chain_file import read_chain
+from pychain.daemon.datadir import DataDirectory
+from pychain.daemon.engine import Engine
+from pychain.daemon.loop import loop_factory
+from pychain.daemon.metrics.meters import Meters
+from pychain.daemon.settings import Settings
+from pychain.daemon.workers import share_the_interpreter
+from pychain.node.config import NodeConfig
+from pychain.node.effects import Effect, Publish, StopMining
+from pychain.node.events import BlockRefused
+from pychain.node.inputs import Start, Stop
+from pychain.node.requests import AwaitRest, LoadBlocks, Refused
+
+CHUNK_BLOCKS = 500
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Blocks put to the node at once."""
+CHUNKS_AHEAD = 8
+"""Chunks read and not durable yet: enough that verifiers, node and disk are all busy, within 40 MB or so."""
+
+
+class ImportFailedError(PychainError):
+    """A block of the file breaks a rule, or does not belong to this chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import has come: durable height, and bytes of the file that were read of so many."""
+
+    height: int
+    read_bytes: int
+    file_bytes: int
+
+
+def import_chain(settings: Settings, path: Path, report: Callable[[Progress], None]) -> int:
+    """Load a chain file into the settings' data directory, which no other node may be using. Returns the new height.
+
+    ChainFileError, ImportFailedError, ConfigError, StoreError and OSError say what is wrong; what was durable stays.
+    """
+    with path.open("rb") as source:
+        directory = DataDirectory(settings.datadir)
+        try:
+            share_the_interpreter()
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                return runner.run(_load(settings, source, path.stat().st_size, report))
+        finally:
+            directory.close()
+
+
+class _Loader:
+    """One import: an engine, and what its node refused."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self.refused: str | None = None
+        config = NodeConfig(rulebook=Rulebook(settings.spec), connect_only=True)
+        self.engine = Engine(
+            settings.datadir, config, settings.options.verify_threads or 1, stack, Meters(), self._carry
+        )
+        stack.push_async_callback(self.engine.workers.close)
+
+    def _carry(self, effect: Effect) -> None:
+        match effect:
+            case Publish(BlockRefused() as event):
+                self.refused = event.detail
+            case Publish() | StopMining():
+                pass
+            case _:
+                raise AssertionError(f"a node without peers asks for {type(effect).__name__}")
+
+    @property
+    def height(self) -> int:
+        return self.engine.node.queries.tip.height
+
+    async def put(self, raws: tuple[bytes, ...]) -> None:
+        """Have blocks taken. ImportFailedError where that comes to nothing."""
+        answer = await self.engine.driver.ask(LoadBlocks(raws))
+        if answer is not None:
+            await self.engine.driver.ask(AwaitRest())
+            why = self.refused or (answer.text if isinstance(answer, Refused) else str(answer))
+            raise ImportFailedError(f"the block after height {self.height} is not taken: {why}")
+
+
+async def _load(settings: Settings, source: BinaryIO, file_bytes: int, report: Callable[[Progress], None]) -> int:
+    async with AsyncExitStack() as stack:
+        loader = _Loader(settings, stack)
+        driver = loader.engine.driver
+        driver.feed(Start())
+        waiting: deque[asyncio.Task[None]] = deque()
+        blocks = read_chain(source, settings.spec.genesis_hash, settings.spec.max_block_bytes)
+        try:
+            for chunk in _chunks(blocks):
+                waiting.append(asyncio.create_task(loader.put(chunk)))
+                await asyncio.sleep(0)
+                while len(waiting) >= CHUNKS_AHEAD:
+                    await waiting.popleft()
+                report(Progress(loader.height, source.tell(), file_bytes))
+            for task in waiting:
+                await task
+        finally:
+            for task in waiting:
+                task.cancel()
+            driver.feed(Stop())
+            fault = await driver.ended
+        if fault is not None:
+            raise ImportFailedError(fault)
+        report(Progress(loader.height, file_bytes, file_bytes))
+        return loader.height
+
+
+def _chunks(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Up to `CHUNK_BLOCKS` blocks, or as many as come to about `CHUNK_BYTES`, at a time."""
+    while True:
+        room = CHUNK_BYTES
+        chunk: list[bytes] = []
+        for raw in blocks:
+            chunk.append(raw)
+            room -= len(raw)
+            if room <= 0 or len(chunk) >= CHUNK_BLOCKS:
+                break
+        if not chunk:
+            return
+        yield tuple(chunk)
