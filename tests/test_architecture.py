@@ -34,15 +34,16 @@ MAY_IMPORT = {
     "stamps": _SIBLINGS,
     "node": _CORE,
     "stratum": _RULES,
-    "daemon": {"stratum"} | _WORLD,
+    "miner": {"stratum"} | _RULES,
+    "daemon": {"miner", "stratum"} | _WORLD,
     "sim": _WORLD,
     "client": {"base"},
     "devnet": {"client"} | _WORLD,
-    "cli": {"client", "daemon", "sim", "devnet", "stamps"} | _WORLD,
+    "cli": {"client", "daemon", "miner", "sim", "devnet", "stamps"} | _WORLD,
 }
 """Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
 
-WORLDS = {"daemon", "devnet", "client", "cli"}
+WORLDS = {"daemon", "devnet", "client", "miner", "cli"}
 """Rooms that may touch the operating system."""
 
 BANNED_IN_THE_CORE = {

@@ -18,3 +18,12 @@ def format_hash_rate(hashes_per_s: float) -> str:
         if hashes_per_s >= size:
             return f"{hashes_per_s / size:.2f} {unit}"
     return f"{hashes_per_s:.0f} H/s"
+
+
+def format_span(seconds: int) -> str:
+    """A span in its largest unit: '90 s', '5 min', '3 h'."""
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h"

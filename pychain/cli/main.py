@@ -30,6 +30,7 @@ _COMMANDS = {
     "peers": "connections with other nodes",
     "mempool": "transfers that wait to be mined",
     "rpc": "any call of the node's API",
+    "miner": "mine for a Stratum server",
     "devnet": "a network of several nodes on this machine",
     "bench": "how fast this machine hashes and verifies",
     "completion": "shell completion",

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pychain.base.text import format_hash_rate, printable
+from pychain.base.text import format_hash_rate, format_span, printable
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
 from pychain.daemon.log import describe
@@ -73,10 +73,8 @@ class LiveView:
         for name, value in self._facts():
             rows.add_row(name, value)
         recent = Text("\n".join(self._recent), style="dim", no_wrap=True, overflow="ellipsis")
-        services = self._services
-        title = (
-            f"pychain · {services.settings.spec.name} · up {_span((time.monotonic_ns() - services.started_ns) // NS)}"
-        )
+        up = format_span((time.monotonic_ns() - self._services.started_ns) // NS)
+        title = f"pychain · {self._services.settings.spec.name} · up {up}"
         return Panel(Group(rows, Text(), recent), title=title, title_align="left", subtitle="Ctrl-C stops the node")
 
     def _facts(self) -> list[tuple[str, RenderableType]]:
@@ -85,7 +83,7 @@ class LiveView:
         age = max(0, services.clock.wall_s() - tip.header.time)
         facts: list[tuple[str, RenderableType]] = [
             ("height", f"{tip.height:,}"),
-            ("last block", f"{hash_hex(tip.hash)}, {_span(age)} ago"),
+            ("last block", f"{hash_hex(tip.hash)}, {format_span(age)} ago"),
         ]
         sync = queries.sync()
         if sync.behind:
@@ -119,11 +117,3 @@ class LiveView:
             return "off" if self._services.node.queries.mining_to is None else "waiting"
         threads = "1 thread" if miner.threads == 1 else f"{miner.threads} threads"
         return f"{format_hash_rate(miner.hash_rate())} on block {miner.template.height:,}, {threads}"
-
-
-def _span(seconds: int) -> str:
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h"

@@ -105,3 +105,12 @@ def hex_bytes(what: str, text: object, size: int | None = None) -> bytes:
 def hex_word(what: str, text: object) -> int:
     """A 32-bit number behind 8 hex digits."""
     return int.from_bytes(hex_bytes(what, text, 4), "big")
+
+
+def rolled_versions(version: int, mask: int, count: int) -> tuple[int, ...]:
+    """Up to `count` versions that differ from `version` in bits of the mask alone, the lowest of them, all distinct."""
+    places = [1 << bit for bit in range(32) if mask >> bit & 1]
+    rolled = (
+        version & ~mask | sum(place for at, place in enumerate(places) if number >> at & 1) for number in range(count)
+    )
+    return tuple(dict.fromkeys(rolled))

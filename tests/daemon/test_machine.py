@@ -17,8 +17,8 @@ from pychain.base.errors import ConfigError
 from pychain.daemon.clock import Clock
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.identity import KEY_FILE, load_identity, peer_id
-from pychain.daemon.priority import lower_thread_priority
 from pychain.daemon.watchdog import PERIOD_S, STALL_S, LoopWatchdog
+from pychain.miner.priority import lower_thread_priority
 from tests.daemon.conftest import Run
 
 

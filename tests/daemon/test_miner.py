@@ -17,11 +17,11 @@ from pychain.base.time import NS
 from pychain.chain.block import Block
 from pychain.chain.target import bits_from_target
 from pychain.consensus import semantic
-from pychain.daemon import miner as miner_module
 from pychain.daemon.clock import Clock
-from pychain.daemon.hashmeter import WINDOW_NS, HashMeter
-from pychain.daemon.miner import NONCES, Miner
+from pychain.daemon.miner import Miner
 from pychain.ledger.template import BlockTemplate
+from pychain.miner import threads as threads_module
+from pychain.miner.threads import NONCES
 from pychain.native import reference
 from tests.support.builder import spec_of
 from tests.support.network import EASY_BITS, GENESIS_TIME, Network
@@ -63,7 +63,7 @@ def mine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Makes miners on each implementation of the search; whatever they do, they must end without a bug."""
     if request.param == "reference":
         stand_in = SimpleNamespace(search_rolling=reference.search_rolling, compiled=False)
-        monkeypatch.setattr(miner_module, "native", stand_in)
+        monkeypatch.setattr(threads_module, "native", stand_in)
     mines: list[Mine] = []
 
     def make(threads: int) -> Mine:
@@ -144,8 +144,8 @@ def test_threads_share_the_work_without_overlap(monkeypatch: pytest.MonkeyPatch)
         time.sleep(0.0005)
         return None, count * len(versions)
 
-    monkeypatch.setattr(miner_module, "native", SimpleNamespace(search_rolling=search, compiled=False))
-    monkeypatch.setattr(miner_module, "NONCES", 20_000)  # so that threads run through many coinbases
+    monkeypatch.setattr(threads_module, "native", SimpleNamespace(search_rolling=search, compiled=False))
+    monkeypatch.setattr(threads_module, "NONCES", 20_000)  # so that threads run through many coinbases
     shop, other = Mine(3), Mine(1)
     for each in (shop, other):  # two nodes that mine to one key on one parent
         each.miner.start(template(HOPELESS_BITS), RECIPIENT)
@@ -165,18 +165,18 @@ def test_threads_share_the_work_without_overlap(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_slices_grow_to_their_span_and_stay_within_the_nonces() -> None:
-    assert miner_module._next_slice(1 << 12, NS // 1000, 1 << 12) == 1 << 14
-    assert miner_module._next_slice(1 << 20, NS // 4, 1 << 20) == 1 << 20
-    assert miner_module._next_slice(1 << 20, NS, 1 << 20) == 1 << 18
-    assert miner_module._next_slice(NONCES, 1, NONCES) == NONCES
-    assert miner_module._next_slice(10, NS, 1 << 20) == 1 << 20  # stopped early: nothing learnt
+    assert threads_module._next_slice(1 << 12, NS // 1000, 1 << 12) == 1 << 14
+    assert threads_module._next_slice(1 << 20, NS // 4, 1 << 20) == 1 << 20
+    assert threads_module._next_slice(1 << 20, NS, 1 << 20) == 1 << 18
+    assert threads_module._next_slice(NONCES, 1, NONCES) == NONCES
+    assert threads_module._next_slice(10, NS, 1 << 20) == 1 << 20  # stopped early: nothing learnt
 
 
 def test_a_bug_on_a_mining_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> tuple[None, int]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(miner_module, "native", SimpleNamespace(search_rolling=broken, compiled=False))
+    monkeypatch.setattr(threads_module, "native", SimpleNamespace(search_rolling=broken, compiled=False))
     shop = Mine(1)
     shop.miner.start(template(), RECIPIENT)
     assert isinstance(shop.failures.get(timeout=TIMEOUT_S), ZeroDivisionError)
@@ -184,33 +184,4 @@ def test_a_bug_on_a_mining_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_searches_use_the_door_to_the_native_core() -> None:
-    assert miner_module.native is native
-
-
-# --- the meter
-
-
-def test_the_rate_is_an_average_over_the_window() -> None:
-    meter = HashMeter()
-    assert meter.rate(0) == 0
-    meter.begin(0)
-    assert meter.rate(0) == 0
-    for second in range(1, 5):
-        meter.add(1000, second * NS)
-    assert meter.rate(4 * NS) == 1000
-    for second in range(5, 31):
-        meter.add(3000, second * NS)
-    assert meter.rate(30 * NS) == 3000
-    assert meter.rate(30 * NS + WINDOW_NS // 2) == 1500  # nothing came for half the window
-    assert meter.rate(30 * NS + WINDOW_NS) == 0
-    assert meter.total == 4 * 1000 + 26 * 3000
-
-
-def test_beginning_anew_forgets_the_rate_and_not_the_total() -> None:
-    meter = HashMeter()
-    meter.begin(0)
-    meter.add(5000, NS)
-    meter.begin(100 * NS)
-    meter.add(1000, 101 * NS)
-    assert meter.rate(102 * NS) == 500
-    assert meter.total == 6000
+    assert threads_module.native is native

@@ -79,8 +79,5 @@ MAX_RETARGET_FACTOR: Final = 16.0
 IDLE_DIFFICULTY: Final = 2.0**-20
 """Lower than this it never falls by itself: 4,096 hashes, half a second of pure Python."""
 
-VERSION_MASK: Final = 0x1FFF_E000
-"""Header version bits that miners may roll (BIP 320); the chain leaves all of them free."""
-
 RATE_SPAN_S: Final = 300
 """The hash rate's estimate weighs a share by its age over this span: thirty of them, a standard error of 18%."""

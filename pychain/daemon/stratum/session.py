@@ -23,14 +23,13 @@ from pychain.daemon.stratum.limits import (
     MAX_NAME_CHARACTERS,
     MAX_SENT_JOBS,
     MAX_USERS_A_CONNECTION,
-    VERSION_MASK,
 )
 from pychain.daemon.stratum.registry import Registry, ShareMeter, Tally, Worker
 from pychain.daemon.stratum.shares import RefusedError, Share, Submission, check, share_of
 from pychain.daemon.stratum.states import TRANSITIONS, WHY_NO_SHARE, SessionEvent, SessionState
 from pychain.daemon.stratum.vardiff import VarDiff
 from pychain.stratum.difficulty import accepted_target, is_difficulty
-from pychain.stratum.jobs import NOTIFY, hex_word
+from pychain.stratum.jobs import NOTIFY, ROLLABLE_BITS, hex_word
 from pychain.stratum.messages import (
     NO_ID,
     Call,
@@ -191,7 +190,7 @@ class Session:
         for name in names:
             match name:
                 case "version-rolling":
-                    self._mask = _wished_mask(wishes.get("version-rolling.mask")) & VERSION_MASK
+                    self._mask = _wished_mask(wishes.get("version-rolling.mask")) & ROLLABLE_BITS
                     granted[name] = self._mask != 0
                     granted["version-rolling.mask"] = f"{self._mask:08x}"
                 case "minimum-difficulty":

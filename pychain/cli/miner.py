@@ -1,0 +1,98 @@
+"""`pychain miner`: mine for a Stratum server, this project's or another, on the native kernels."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+
+import click
+
+from pychain.base.errors import ConfigError, DecodeError
+from pychain.cli.context import Context, common_options, pass_context
+from pychain.client.errors import UnreachableError
+from pychain.daemon.log import set_up_log, take_down_log
+from pychain.miner.pool import PoolMiner, Server, UnreachableServerError
+from pychain.miner.report import LineReporter, LiveReporter, Reporter, summary, summary_line, write_json, write_log
+
+
+def _to_server(ctx: click.Context, parameter: click.Parameter, value: str) -> Server:
+    try:
+        return Server.parse(value)
+    except DecodeError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from None
+
+
+@click.command("miner")
+@click.argument("server", metavar="URL", callback=_to_server)
+@click.option("--user", metavar="NAME", help="Who is paid: at a pychain node an address, or ADDRESS.WORKER.")
+@click.option("--password", metavar="TEXT", help="The server's use of it varies; d=N asks many for a fixed difficulty.")
+@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Search threads (one for each core).")
+@click.option("--wait", is_flag=True, help="Keep trying where the server cannot be reached at first.")
+@click.option("--live/--no-live", default=True, help="On a terminal, show a live view instead of a log (--live).")
+@common_options
+@pass_context
+def command(
+    context: Context,
+    server: Server,
+    user: str | None,
+    password: str | None,
+    threads: int | None,
+    wait: bool,
+    live: bool,
+) -> None:
+    """Mine for a Stratum server until Ctrl-C.
+
+    \b
+    For a node of one's own (`pychain node --stratum-port 3333`), to an address of its network:
+        pychain miner stratum+tcp://127.0.0.1:3333 --user tpyc1...
+    For any other server of SHA-256d jobs, on two threads:
+        pychain miner stratum+tcp://pool.example:3333 --user NAME.WORKER --password x --threads 2
+    In a pipe, one log line an event on standard error; with --json, one JSON object an event on standard output.
+    """
+    server = replace(server, user=user or server.user, password=server.password if password is None else password)
+    if not server.user:
+        raise ConfigError("a server pays a user: give --user NAME, or stratum+tcp://NAME@HOST:PORT")
+    reporter: Reporter
+    if context.json:
+        reporter = LineReporter(write_json)
+    elif live and sys.stdout.isatty():
+        reporter = LiveReporter()
+    else:
+        reporter = LineReporter(write_log)
+    log = set_up_log("info" if isinstance(reporter, LineReporter) and not context.json else "error", "text")
+    try:
+        with reporter if isinstance(reporter, LiveReporter) else nullcontext():
+            asyncio.run(_mine(server, threads or os.cpu_count() or 1, wait, reporter))
+    except UnreachableServerError as error:
+        raise UnreachableError(str(error)) from None
+    finally:
+        take_down_log(log)
+
+
+async def _mine(server: Server, threads: int, patient: bool, reporter: Reporter) -> None:
+    """Mine until the first SIGINT or SIGTERM; a second one ends the process at once."""
+    miner = PoolMiner(server, threads, reporter.tell)
+    loop = asyncio.get_running_loop()
+    mining = loop.create_task(miner.run(patient=patient))
+    watching = loop.create_task(reporter.watch(miner))
+
+    def interrupt() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        mining.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        with suppress(asyncio.CancelledError):
+            await mining
+        rate = miner.average_rate()
+        reporter.tell("end", f"ended; on average {summary_line(miner, rate)}", summary(miner, rate))
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

@@ -1,0 +1,286 @@
+"""The connection to a Stratum server, kept up: log in, hand its jobs to the search threads and their shares to it, and
+come back after a pause when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from pychain import __version__
+from pychain.base.errors import DecodeError, PychainError
+from pychain.base.time import NS
+from pychain.miner.puzzle import JobPuzzle
+from pychain.miner.threads import SearchThreads
+from pychain.stratum.client import (
+    MAX_LINE_BYTES,
+    Assignment,
+    ClientState,
+    Event,
+    Judged,
+    LoggedIn,
+    Lost,
+    NewWork,
+    PoolSession,
+    Send,
+    Share,
+    Told,
+)
+from pychain.stratum.lines import LineFramer
+
+AGENT = f"pychain/{__version__}"
+SCHEMES = ("stratum+tcp", "tcp")
+READ_BYTES = 64 * 1024
+DIAL_TIMEOUT_S = 15.0
+LOGIN_TIMEOUT_S = 30.0
+"""For one answer on the way in."""
+SILENCE_S = 300.0
+"""A server sends a job at least once a minute; from one that does not for so long nothing is to be expected."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""Between attempts; each pause is twice the one before, until a login works."""
+MAX_UNANSWERED = 32
+"""Shares that wait for the server's answer: more are found only where shares are far too easy."""
+SOLVED_WAIT_S = 2.0
+"""After a block the next job is due at once. Where it does not come, the search goes on with the old one."""
+
+Fields = dict[str, str | int | float | bool]
+Tell = Callable[[str, str, Fields], None]
+"""Hears what happens: the kind of event, one line for a person, fields for a program."""
+
+
+class UnreachableServerError(PychainError):
+    """The first connection could not be made."""
+
+
+class RefusedUserError(PychainError):
+    """The server does not take shares of this user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server is, and who logs in. `password` is kept out of text forms."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="x", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Server:
+        """`[stratum+tcp://][user[:password]@]host:port`. DecodeError where it is none."""
+        try:
+            parts = urlsplit(url if "://" in url else f"{SCHEMES[0]}://{url}")
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise DecodeError(f"'{url}' is no URL of a Stratum server: {error}") from None
+        if parts.scheme not in SCHEMES or not host or not port:
+            raise DecodeError(f"'{url}' is no URL of a Stratum server: stratum+tcp://HOST:PORT is expected")
+        return cls(host, port, unquote(parts.username or ""), unquote(parts.password or "x"))
+
+    @property
+    def host_port(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass
+class Tally:
+    """How a miner fares. `stale` shares were found too late to be sent at all; `blocks` met the chain's own target."""
+
+    begun_ns: int = field(default_factory=time.monotonic_ns)
+    connected: bool = False
+    difficulty: float = 0.0
+    jobs: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    stale: int = 0
+    blocks: int = 0
+
+
+class PoolMiner:
+    """Mines for one server until it is cancelled."""
+
+    def __init__(self, server: Server, threads: int, tell: Tell) -> None:
+        self.server = server
+        self.tally = Tally()
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._failed: asyncio.Future[None] = self._loop.create_future()
+        self._search = SearchThreads(threads, self._fail)
+        self._session: PoolSession | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._room = threading.Semaphore(MAX_UNANSWERED)
+        self._numbers = itertools.count()
+        self._puzzle: JobPuzzle | None = None
+        self._roll_versions = True
+        self._pause_s = FIRST_PAUSE_S
+
+    @property
+    def threads(self) -> int:
+        return self._search.threads
+
+    @property
+    def hashes(self) -> int:
+        """Headers tried so far."""
+        return self._search.hashes
+
+    def hash_rate(self) -> float:
+        """Hashes a second of late."""
+        return self._search.hash_rate()
+
+    def average_rate(self) -> float:
+        """Hashes a second since the beginning, pauses and all."""
+        return self.hashes * NS / max(time.monotonic_ns() - self.tally.begun_ns, 1)
+
+    async def run(self, *, patient: bool) -> None:
+        """Mine; returns never. UnreachableServerError where the first connection fails, unless `patient`;
+        RefusedUserError where the server does not want the user; whatever a search thread failed with."""
+        serving = self._loop.create_task(self._keep_up(patient))
+        try:
+            await asyncio.wait((serving, self._failed), return_when=asyncio.FIRST_COMPLETED)
+            for each in (self._failed, serving):
+                if each.done():
+                    each.result()
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            self._search.close()
+
+    async def _keep_up(self, patient: bool) -> None:
+        while True:
+            try:
+                reason = await self._attempt()
+                patient = True
+            except OSError as error:
+                reason = _reason(error)
+                if not patient:
+                    raise UnreachableServerError(f"cannot reach {self.server.host_port}: {reason}") from None
+            pause_s = self._pause_s * random.uniform(0.5, 1.0)  # a farm should not come back as one
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            text = f"not connected to {self.server.host_port} ({reason}), again in {pause_s:.1f} s"
+            self._tell("disconnected", text, {"reason": reason, "retry_s": round(pause_s, 1)})
+            await asyncio.sleep(pause_s)
+
+    async def _attempt(self) -> str:
+        """One connection, from dialling to its end; why it ended. OSError where it could not be made."""
+        async with asyncio.timeout(DIAL_TIMEOUT_S):
+            reader, self._writer = await asyncio.open_connection(self.server.host, self.server.port)
+        session = PoolSession(self.server.user, self.server.password, AGENT, roll_versions=self._roll_versions)
+        self._session = session
+        self._room = threading.Semaphore(MAX_UNANSWERED)
+        self._numbers = itertools.count()
+        try:
+            return await self._serve(session, reader)
+        finally:
+            self._roll_versions = session.state is not ClientState.CONFIGURING
+            self._session = self._puzzle = None
+            self._search.stop()
+            self.tally.connected = False
+            self._writer.close()
+
+    async def _serve(self, session: PoolSession, reader: asyncio.StreamReader) -> str:
+        framer = LineFramer(MAX_LINE_BYTES)
+        lost = self._carry(session.open())
+        while lost is None:
+            working = session.state is ClientState.WORKING
+            try:
+                async with asyncio.timeout(SILENCE_S if working else LOGIN_TIMEOUT_S):
+                    data = await reader.read(READ_BYTES)
+                lines = framer.feed(data)
+            except TimeoutError:
+                return "the server is silent"
+            except OSError as error:
+                return _reason(error)
+            except DecodeError as error:
+                return str(error)
+            if not data:
+                return "the server hung up"
+            for line in lines:
+                lost = lost or self._carry(session.receive(line))
+        if lost.final:
+            raise RefusedUserError(f"{self.server.host_port}: {lost.reason}")
+        return lost.reason
+
+    def _carry(self, events: list[Event]) -> Lost | None:
+        """Do what the session wants; what says that it is lost is given back."""
+        assert self._writer is not None
+        for event in events:
+            match event:
+                case Send(line):
+                    self._writer.write(line)
+                case NewWork(assignment):
+                    self.tally.jobs += 1
+                    self.tally.difficulty = assignment.difficulty
+                    self._start(assignment)
+                case Judged():
+                    self._judged(event)
+                case LoggedIn():
+                    self._pause_s = FIRST_PAUSE_S
+                    self.tally.connected = True
+                    text = f"mining for {self.server.host_port} as {self.server.user}"
+                    self._tell("connected", text, {"server": self.server.host_port, "user": self.server.user})
+                case Told(text):
+                    self._tell("message", f"{self.server.host_port} says: {text}", {"text": text})
+                case Lost():
+                    return event
+        return None
+
+    # --- work and shares
+
+    def _start(self, assignment: Assignment) -> None:
+        self._puzzle = JobPuzzle(assignment, self._numbers, self._room, self._found)
+        self._search.start(self._puzzle)
+
+    def _found(self, share: Share) -> None:
+        """On a mining thread."""
+        self._loop.call_soon_threadsafe(self._submit, share)
+
+    def _submit(self, share: Share) -> None:
+        puzzle = self._puzzle
+        if self._session is None or puzzle is None or puzzle.assignment.job.prev_hash != share.assignment.job.prev_hash:
+            self.tally.stale += 1
+            self._room.release()
+            return
+        self._carry(self._session.submit(share))
+        if share.is_block:
+            self._loop.call_later(SOLVED_WAIT_S, self._resume, puzzle)
+
+    def _resume(self, puzzle: JobPuzzle) -> None:
+        """No job came after a block."""
+        if self._puzzle is puzzle:
+            self._start(puzzle.assignment)
+
+    def _judged(self, judged: Judged) -> None:
+        self._room.release()
+        tally, share = self.tally, judged.share
+        fields: Fields = {
+            "accepted": judged.refusal is None,
+            "difficulty": share.assignment.difficulty,
+            "block": share.is_block,
+        }
+        if judged.refusal is None:
+            tally.accepted += 1
+            tally.blocks += share.is_block
+            self._tell("share", "block accepted" if share.is_block else "share accepted", fields)
+        else:
+            tally.rejected += 1
+            self._tell("share", f"share rejected: {judged.refusal}", {**fields, "refusal": judged.refusal})
+
+    def _fail(self, error: BaseException) -> None:
+        """On a mining thread."""
+        self._loop.call_soon_threadsafe(self._end_with, error)
+
+    def _end_with(self, error: BaseException) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+
+def _reason(error: OSError) -> str:
+    """An error of the network in the system's words: asyncio adds its own, and the resolver's have no number."""
+    words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return (words or "timed out").lower()
