@@ -23,15 +23,15 @@ class Rate(NamedTuple):
     most: float
 
 
-def measure(work: Callable[[int], object], seconds: float) -> Rate:
-    """The rate of `work(n)`, which does n units: each run is as large as fits into its share of the time."""
+def measure(work: Callable[[int], object], units: int, seconds: float) -> Rate:
+    """The rate of `work(n)`, which does n times `units`: each run is as large as fits into its share of the time."""
     amount, elapsed = 1, _time(work, 1)
     share = seconds / REPEATS
     while elapsed < share / 4:
         amount *= max(2, min(16, int(share / max(elapsed, 1e-9)) // 2))
         elapsed = _time(work, amount)
     amount = max(1, int(amount * share / elapsed))
-    rates = [amount / _time(work, amount) for _ in range(REPEATS)]
+    rates = [units * amount / _time(work, amount) for _ in range(REPEATS)]
     return Rate(statistics.median(rates), min(rates), max(rates))
 
 

@@ -1,92 +1,133 @@
-"""What is measured: nonce search, hashing of many messages, signature checks; each kernel against its baselines."""
+"""What is measured: nonce search, hashing of many messages, signature checks; each kernel beside its baselines."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from hashlib import sha256
+from struct import pack
+from types import ModuleType
+from typing import NamedTuple
 
-from msgspec import UNSET, Struct, UnsetType
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pychain import native
-from pychain.cli.bench.measure import Rate, measure
+from pychain.cli.bench import python_sha256
 from pychain.native import reference
 from pychain.wallet.keys import PrivateKey
 
 HEADER = bytes(range(80))
-NONCES = 2**32
 MESSAGE_BYTES = 200
 """A transfer with a short memo."""
 BATCH = 64
 """Messages or signatures in one call."""
 BLOCK = 1_000
 """Signatures of a large block, in one call."""
+LEAVES = 10_000
+"""Transactions of the largest blocks."""
 SLICE = 1 << 24
-"""Nonces of one call to a native search: well under a second of any kernel."""
+"""Hashes of one call to a native search: well under a second of any kernel."""
+HASHLIB, REFERENCE, PYTHON, LIBSODIUM, OPENSSL = "hashlib", "reference", "python", "libsodium", "openssl"
+
+Work = Callable[[int], object]
 
 
-class Row(Struct, kw_only=True):
-    """One measured implementation: units a second, and how many times faster than the baseline."""
+class Case(NamedTuple):
+    """One implementation at one job: `work(n)` does n times `units` of it."""
 
     benchmark: str
     name: str
     unit: str
-    median: float
-    min: float
-    max: float
-    ratio_to_hashlib: float | UnsetType = UNSET
-    ratio_to_libsodium: float | UnsetType = UNSET
+    work: Work
+    units: int = 1
+    kernel: bool = False
+    """Whether `name` is a native kernel, to be in use while it is measured."""
 
 
-def mining(seconds: float) -> Iterator[Row]:
+class Suite(NamedTuple):
+    """Benchmarks that are told against the same baselines: rows of their own, or else those of the suite's first
+    benchmark, where that counts in the same unit.
+    """
+
+    cases: Callable[[], Iterator[Case]]
+    library: str
+    """The baseline that anybody has at hand."""
+    python: str
+    """The baseline without any C."""
+
+
+def _mining() -> Iterator[Case]:
     """Double SHA-256 of an 80-byte header, nonce by nonce, on one thread."""
 
-    def plain(count: int) -> None:
-        head = HEADER[:76]
-        for nonce in range(count):
-            sha256(sha256(head + nonce.to_bytes(4, "little")).digest()).digest()
+    def loop(double: Callable[[bytes], bytes]) -> Work:
+        def work(count: int) -> None:
+            head, target = HEADER[:76], 0
+            for nonce in range(count):
+                if int.from_bytes(double(head + pack("<I", nonce)), "little") <= target:
+                    raise AssertionError(nonce)  # a hash of zero
 
-    def searched(search: Callable[[bytes, int, int, int], object]) -> Callable[[int], None]:
+        return work
+
+    def searched(search: Callable[[bytes, int, int, int], object]) -> Work:
         def work(count: int) -> None:
             for start in range(0, count, SLICE):
                 search(HEADER, 0, 0, min(SLICE, count - start))
 
         return work
 
-    baseline = measure(plain, seconds)
-    yield _row("mining", "hashlib", "hashes/s", baseline, hashlib=baseline)
-    yield _row("mining", "reference", "hashes/s", measure(searched(reference.search), seconds), hashlib=baseline)
-    for kernel in _kernels("sha256:"):
-        with _using(kernel):
-            yield _row("mining", kernel, "hashes/s", measure(searched(native.search), seconds), hashlib=baseline)
+    def rolled(count: int) -> None:
+        for start in range(0, count, SLICE // native.MAX_VERSIONS):
+            nonces = min(SLICE // native.MAX_VERSIONS, count - start)
+            native.search_rolling(HEADER, range(native.MAX_VERSIONS), 0, 0, nonces)
+
+    yield Case("mining", HASHLIB, "hashes/s", loop(_hashlib_double))
+    yield Case("mining", REFERENCE, "hashes/s", searched(reference.search))
+    yield Case("mining", PYTHON, "hashes/s", loop(_python_double))
+    yield from _of_kernels("sha256:", "mining", "hashes/s", searched(native.search))
+    yield from _of_kernels(
+        "sha256:", f"mining, {native.MAX_VERSIONS} versions", "hashes/s", rolled, native.MAX_VERSIONS
+    )
 
 
-def hashing(seconds: float) -> Iterator[Row]:
-    """Double SHA-256 of 200-byte messages, 64 in a call: transaction ids."""
-    buffer = bytes(BATCH * MESSAGE_BYTES)
-    offsets = list(range(0, len(buffer) + 1, MESSAGE_BYTES))
-    message = buffer[:MESSAGE_BYTES]
+def _hashing() -> Iterator[Case]:
+    """Double SHA-256 of 200-byte messages, few and many in a call (transaction ids), and of merkle trees."""
+    message = bytes(MESSAGE_BYTES)
 
-    def plain(count: int) -> None:
-        for _ in range(count):
-            sha256(sha256(message).digest()).digest()
-
-    def batched(many: Callable[[bytes, list[int]], object]) -> Callable[[int], None]:
+    def loop(double: Callable[[bytes], bytes]) -> Work:
         def work(count: int) -> None:
-            for _ in range(-(-count // BATCH)):
-                many(buffer, offsets)
+            for _ in range(count):
+                double(message)
 
         return work
 
-    baseline = measure(plain, seconds)
-    yield _row("hashing", "hashlib", "hashes/s", baseline, hashlib=baseline)
-    yield _row("hashing", "reference", "hashes/s", measure(batched(reference.sha256d_many), seconds), hashlib=baseline)
-    for kernel in _kernels("sha256:"):
-        with _using(kernel):
-            yield _row("hashing", kernel, "hashes/s", measure(batched(native.sha256d_many), seconds), hashlib=baseline)
+    def batched(door: ModuleType, size: int) -> Work:
+        buffer, offsets = bytes(size * MESSAGE_BYTES), array("I", range(0, size * MESSAGE_BYTES + 1, MESSAGE_BYTES))
+
+        def work(calls: int) -> None:
+            for _ in range(calls):
+                door.sha256d_many(buffer, offsets)
+
+        return work
+
+    def tree(door: ModuleType) -> Work:
+        leaves = b"".join(i.to_bytes(32, "little") for i in range(LEAVES))
+
+        def work(calls: int) -> None:
+            for _ in range(calls):
+                door.merkle_root(leaves)
+
+        return work
+
+    yield Case("hashing", HASHLIB, "hashes/s", loop(_hashlib_double))
+    yield Case("hashing", REFERENCE, "hashes/s", batched(reference, BATCH), BATCH)
+    yield Case("hashing", PYTHON, "hashes/s", loop(_python_double))
+    yield from _of_kernels("sha256:", "hashing", "hashes/s", batched(native, BATCH), BATCH)
+    yield from _of_kernels("sha256:", f"hashing, {LEAVES:,} a call", "hashes/s", batched(native, LEAVES), LEAVES)
+    yield Case(f"merkle root of {LEAVES:,}", HASHLIB, "leaves/s", tree(reference), LEAVES)
+    yield from _of_kernels("sha256:", f"merkle root of {LEAVES:,}", "leaves/s", tree(native), LEAVES)
 
 
-def signatures(seconds: float) -> Iterator[Row]:
+def _signatures() -> Iterator[Case]:
     """Ed25519 checks of 200-byte messages under as many keys, on one thread: alone, in batches, and with a bad one.
 
     The baselines check one at a time in every case, since that is all they offer.
@@ -97,7 +138,7 @@ def signatures(seconds: float) -> Iterator[Row]:
     public = [key.public_key for key in keys]
     damaged = [*signed[:-1], signed[0]]
 
-    def one_by_one(verify: Callable[[bytes, bytes, bytes], bool]) -> Callable[[int], None]:
+    def one_by_one(verify: Callable[[bytes, bytes, bytes], bool]) -> Work:
         def work(count: int) -> None:
             for i in range(count):
                 at = i % BATCH
@@ -105,80 +146,48 @@ def signatures(seconds: float) -> Iterator[Row]:
 
         return work
 
-    def batched(size: int, signatures: list[bytes]) -> Callable[[int], None]:
-        def work(count: int) -> None:
-            for _ in range(-(-count // size)):
+    def batched(size: int, signatures: list[bytes]) -> Work:
+        def work(calls: int) -> None:
+            for _ in range(calls):
                 valid = native.verify_batch(public[:size], messages[:size], signatures[:size], threads=1)
                 assert valid.count(False) == (signatures is damaged)
 
         return work
 
-    baseline = measure(one_by_one(native.verify_strict), seconds)
-    yield _row("signatures", "libsodium", "checks/s", baseline, libsodium=baseline)
-    openssl = _openssl()
-    if openssl is not None:
-        yield _row("signatures", "openssl", "checks/s", measure(one_by_one(openssl), seconds), libsodium=baseline)
-    slow = measure(one_by_one(reference.verify), seconds)
-    yield _row("signatures", "reference", "checks/s", slow, libsodium=baseline)
-    for benchmark, work in (
-        ("signatures", one_by_one(native.verify)),
-        (f"signatures, {BATCH} a call", batched(BATCH, signed)),
-        (f"signatures, {BLOCK:,} a call", batched(BLOCK, signed)),
-        (f"signatures, one of {BLOCK:,} bad", batched(BLOCK, damaged)),
+    yield Case("signatures", LIBSODIUM, "checks/s", one_by_one(native.verify_strict))
+    yield Case("signatures", OPENSSL, "checks/s", one_by_one(_openssl))
+    yield Case("signatures", REFERENCE, "checks/s", one_by_one(reference.verify))
+    for benchmark, work, units in (
+        ("signatures", one_by_one(native.verify), 1),
+        (f"signatures, {BATCH} a call", batched(BATCH, signed), BATCH),
+        (f"signatures, {BLOCK:,} a call", batched(BLOCK, signed), BLOCK),
+        (f"signatures, one of {BLOCK:,} bad", batched(BLOCK, damaged), BLOCK),
     ):
-        for kernel in _kernels("ed25519:"):
-            with _using(kernel):
-                yield _row(benchmark, kernel, "checks/s", measure(work, seconds), libsodium=baseline)
+        yield from _of_kernels("ed25519:", benchmark, "checks/s", work, units)
 
 
-def _openssl() -> Callable[[bytes, bytes, bytes], bool] | None:
-    """OpenSSL's check, if the package `cryptography` is there."""
-    try:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    except ImportError:
-        return None
-
-    def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)  # raises if it is bad
-        return True
-
-    return verify
-
-
-SUITES: dict[str, Callable[[float], Iterator[Row]]] = {
-    "mining": mining,
-    "hashing": hashing,
-    "signatures": signatures,
+SUITES = {
+    "mining": Suite(_mining, HASHLIB, PYTHON),
+    "hashing": Suite(_hashing, HASHLIB, PYTHON),
+    "signatures": Suite(_signatures, LIBSODIUM, REFERENCE),
 }
 
 
-def _kernels(prefix: str) -> list[str]:
-    """The native kernels of a kind that this machine has; none where the C core was not built."""
-    return [name for name in native.kernels() if name.startswith(prefix)] if native.compiled else []
+def _hashlib_double(message: bytes) -> bytes:
+    return sha256(sha256(message).digest()).digest()
 
 
-@contextmanager
-def _using(kernel: str) -> Iterator[None]:
-    """One kernel for a while, then again those that were in use."""
-    before = native.kernel
-    native.use(kernel)
-    try:
-        yield
-    finally:
-        for name in before.split(","):
-            native.use(name)
+def _python_double(message: bytes) -> bytes:
+    return python_sha256.sha256(python_sha256.sha256(message))
 
 
-def _row(
-    benchmark: str, name: str, unit: str, rate: Rate, *, hashlib: Rate | None = None, libsodium: Rate | None = None
-) -> Row:
-    return Row(
-        benchmark=benchmark,
-        name=name,
-        unit=unit,
-        median=round(rate.median, 1),
-        min=round(rate.least, 1),
-        max=round(rate.most, 1),
-        ratio_to_hashlib=UNSET if hashlib is None else round(rate.median / hashlib.median, 3),
-        ratio_to_libsodium=UNSET if libsodium is None else round(rate.median / libsodium.median, 3),
-    )
+def _openssl(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)  # raises if it is bad
+    return True
+
+
+def _of_kernels(prefix: str, benchmark: str, unit: str, work: Work, units: int = 1) -> Iterator[Case]:
+    """A job for each native kernel of a kind that this machine has; none where the C core was not built."""
+    for name in native.kernels() if native.compiled else []:
+        if name.startswith(prefix):
+            yield Case(benchmark, name, unit, work, units, kernel=True)

@@ -1,0 +1,33 @@
+"""How far the benchmarks are: a bar on standard error while they run, where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pychain.cli.bench.suites import Case
+
+
+@contextmanager
+def shown(size: int) -> Iterator[Callable[[Case], None]]:
+    """Gives what to call as each of `size` cases begins. The bar is gone at the end."""
+    if not sys.stderr.isatty():
+        yield lambda case: None
+        return
+    columns = TextColumn("{task.description:<48}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    # Drawn between cases alone: a thread that refreshes it would take the interpreter's lock from what is measured.
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task("", total=size)
+        begun = 0
+
+        def begin(case: Case) -> None:
+            nonlocal begun
+            progress.update(task, description=f"{case.benchmark}: {case.name}", completed=begun, refresh=True)
+            begun += 1
+
+        yield begin
