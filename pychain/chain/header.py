@@ -41,6 +41,11 @@ def decode_header(raw: bytes) -> Header:
     return Header(raw, native.header_hash(raw), *_FIELDS.unpack(raw))
 
 
+def known_header(raw: bytes, block_hash: bytes) -> Header:
+    """The header in 80 bytes whose hash is known already."""
+    return Header(raw, block_hash, *_FIELDS.unpack(raw))
+
+
 def decode_headers(raws: list[bytes]) -> list[Header]:
     """Many headers, hashed in one call."""
     if any(len(raw) != HEADER_BYTES for raw in raws):

@@ -44,6 +44,7 @@ class Engine:
         self.store = LmdbStore(directory, spec.genesis_hash)
         stack.callback(self.store.close)
         self.node = Node(config, self.store, SystemEntropy())
+        self.store.release_memory()  # of the whole header index
         self.clock = Clock()
         turns = meters.turns.observe
         self.driver = Driver(self.node, self.clock, self._carry, self.store.advance, on_congestion, turns)

@@ -16,7 +16,7 @@ from pychain.chain.header import Header
 from pychain.chain.spec import ChainSpec
 from pychain.chain.target import work_from_bits
 from pychain.consensus.semantic import check_proof_of_work
-from pychain.ledger.tree import Entry
+from pychain.ledger.entry import Entry
 
 HEADERS_A_SECOND = 6
 """A chain cannot grow faster for long: header times must pass the median of the last eleven, so time moves on by a

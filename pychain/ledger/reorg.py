@@ -36,19 +36,8 @@ def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
         if ahead.descends_from(tip):
             target = ahead
     fork = tree.fork_point(tip, target)
-    disconnect = []
-    entry = tip
-    while entry is not fork:
-        disconnect.append(entry)
-        assert entry.parent is not None
-        entry = entry.parent
-    connect = []
-    entry = target
-    while entry is not fork:
-        connect.append(entry)
-        assert entry.parent is not None
-        entry = entry.parent
-    connect.reverse()
+    disconnect = tree.path(fork, tip)[::-1]
+    connect = tree.path(fork, target)
     if disconnect:
         lighter = bisect_right(connect, tree.weight(tree.valid_tip), key=tree.weight)
         del connect[lighter + 1 :]

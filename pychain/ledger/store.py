@@ -42,6 +42,17 @@ class IndexRecord(NamedTuple):
     status: Status
 
 
+class IndexSlice(NamedTuple):
+    """Some known headers in columns, back to back: 80 bytes of header, 32 of its hash, 1 of `Status` each.
+
+    Their hashes have been worked out from the headers and held against those that they were stored under.
+    """
+
+    raw: bytes
+    hashes: bytes
+    statuses: bytes
+
+
 class TransactionPlace(NamedTuple):
     """Where a transaction of the active chain is."""
 
@@ -83,8 +94,8 @@ class Store(Protocol):
         """Hash of the active tip, None in a store that was never written."""
         ...
 
-    def index(self) -> Iterable[IndexRecord]:
-        """All known headers, parents before children."""
+    def index(self) -> Iterable[IndexSlice]:
+        """All known headers by height, genesis first, in slices of one or more."""
         ...
 
     def account(self, key: bytes) -> Account: ...

@@ -3,91 +3,40 @@
 The tree knows which blocks *could* become the tip (their bodies and those of all their ancestors are here, none
 judged invalid); whether they do is decided by connecting them, elsewhere. An invalid block makes its descendants
 invalid, never its ancestors.
+
+What is known of a header stands in a row of a packed index; an `Entry` is a handle on a row, made when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from weakref import ref
 
 from pychain.chain.header import Header
-from pychain.chain.target import work_from_bits
-from pychain.consensus.branch import median_time_past
 from pychain.consensus.rulebook import Rulebook
-from pychain.ledger.store import IndexRecord, Status
+from pychain.ledger.entry import Entry
+from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
+from pychain.ledger.store import IndexSlice, Status
+from pychain.ledger.stored_index import StoredIndex
 
+HELD_ENTRIES = 2048
+"""Entries held though nobody may refer to them, the last ones made: work at the tip, and in the window of a sync,
+meets the same ones again and again. They take about a megabyte.
+"""
 
-class Entry:
-    """One header in its place. Entries are made by the tree and compared by identity.
+_BODY, _READY = int(Status.BODY), int(Status.BODY | Status.VERIFIED)
+_CONNECTED, _INVALID = int(Status.CONNECTED), int(Status.INVALID)
+_CONNECTED_STATES = bytes(status & 0x0F | LINKED for status in range(256))
+"""The state of a block of the active chain in the index, by its status."""
 
-    work: chain work from genesis to here. linked: bodies are here from genesis to this block. doomed: it or an
-    ancestor is invalid. arrival: order in which blocks became linked, for "the first seen wins a tie".
-    """
+__all__ = ["HELD_ENTRIES", "BlockTree", "Entry"]
 
-    __slots__ = ("arrival", "children", "doomed", "header", "height", "linked", "parent", "skip", "status", "work")
-
-    def __init__(self, header: Header, parent: Entry | None) -> None:
-        self.header = header
-        self.parent = parent
-        self.height: int = parent.height + 1 if parent else 0
-        self.work: int = (parent.work if parent else 0) + work_from_bits(header.bits)
-        self.status = Status.HEADER
-        self.linked: bool = False
-        self.doomed: bool = parent.doomed if parent else False
-        self.arrival = 0
-        self.children: list[Entry] = []
-        self.skip: Entry | None = parent.ancestor(_skip_height(self.height)) if parent else None
-
-    @property
-    def hash(self) -> bytes:
-        return self.header.hash
-
-    @property
-    def record(self) -> IndexRecord:
-        """The form in which the store keeps it."""
-        return IndexRecord(self.header, self.height, self.status)
-
-    def ancestor(self, height: int) -> Entry:
-        """The block at `height` (0 to this one's own) on the way to genesis, in a logarithmic number of steps."""
-        entry = self
-        while entry.height > height:
-            skip, parent = entry.skip, entry.parent
-            assert skip is not None
-            assert parent is not None
-            # Skip, unless the parent's skip is the better one: without that look ahead, walks are not logarithmic.
-            ahead = _skip_height(parent.height)
-            if skip.height == height or (skip.height > height and not height <= ahead < skip.height - 2):
-                entry = skip
-            else:
-                entry = parent
-        return entry
-
-    def descends_from(self, other: Entry) -> bool:
-        """Is `other` this block or an ancestor of it?"""
-        return self.height >= other.height and self.ancestor(other.height) is other
-
-    def __repr__(self) -> str:
-        return f"<Entry {self.height} {self.header.hash[::-1].hex()[:16]}>"
-
-
-class EntryBranch:
-    """The chain from genesis to one entry, as the contextual rules read it."""
-
-    __slots__ = ("_entry",)
-
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-
-    @property
-    def height(self) -> int:
-        return self._entry.height
-
-    def header(self, height: int) -> Header:
-        return self._entry.ancestor(height).header
-
-
-def median_time(entry: Entry) -> int:
-    """Median time past of the chain that ends here."""
-    return median_time_past(EntryBranch(entry))
+Rank = tuple[int, int]
+"""What makes a better tip: more weight, and of equals the first seen (its arrival, negated)."""
 
 
 class BlockTree:
@@ -96,50 +45,58 @@ class BlockTree:
     def __init__(self, rulebook: Rulebook) -> None:
         """A tree of genesis alone, which is active."""
         self.rulebook = rulebook
-        genesis = Entry(rulebook.spec.genesis.header, None)
-        genesis.status = Status.BODY | Status.VERIFIED | Status.CONNECTED
-        genesis.linked = True
-        self._entries: dict[bytes, Entry] = {genesis.hash: genesis}
-        self._active: list[Entry] = [genesis]
-        self._candidates: dict[bytes, Entry] = {}
+        self.headers = PackedHeaders(rulebook.spec.genesis.header)
+        self.headers.set(0, _READY | _CONNECTED | LINKED)
+        self._entries: dict[int, ref[Entry]] = {}
+        """The entries that someone holds, by row."""
+        self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
+        self._active = array("I", (0,))
+        """Rows of the active chain, by height."""
+        self._invalid: dict[int, None] = {}
+        """Rows judged invalid by themselves."""
+        self._candidates: dict[int, Rank] = {}
+        """Rows that rank above the active tip, as far as is known."""
         self._arrivals = 0
-        self.best_header = genesis
+        self.genesis = self.entry(0)
+        self.tip = self.genesis
+        """The end of the active chain."""
+        self.best_header = self.genesis
         """The heaviest header not known to be invalid: what sync heads for."""
 
     def __len__(self) -> int:
-        return len(self._entries)
-
-    @property
-    def genesis(self) -> Entry:
-        return self._active[0]
-
-    @property
-    def tip(self) -> Entry:
-        """The end of the active chain."""
-        return self._active[-1]
+        return len(self.headers)
 
     @property
     def valid_tip(self) -> Entry:
         """The last block of the active chain that is not doomed: the tip, but for the moments after `invalidate`."""
-        entry = self.tip
-        while entry.doomed:
-            assert entry.parent is not None
-            entry = entry.parent
+        if not self.tip.doomed:
+            return self.tip
+        return self.entry(self._active[bisect_left(self._active, True, key=self._is_doomed) - 1])
+
+    def entry(self, row: int, header: Header | None = None) -> Entry:
+        """The entry of a row of `headers`; its header may be handed in where it is at hand."""
+        known = self._entries.get(row)
+        entry = None if known is None else known()
+        if entry is None:
+            entry = Entry(self, row, header)
+            self._entries[row] = ref(entry, partial(self._entries.pop, row))  # which leaves with it
+            self._held.append(entry)
         return entry
 
     def get(self, block_hash: bytes) -> Entry | None:
-        return self._entries.get(block_hash)
+        row = self.headers.find(block_hash)
+        return None if row is None else self.entry(row)
 
     def at(self, height: int) -> Entry | None:
         """The active block at a height."""
-        return self._active[height] if 0 <= height < len(self._active) else None
+        return self.entry(self._active[height]) if 0 <= height < len(self._active) else None
 
     def is_active(self, entry: Entry) -> bool:
-        return self.at(entry.height) is entry
+        return self._is_active(entry.row, entry.height)
 
-    def entries(self) -> Iterable[Entry]:
-        """Every entry, in the order in which they became known."""
-        return self._entries.values()
+    def entries(self) -> Iterator[Entry]:
+        """Every entry, parents before children."""
+        return map(self.entry, range(len(self.headers)))
 
     def weight(self, entry: Entry) -> int:
         return self.rulebook.weight(entry.work, entry.height)
@@ -148,103 +105,117 @@ class BlockTree:
 
     def add(self, header: Header) -> Entry:
         """Insert a header whose parent is known and which every header rule has passed."""
-        parent = self._entries[header.prev_hash]
-        entry = Entry(header, parent)
-        parent.children.append(entry)
-        self._entries[header.hash] = entry
+        parent = self.headers.find(header.prev_hash)
+        assert parent is not None
+        entry = self.entry(self.headers.add(header, parent), header)
         if not entry.doomed and self.weight(entry) > self.weight(self.best_header):
             self.best_header = entry
         return entry
 
-    def restore(self, records: Iterable[IndexRecord], tip_hash: bytes) -> None:
-        """Fill a fresh tree from a store's index (parents before children) and make `tip_hash` the active tip."""
-        for record in records:
-            entry = self._entries.get(record.header.hash)
-            if entry is None:
-                parent = self._entries[record.header.prev_hash]
-                entry = Entry(record.header, parent)
-                parent.children.append(entry)
-                self._entries[entry.hash] = entry
-            entry.status = record.status
-            entry.doomed = entry.doomed or Status.INVALID in record.status
-            parent_linked = entry.parent is None or entry.parent.linked
-            entry.linked = parent_linked and Status.BODY in record.status
-        self._switch(self._entries[tip_hash])
+    def restore(self, slices: Iterable[IndexSlice], tip_hash: bytes) -> None:
+        """Fill a fresh tree from a store's index and make `tip_hash` the active tip. OSError where that is damaged.
+
+        What was connected once counts as linked, whether or not the bodies are still here.
+        """
+        stored = StoredIndex(slices)
+        pieces = stored.path(tip_hash)
+        headers = self.headers
+        raw, hashes, statuses = stored.chain(pieces)
+        headers.fill(raw, hashes, statuses.translate(_CONNECTED_STATES))
+        self._active = array("I", range(len(headers)))
+        for at in stored.gaps(pieces):
+            header = stored.header(at)
+            parent = headers.find(header.prev_hash)
+            if parent is None:
+                raise OSError(f"the header index is damaged: a parent is missing, {header.prev_hash[::-1].hex()}")
+            row = headers.add(header, parent)
+            headers.set(row, stored.statuses[at])
+            if headers.has(row, _BODY) and headers.has(parent, LINKED):
+                headers.set(row, LINKED)
+        for row in headers.rows_with(_INVALID):
+            self._doom(row)
+        self.genesis, self.tip = self.entry(0), self.entry(self._active[-1])
         self.recount()
 
     def body_arrived(self, entry: Entry) -> None:
         """The body of `entry` is here and verified: it and what waited for it may become candidates."""
-        entry.status |= Status.BODY | Status.VERIFIED
-        if entry.parent is None or not entry.parent.linked:
+        headers = self.headers
+        headers.set(entry.row, _READY)
+        if not entry.row or not headers.has(headers.parent(entry.row), LINKED):
             return
-        bar = self._rank(self.valid_tip)
-        waiting = [entry]
+        bar = self._rank(self.valid_tip.row)
+        waiting = [entry.row]
         while waiting:
-            linked = waiting.pop()
-            linked.linked = True
+            row = waiting.pop()
             self._arrivals += 1
-            linked.arrival = self._arrivals
-            self._consider(linked, bar)
-            waiting.extend(child for child in reversed(linked.children) if Status.BODY in child.status)
+            headers.link(row, self._arrivals)
+            self._consider(row, bar)
+            waiting.extend(child for child in reversed(headers.children(row)) if headers.has(child, _BODY))
 
     def body_lost(self, entry: Entry) -> None:
         """The stored body of `entry` cannot be read any more: it must be fetched again before anything on it can
         connect.
         """
-        entry.status &= ~(Status.BODY | Status.VERIFIED)
-        for descendant in self.descendants(entry):
-            descendant.linked = False
+        self.headers.clear(entry.row, _READY)
+        for descendant in self.headers.descendants(entry.row):
+            self.headers.clear(descendant, LINKED)
         self.recount()
 
     # --- choosing
 
     def best_candidate(self) -> Entry | None:
         """The block that the active chain should be extended or switched to, None where the tip is already best."""
-        best = valid_tip = self.valid_tip
-        bar = self._rank(valid_tip)
-        for entry in list(self._candidates.values()):
-            rank = self._rank(entry)
+        valid_tip = self.valid_tip
+        best, best_rank = valid_tip.row, self._rank(valid_tip.row)
+        bar = best_rank
+        for row, rank in list(self._candidates.items()):
             if rank <= bar:
-                del self._candidates[entry.hash]
-            elif rank > self._rank(best):
-                best = entry
-        return None if best is self.tip else best
+                del self._candidates[row]
+            elif rank > best_rank:
+                best, best_rank = row, rank
+        return None if best == self.tip.row else self.entry(best)
 
     def activate(self, entry: Entry) -> None:
         """`entry` has been connected: it is the tip now."""
-        self._switch(entry)
-        self._candidates.pop(entry.hash, None)
+        path, active = [], self._active
+        row, height = entry.row, entry.height
+        while height >= len(active) or active[height] != row:
+            path.append(row)
+            row, height = self.headers.parent(row), height - 1
+        del active[height + 1 :]
+        active.extend(reversed(path))
+        self.tip = entry
+        self._candidates.pop(entry.row, None)
 
-    def _switch(self, entry: Entry) -> None:
-        path = []
-        step: Entry | None = entry
-        while step is not None and not self.is_active(step):
-            path.append(step)
-            step = step.parent
-        assert step is not None
-        del self._active[step.height + 1 :]
-        self._active.extend(reversed(path))
+    def mark_connected(self, entry: Entry) -> bool:
+        """Note that `entry` holds in its parent's state; False where that was known."""
+        return self.headers.set(entry.row, _CONNECTED)
 
-    def _rank(self, entry: Entry) -> tuple[int, int]:
-        """What makes a better tip: more weight, and of equals the first seen. After a judgement is made or taken back
-        the active tip may be neither, as in Core.
-        """
-        return (self.weight(entry), -entry.arrival)
+    def _is_active(self, row: int, height: int) -> bool:
+        return height < len(self._active) and self._active[height] == row
 
-    def _consider(self, entry: Entry, bar: tuple[int, int]) -> None:
+    def _rank(self, row: int) -> Rank:
+        """After a judgement is made or taken back the active tip may not be the highest ranking, as in Core."""
+        return (self._weight(row), -self.headers.arrival(row))
+
+    def _weight(self, row: int) -> int:
+        return self.rulebook.weight(self.headers.work(row), self.headers.height(row))
+
+    def _consider(self, row: int, bar: Rank) -> None:
         """Weight grows along a chain, so of a parent and its child the child alone is a candidate."""
-        if not entry.doomed and self._rank(entry) > bar:
-            assert entry.parent is not None
-            self._candidates.pop(entry.parent.hash, None)
-            self._candidates[entry.hash] = entry
+        if self._is_doomed(row):
+            return
+        rank = self._rank(row)
+        if rank > bar:
+            self._candidates.pop(self.headers.parent(row), None)
+            self._candidates[row] = rank
 
     # --- judging
 
     def invalidate(self, entry: Entry) -> list[Entry]:
         """Judge `entry` invalid and doom its descendants. Returns the entries whose status changed (that one)."""
-        entry.status |= Status.INVALID
-        for descendant in self.descendants(entry):
-            descendant.doomed = True
+        self.headers.set(entry.row, _INVALID)
+        self._doom(entry.row)
         self.recount()
         return [entry]
 
@@ -252,64 +223,71 @@ class BlockTree:
         """Forget every judgement on `entry`, its ancestors and descendants (as Core's reconsiderblock). Returns the
         changed.
         """
-        changed = []
-        family = list(self.descendants(entry))
-        ancestor = entry.parent
-        while ancestor is not None:
-            family.append(ancestor)
-            ancestor = ancestor.parent
-        for relative in family:
-            if Status.INVALID in relative.status:
-                relative.status &= ~Status.INVALID
-                changed.append(relative)
-        for other in self._entries.values():  # parents stand before children
-            inherited = other.parent.doomed if other.parent else False
-            other.doomed = inherited or Status.INVALID in other.status
+        changed = [other for other in map(self.entry, self._invalid) if _are_related(entry, other)]
+        for other in changed:
+            self.headers.clear(other.row, _INVALID)
+            del self._invalid[other.row]
+        for other in changed:
+            for row in self.headers.descendants(other.row):
+                self.headers.clear(row, DOOMED)
+        for row in self._invalid:
+            self._doom(row)
         self.recount()
         return changed
-
-    def descendants(self, entry: Entry) -> Iterator[Entry]:
-        """`entry` and everything built on it."""
-        waiting = [entry]
-        while waiting:
-            current = waiting.pop()
-            yield current
-            waiting.extend(current.children)
 
     def recount(self) -> None:
         """Find the best header and all candidates afresh, after a judgement changed."""
         self._candidates.clear()
         self.best_header = self.valid_tip
-        bar = self._rank(self.valid_tip)
-        for entry in self._entries.values():
-            if entry.doomed:
-                continue
-            if self.weight(entry) > self.weight(self.best_header):
-                self.best_header = entry
-            if entry.linked:
-                self._consider(entry, bar)
+        best, bar = self.best_header.row, self._rank(self.best_header.row)
+        most = bar[0]
+        for leaf in self.headers.leaves():
+            if self._weight(leaf) < bar[0]:
+                continue  # so is all below it
+            sound = self._last_before(leaf, self._is_doomed)
+            if self._weight(sound) > most:
+                best, most = sound, self._weight(sound)
+            linked = self._last_before(sound, self._is_not_linked)
+            if not self._is_active(linked, self.headers.height(linked)):
+                self._consider(linked, bar)
+        self.best_header = self.entry(best)
+
+    def _doom(self, row: int) -> None:
+        self._invalid[row] = None
+        for descendant in self.headers.descendants(row):
+            self.headers.set(descendant, DOOMED)
+
+    def _is_doomed(self, row: int) -> bool:
+        return self.headers.has(row, DOOMED)
+
+    def _is_not_linked(self, row: int) -> bool:
+        return not self.headers.has(row, LINKED)
+
+    def _last_before(self, row: int, fails: Callable[[int], bool]) -> int:
+        """The last block on the way from genesis to `row` before the first that `fails`, as all after it do."""
+        if not fails(row):
+            return row
+        low, high = 0, self.headers.height(row)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if fails(self.headers.ancestor(row, middle)):
+                high = middle
+            else:
+                low = middle
+        return self.headers.ancestor(row, low)
 
     # --- asking
 
     def fork_point(self, one: Entry, other: Entry) -> Entry:
         """The last common ancestor."""
-        height = min(one.height, other.height)
-        one, other = one.ancestor(height), other.ancestor(height)
-        while one is not other:
-            if one.skip is not None and other.skip is not None and one.skip is not other.skip:
-                one, other = one.skip, other.skip
-            else:
-                assert one.parent is not None
-                assert other.parent is not None
-                one, other = one.parent, other.parent
-        return one
+        return self.entry(self.headers.fork_point(one.row, other.row))
 
     def locator(self, entry: Entry) -> list[bytes]:
         """Hashes from `entry` back to genesis, ten one by one, then at doubling distances (as Bitcoin's locators)."""
         hashes = []
         step, height = 1, entry.height
         while height > 0:
-            hashes.append(entry.ancestor(height).hash)
+            hashes.append(self.headers.hash(self.headers.ancestor(entry.row, height)))
             if len(hashes) >= 10:
                 step *= 2
             height -= step
@@ -319,23 +297,20 @@ class BlockTree:
     def find_locator(self, locator: Iterable[bytes]) -> Entry:
         """The first hash of a locator that is on the active chain; genesis where none is."""
         for block_hash in locator:
-            entry = self._entries.get(block_hash)
-            if entry is not None and self.is_active(entry):
-                return entry
+            row = self.headers.find(block_hash)
+            if row is not None and self._is_active(row, self.headers.height(row)):
+                return self.entry(row)
         return self.genesis
+
+    def path(self, fork: Entry, last: Entry) -> list[Entry]:
+        """The blocks after `fork` up to its descendant `last`."""
+        return [self.entry(row) for row in self.headers.path(fork.row, last.row)]
 
     def leaves(self) -> list[Entry]:
         """The ends of all branches, and the active tip."""
-        return [entry for entry in self._entries.values() if not entry.children or entry is self.tip]
+        leaves = [self.entry(row) for row in self.headers.leaves()]
+        return leaves if self.headers.is_leaf(self.tip.row) else [*leaves, self.tip]
 
 
-def _skip_height(height: int) -> int:
-    """Where the skip of a block at `height` points: lower bits cleared so that hops are logarithmic (as in Core's
-    index).
-    """
-    if height < 2:
-        return 0
-    if height & 1:
-        once = (height - 1) & (height - 2)
-        return (once & (once - 1)) + 1
-    return height & (height - 1)
+def _are_related(one: Entry, other: Entry) -> bool:
+    return one.descends_from(other) or other.descends_from(one)

@@ -24,7 +24,6 @@ from pychain.consensus.state import (
 )
 from pychain.ledger.overlay import AccountLayer, Overlay
 from pychain.ledger.reorg import ReorgPlan, plan_reorg
-from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
 
@@ -252,22 +251,19 @@ class Activation:
         overlay, plan = self._overlay, transition.plan
         overlay.put_accounts(transition.layer.changes)
         for undone in transition.undone:
-            assert undone.entry.parent is not None
-            overlay.disconnect(undone.entry.hash, undone.entry.parent.hash)
+            overlay.disconnect(undone.entry.hash, undone.entry.prev_hash)
         tip = plan.fork
         for step in transition.connected:
             overlay.connect(step.block, step.undo, step.reward)
-            newly_connected = Status.CONNECTED not in step.entry.status
-            step.entry.status |= Status.CONNECTED
-            if newly_connected:
+            if self._tree.mark_connected(step.entry):
                 overlay.put_index(step.entry.record)
             tip = step.entry
         self._tree.activate(tip)
         self._transition = None
         self._on_change(
             TipChange(
-                tuple(undone.block for undone in transition.undone if undone.block is not None),
-                tuple(step.block for step in transition.connected),
+                tuple([undone.block for undone in transition.undone if undone.block is not None]),
+                tuple([step.block for step in transition.connected]),
                 tuple(transition.layer.changes),
             )
         )

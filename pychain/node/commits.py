@@ -47,14 +47,9 @@ class Commits:
         if tip is before:
             return None
         fork = self._tree.fork_point(before, tip)
-        return NewTip(tip.header, tip.height, _hashes_above(fork, before), _hashes_above(fork, tip)[::-1])
+        return NewTip(tip.header, tip.height, self._hashes_above(fork, before)[::-1], self._hashes_above(fork, tip))
 
-
-def _hashes_above(fork: Entry, entry: Entry) -> tuple[bytes, ...]:
-    """Hashes from `entry` down to the block after `fork`."""
-    hashes = []
-    while entry is not fork:
-        hashes.append(entry.hash)
-        assert entry.parent is not None
-        entry = entry.parent
-    return tuple(hashes)
+    def _hashes_above(self, fork: Entry, last: Entry) -> tuple[bytes, ...]:
+        """Hashes of the blocks after `fork` up to `last`."""
+        index = self._tree.headers
+        return tuple(map(index.hash, index.path(fork.row, last.row)))

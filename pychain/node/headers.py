@@ -19,9 +19,10 @@ from pychain.chain.target import work_from_bits
 from pychain.consensus.contextual import check_header_in_context, check_not_too_new
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.semantic import check_proof_of_work
+from pychain.ledger.entry import EntryBranch
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.presync import SALT_BYTES, Presync, PresyncError, stored_work_threshold
-from pychain.ledger.tree import BlockTree, Entry, EntryBranch
+from pychain.ledger.tree import BlockTree, Entry
 from pychain.ledger.waiting import EarlyBlock, EarlyBlocks
 from pychain.p2p.limits import MAX_HEADERS
 

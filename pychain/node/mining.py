@@ -13,10 +13,11 @@ from pychain.base.time import NS, Now, seconds
 from pychain.consensus.branch import median_time_past
 from pychain.consensus.contextual import template_time
 from pychain.consensus.subsidy import subsidy
+from pychain.ledger.entry import EntryBranch
 from pychain.ledger.mempool import Mempool
 from pychain.ledger.pending import Queue
 from pychain.ledger.template import BlockTemplate, Selection
-from pychain.ledger.tree import BlockTree, Entry, EntryBranch
+from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.effects import Reply, StartMining, StopMining
 from pychain.node.outbox import Outbox
 from pychain.p2p.draws import exponential

@@ -7,13 +7,14 @@ headers, activation, transfers, commits, peers, mining, answers. Data flow that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from pychain.base.entropy import Entropy, Random
 from pychain.base.errors import ConfigError
 from pychain.base.time import Now, earliest
 from pychain.chain.block import Block
-from pychain.chain.hashes import hash_hex
+from pychain.chain.hashes import HASH_BYTES, hash_hex
 from pychain.chain.header import Header
 from pychain.consensus.rules import Blame, Rule, RuleError
 from pychain.consensus.state import Reward, genesis_accounts
@@ -443,12 +444,12 @@ def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:
         overlay.put_accounts(genesis_accounts(config.rulebook.spec))
         overlay.connect(genesis, bytes(1), Reward(bytes(32), 0))
         return tree
-    records = iter(store.index())
-    first = next(records)
-    if first.header.hash != genesis.hash:
+    slices = iter(store.index())
+    first = next(slices)
+    if first.hashes[:HASH_BYTES] != genesis.hash:
         raise ConfigError(
-            f"the data belong to another chain: their genesis is {hash_hex(first.header.hash)}, "
+            f"the data belong to another chain: their genesis is {hash_hex(first.hashes[:HASH_BYTES])}, "
             f"that of network '{config.rulebook.spec.name}' is {hash_hex(genesis.hash)}"
         )
-    tree.restore(records, tip)
+    tree.restore(chain((first,), slices), tip)
     return tree

@@ -13,9 +13,10 @@ from pychain.base.time import Now
 from pychain.chain.spec import ChainSpec
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.state import Account
+from pychain.ledger.entry import median_time
 from pychain.ledger.mempool import Mempool
 from pychain.ledger.store import Status, Store, TransactionPlace
-from pychain.ledger.tree import BlockTree, Entry, median_time
+from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
 from pychain.node.commits import Commits
 from pychain.node.dialogue import Dialogue

@@ -60,15 +60,12 @@ class Serving:
         """Headers of the durable chain after the first hash of the locator that is on it."""
         durable = self._commits.durable
         fork = self._tree.fork_point(self._tree.find_locator(request.locator), durable)
-        entry = durable.ancestor(min(durable.height, fork.height + limits.MAX_HEADERS))
-        headers: list[bytes] = []
-        while entry is not fork:
-            if entry.hash == request.stop:
-                headers.clear()
-            headers.append(entry.header.raw)
-            assert entry.parent is not None
-            entry = entry.parent
-        self._peers.send(peer_id, Headers(tuple(reversed(headers))))
+        last = durable.ancestor(min(durable.height, fork.height + limits.MAX_HEADERS))
+        index = self._tree.headers
+        stop = self._tree.get(request.stop)
+        if stop is not None and fork.height < stop.height and last.descends_from(stop):
+            last = stop
+        self._peers.send(peer_id, Headers(tuple(map(index.raw, index.path(fork.row, last.row)))))
 
     def resume(self, peer_id: int) -> None:
         """Send on, as far as the peer has drained what was sent and the disk has answered."""

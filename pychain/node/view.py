@@ -51,15 +51,12 @@ class ChainView:
     def missing_blocks(self, count: int) -> Sequence[bytes]:
         best = self._tree.best_header
         fork = self._tree.fork_point(best, self._tree.tip)
-        entry = best.ancestor(min(best.height, self._first_unlinked(best, fork.height) + count))
-        missing = []
-        while entry is not fork and not entry.linked:
-            if not self._bodies.is_settled(entry):
-                missing.append(entry.hash)
-            assert entry.parent is not None
-            entry = entry.parent
-        missing.reverse()
-        return missing[:count]
+        first = self._first_unlinked(best, fork.height + 1)
+        if first > best.height:
+            return ()
+        last = best.ancestor(min(best.height, first + count))
+        way = self._tree.path(best.ancestor(first - 1), last)
+        return [entry.hash for entry in way if not self._bodies.is_settled(entry)][:count]
 
     def _first_unlinked(self, best: Entry, low: int) -> int:
         """Height of the first block on the way to `best` whose body, or an ancestor's, is not here (by bisection)."""

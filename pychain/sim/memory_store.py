@@ -13,7 +13,7 @@ from itertools import islice
 from pychain.chain.block import Block
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.ledger.parties import parties
-from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
+from pychain.ledger.store import Batch, IndexRecord, IndexSlice, TransactionPlace
 
 
 class MemoryStore:
@@ -36,9 +36,12 @@ class MemoryStore:
     def tip(self) -> bytes | None:
         return self._tip
 
-    def index(self) -> Iterator[IndexRecord]:
+    def index(self) -> Iterator[IndexSlice]:
         """By height and hash, as a store on disk yields them."""
-        return iter(sorted(self._index.values(), key=lambda record: (record.height, record.header.hash)))
+        if records := sorted(self._index.values(), key=lambda record: (record.height, record.header.hash)):
+            raw = b"".join([record.header.raw for record in records])
+            hashes = b"".join([record.header.hash for record in records])
+            yield IndexSlice(raw, hashes, bytes([record.status for record in records]))
 
     def account(self, key: bytes) -> Account:
         return self._accounts.get(key, ABSENT)

@@ -106,20 +106,17 @@ class TreeModel:
         return [block for block in self.tip.path if not block.is_doomed][-1]
 
     def best(self) -> list[ModelBlock]:
-        """What may be followed instead of the tip: the heaviest beyond what is left of the active chain, the first
-        linked of equals (several where they became linked at one stroke); else what is left, where that is less than
-        all. Empty: the tip is best."""
-        valid_tip = self.valid_tip
-        bar = self.weight(valid_tip)
+        """What the tip should be: the heaviest, the first linked of equals (several where they became linked at one
+        stroke), and of equals whose moments are forgotten what is left of the active chain.
+        """
         ranks = {
             block: (-self.weight(block), block.moment)
             for block in self.blocks
-            if self.weight(block) > bar and block.is_linked and not block.is_doomed
+            if block.is_linked and not block.is_doomed
         }
-        if ranks:
-            first = min(ranks.values())
-            return [block for block, rank in ranks.items() if rank == first]
-        return [] if valid_tip is self.tip else [valid_tip]
+        first = min(ranks.values())
+        best = [block for block, rank in ranks.items() if rank == first]
+        return [self.valid_tip] if self.valid_tip in best and not self.valid_tip.moment else best
 
     def heaviest_header_weight(self) -> int:
         return max(self.weight(block) for block in self.blocks if not block.is_doomed)

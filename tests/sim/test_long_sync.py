@@ -6,6 +6,7 @@ from pychain.consensus.rulebook import Rulebook
 from pychain.node.requests import SetMining
 from pychain.p2p.limits import MAX_HEADERS
 from pychain.sim.world import World
+from tests.support.index import known
 from tests.support.keys import dev_signer
 from tests.support.worlds import quick_spec
 
@@ -21,7 +22,7 @@ def test_a_late_node_catches_up_from_two_peers() -> None:
     late = world.add("late", ["miner", "mirror"])
     world.start()
     world.run_for(0.2)
-    assert len(list(late.store.index())) == 1, "headers were stored before their work was shown"
+    assert len(known(late.store)) == 1, "headers were stored before their work was shown"
     world.run_until(world.agree, 120)
     assert late.node.queries.tip is not None
     served = [peer.received.bytes for peer in late.node.queries.peers()]

@@ -172,6 +172,12 @@ class Environment:
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 
+    def let_go(self) -> None:
+        """Map the file anew: the pages read of it leave this process' memory, though not the system's cache. `pinned`
+        shows the newest commit then.
+        """
+        self._move_map(0)
+
     def map_bytes(self) -> int:
         return self._lmdb.info()["map_size"]
 

@@ -49,7 +49,7 @@ from pychain.daemon.store.records import (
 )
 from pychain.daemon.store.schema import END, TIP, find_databases, open_databases
 from pychain.ledger.parties import touched
-from pychain.ledger.store import Batch, IndexRecord, TransactionPlace
+from pychain.ledger.store import Batch, IndexSlice, TransactionPlace
 
 _INDEX_SLICE = 4096
 """Headers that are read, and hashed in one call, at a time: under a megabyte."""
@@ -114,11 +114,11 @@ class LmdbStore:
     def tip(self) -> bytes | None:
         return self._environment.pinned.get(self._databases.meta, TIP)
 
-    def index(self) -> Iterator[IndexRecord]:
-        """All known headers by height, so parents before children. An `advance` meanwhile shows in the rows to come."""
+    def index(self) -> Iterator[IndexSlice]:
+        """As in `Store`; by hash at each height. An `advance` meanwhile shows in the rows to come."""
         start = b"\0"
         while rows := self._environment.pinned.rows(self._databases.headers, start, _INDEX_SLICE):
-            yield from decode_index(rows)
+            yield decode_index(rows)
             start = rows[-1][0] + b"\0"
 
     def account(self, key: bytes) -> Account:
@@ -182,6 +182,10 @@ class LmdbStore:
                 self._failure = error
                 raise
             self._end = appended.end
+
+    def release_memory(self) -> None:
+        """Let go of what was read so far. Between commits, as reads show the newest one then."""
+        self._environment.let_go()
 
     def close(self) -> None:
         """Wait for a commit under way, and end."""

@@ -24,12 +24,13 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from pychain import native
 from pychain.chain.hashes import HASH_BYTES
-from pychain.chain.header import HEADER_BYTES, decode_headers
+from pychain.chain.header import HEADER_BYTES
 from pychain.consensus.state import Account, Reward
 from pychain.daemon.store.block_files import Place, Position
 from pychain.daemon.store.errors import DamagedStoreError
-from pychain.ledger.store import IndexRecord, Status
+from pychain.ledger.store import IndexRecord, IndexSlice, Status
 
 _INDEX_KEY = struct.Struct(">I32s")
 _ACCOUNT = struct.Struct("<QQ")
@@ -44,7 +45,8 @@ _END = struct.Struct("<IQ")
 _CRC = struct.Struct("<I")
 
 _INDEX_ROW_BYTES = HEADER_BYTES + 1
-_STATUSES = tuple(Status(value) for value in range(2 * max(Status)))
+_HEIGHT_BYTES = 4
+_STATUS_MAX = 2 * max(Status) - 1
 _POSITION_U16 = 1 << 16
 
 
@@ -56,19 +58,22 @@ def encode_index(record: IndexRecord) -> bytes:
     return record.header.raw + bytes((record.status,))
 
 
-def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> list[IndexRecord]:
+def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
     """Many rows (key, value), their headers hashed in one call and held against the keys."""
-    for key, row in rows:
-        if len(key) != _INDEX_KEY.size or len(row) != _INDEX_ROW_BYTES or row[-1] >= len(_STATUSES):
-            raise DamagedStoreError("a row of the header index is damaged")
-    headers = decode_headers([row[:HEADER_BYTES] for _, row in rows])
-    records = []
-    for (key, row), header in zip(rows, headers, strict=True):
-        height, block_hash = _INDEX_KEY.unpack(key)
-        if header.hash != block_hash:
-            raise DamagedStoreError(f"the header index is damaged at height {height}: a header and its hash differ")
-        records.append(IndexRecord(header, height, _STATUSES[row[-1]]))
-    return records
+    keys = b"".join([key[_HEIGHT_BYTES:] for key, _ in rows])
+    raw = b"".join([row[:HEADER_BYTES] for _, row in rows])
+    statuses = b"".join([row[HEADER_BYTES:] for _, row in rows])
+    is_whole = all(len(key) == _INDEX_KEY.size and len(row) == _INDEX_ROW_BYTES for key, row in rows)
+    if not is_whole or max(statuses) > _STATUS_MAX:
+        raise DamagedStoreError("a row of the header index is damaged")
+    hashes = native.sha256d_records(raw, HEADER_BYTES)
+    if hashes != keys:
+        at = next(
+            at for at in range(0, len(hashes), HASH_BYTES) if hashes[at : at + HASH_BYTES] != keys[at : at + HASH_BYTES]
+        )
+        (height, _) = _INDEX_KEY.unpack(rows[at // HASH_BYTES][0])
+        raise DamagedStoreError(f"the header index is damaged at height {height}: a header and its hash differ")
+    return IndexSlice(raw, hashes, statuses)
 
 
 def encode_account(account: Account) -> bytes:

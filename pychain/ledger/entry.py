@@ -1,0 +1,129 @@
+"""One block's place in the tree, and the chain that ends there as the contextual rules read it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pychain.chain.header import Header, known_header
+from pychain.consensus.branch import median_time_past
+from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
+from pychain.ledger.store import IndexRecord, Status
+
+
+class Entries(Protocol):
+    """Whose entries they are: the tree."""
+
+    headers: PackedHeaders
+
+    def entry(self, row: int) -> Entry:
+        """The entry of a row: the same object as long as anyone holds it."""
+        ...
+
+
+class Entry:
+    """One header in its place: a handle on a row of the packed index. Entries are made by the tree and compared by
+    identity.
+
+    linked: bodies are here from genesis to this block. doomed: it or an ancestor is invalid. arrival: order in which
+    blocks became linked, for "the first seen wins a tie".
+    """
+
+    __slots__ = ("__weakref__", "_hash", "_header", "_tree", "_work", "height", "row")
+
+    def __init__(self, tree: Entries, row: int, header: Header | None = None) -> None:
+        self._tree = tree
+        self._header = header
+        self._hash = None if header is None else header.hash
+        self._work: int | None = None
+        self.row = row
+        self.height: int = tree.headers.height(row)
+
+    @property
+    def hash(self) -> bytes:
+        if self._hash is None:
+            self._hash = self._tree.headers.hash(self.row)
+        return self._hash
+
+    @property
+    def header(self) -> Header:
+        if self._header is None:
+            self._header = known_header(self._tree.headers.raw(self.row), self.hash)
+        return self._header
+
+    @property
+    def prev_hash(self) -> bytes:
+        """The parent's hash, 32 zero bytes for genesis."""
+        return self._tree.headers.prev_hash(self.row)
+
+    @property
+    def work(self) -> int:
+        """Chain work from genesis to here."""
+        if self._work is None:
+            self._work = self._tree.headers.work(self.row)
+        return self._work
+
+    @property
+    def status(self) -> Status:
+        return self._tree.headers.status(self.row)
+
+    @status.setter
+    def status(self, status: Status) -> None:
+        self._tree.headers.set_status(self.row, status)
+
+    @property
+    def linked(self) -> bool:
+        return self._tree.headers.has(self.row, LINKED)
+
+    @property
+    def doomed(self) -> bool:
+        return self._tree.headers.has(self.row, DOOMED)
+
+    @property
+    def arrival(self) -> int:
+        return self._tree.headers.arrival(self.row)
+
+    @property
+    def parent(self) -> Entry | None:
+        return self._tree.entry(self._tree.headers.parent(self.row)) if self.row else None
+
+    @property
+    def children(self) -> list[Entry]:
+        """In the order in which they became known."""
+        return [self._tree.entry(row) for row in self._tree.headers.children(self.row)]
+
+    @property
+    def record(self) -> IndexRecord:
+        """The form in which the store keeps it."""
+        return IndexRecord(self.header, self.height, self.status)
+
+    def ancestor(self, height: int) -> Entry:
+        """The block at `height` (0 to this one's own) on the way to genesis, in a logarithmic number of steps."""
+        return self._tree.entry(self._tree.headers.ancestor(self.row, height))
+
+    def descends_from(self, other: Entry) -> bool:
+        """Is `other` this block or an ancestor of it?"""
+        return self.height >= other.height and self._tree.headers.ancestor(self.row, other.height) == other.row
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.height} {self.hash[::-1].hex()[:16]}>"
+
+
+class EntryBranch:
+    """The chain from genesis to one entry, as the contextual rules read it."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    @property
+    def height(self) -> int:
+        return self._entry.height
+
+    def header(self, height: int) -> Header:
+        return self._entry.ancestor(height).header
+
+
+def median_time(entry: Entry) -> int:
+    """Median time past of the chain that ends here."""
+    return median_time_past(EntryBranch(entry))

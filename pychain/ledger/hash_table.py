@@ -1,0 +1,87 @@
+"""Which row has a hash: an open-addressing table of row numbers, 8 to 16 bytes a row, that grows without a pause.
+
+It keeps no hash: a row's is looked up where the rows are. The slot comes from Python's own hash of the bytes, which a
+secret of the process keys (SipHash), so nobody can choose block hashes that crowd into the same slots.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+
+_LEAST_SLOTS = 256
+_MOVED_A_ROW = 4
+"""Rows that move to a larger table with each new one: they are all there long before that is half full as well."""
+
+
+class HashTable:
+    """Row numbers by hash. Rows are added in order: 0, 1, 2, ... None of them ever leaves."""
+
+    def __init__(self, hash_of: Callable[[int], bytes]) -> None:
+        """`hash_of` gives the hash of any row that was added."""
+        self._hash_of = hash_of
+        self._slots = _empty(_LEAST_SLOTS)
+        """Row number + 1 in its slot or, where that was taken, in the next free one; 0 where none is."""
+        self._smaller: array[int] | None = None
+        """The table before, until all its rows have moved."""
+        self._moved = self._to_move = 0
+        self._rows = 0
+
+    def find(self, block_hash: bytes) -> int | None:
+        """The row with this hash."""
+        row = self._find_in(self._slots, block_hash)
+        return row if row is not None or self._smaller is None else self._find_in(self._smaller, block_hash)
+
+    def add(self, block_hash: bytes) -> None:
+        """The next row has this hash, which no other has."""
+        if 2 * self._rows >= len(self._slots):
+            assert self._smaller is None
+            self._smaller, self._moved, self._to_move = self._slots, 0, self._rows
+            self._slots = _empty(2 * len(self._slots))
+        if self._smaller is not None:
+            self._move()
+        self._place(block_hash, self._rows)
+        self._rows += 1
+
+    def fill(self, count: int, hashes: Iterable[bytes]) -> None:
+        """So many rows at once, into an empty table."""
+        assert not self._rows
+        size = _LEAST_SLOTS
+        while size <= 2 * count:
+            size *= 2
+        slots, mask = _empty(size), size - 1
+        for following, block_hash in enumerate(hashes, 1):
+            slot = hash(block_hash) & mask
+            while slots[slot]:
+                slot = slot + 1 & mask
+            slots[slot] = following
+        self._slots, self._rows = slots, count
+
+    def _find_in(self, slots: array[int], block_hash: bytes) -> int | None:
+        mask = len(slots) - 1
+        slot = hash(block_hash) & mask
+        while following := slots[slot]:
+            if self._hash_of(following - 1) == block_hash:
+                return following - 1
+            slot = slot + 1 & mask
+        return None
+
+    def _place(self, block_hash: bytes, row: int) -> None:
+        slots = self._slots
+        mask = len(slots) - 1
+        slot = hash(block_hash) & mask
+        while slots[slot]:
+            slot = slot + 1 & mask
+        slots[slot] = row + 1
+
+    def _move(self) -> None:
+        end = min(self._moved + _MOVED_A_ROW, self._to_move)
+        for row in range(self._moved, end):
+            self._place(self._hash_of(row), row)
+        self._moved = end
+        if end == self._to_move:
+            self._smaller = None
+
+
+def _empty(slots: int) -> array[int]:
+    return array("I", (0,)) * slots
