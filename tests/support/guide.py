@@ -1,0 +1,95 @@
+"""Guides as tests: the shell blocks of a page run in order, as one script, as a reader would type them.
+
+A block fenced as `sh background` is one command that keeps running: it is started as a process of its own, and the
+script goes on when its node is ready. Other blocks are run by bash, each line echoed, and any that fails ends the test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+PATIENCE_S = 240.0
+_BLOCK = re.compile(r"^```sh( background)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FREE_PORTS = "--p2p-port 0 --api-port 0"
+
+
+class Guide:
+    """A page, to be run in a directory that is empty and in an environment of its own."""
+
+    def __init__(self, page: Path, directory: Path) -> None:
+        self._blocks = [(bool(background), text) for background, text in _BLOCK.findall(page.read_text("utf-8"))]
+        self._directory = directory
+        self._data = directory / "data"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYCHAIN_")},
+            "PATH": f"{self._commands()}:{os.environ['PATH']}",
+            "PYCHAIN_DATADIR": str(self._data),
+            "PYCHAIN_NETWORK": "dev",
+            "PYCHAIN_PASSWORD": "correct horse",
+        }
+
+    def run(self) -> str:
+        """Run it all; gives what was printed."""
+        started: list[subprocess.Popen[bytes]] = []
+        script = ["set -euxo pipefail"]
+        try:
+            for background, text in self._blocks:
+                if background:
+                    started.append(self._start(shlex.split(text)))
+                else:
+                    script.append(text)
+            return self._script("\n".join(script))
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
+
+    def python(self, code: str, *arguments: str) -> str:
+        """Run a Python block of the page where the script ran."""
+        words = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(
+            words, cwd=self._directory, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        )
+        return done.stdout
+
+    def _commands(self) -> Path:
+        """A directory with the command `pychain`, whatever is installed."""
+        folder = self._directory / "bin"
+        folder.mkdir()
+        command = folder / "pychain"
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pychain "$@"\n')
+        command.chmod(0o755)
+        return folder
+
+    def _start(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [*words, *_FREE_PORTS.split()], cwd=self._directory, env=self._environment, stderr=subprocess.DEVNULL
+        )
+        give_up = time.monotonic() + PATIENCE_S
+        while not (self._data / "ready.json").exists():
+            assert process.poll() is None, f"{words} ended with {process.returncode}"
+            assert time.monotonic() < give_up, f"{words} was not ready in time"
+            time.sleep(0.02)
+        return process
+
+    def _script(self, text: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", text],
+            cwd=self._directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout

@@ -1,0 +1,30 @@
+"""The guides keep their word: every command that they show is run, in order, against a real node."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pychain.chain.hashes import hash_hex
+from pychain.chain.spec import packaged_spec
+from tests.support.guide import Guide
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def test_the_wallet_guide(tmp_path: Path) -> None:
+    shown = Guide(DOCS / "wallet.md", tmp_path).run()
+    assert "invoice 17" in shown
+    assert "Traceback" not in shown
+
+
+def test_the_stamp_guide(tmp_path: Path) -> None:
+    page = DOCS / "stamps.md"
+    guide = Guide(page, tmp_path)
+    shown = guide.run()
+    assert "headers from genesis on, no node asked" in shown
+    assert "the proof is of another file" in shown
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    genesis = hash_hex(packaged_spec("dev").genesis_hash)
+    for file in ("contract.txt", "page2.txt"):
+        assert re.match(r"in block \d+ of \d+, under \d+ hashes of work", guide.python(example, file, genesis))
