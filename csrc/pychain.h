@@ -66,7 +66,7 @@ pychain_search_result pychain_search(pychain_hit *hits, size_t room, const uint8
                                      const uint8_t *stop);
 
 /* Ed25519 verification by ZIP-215. As the four functions above, for its kernels, such as "ed25519:ifma". There may be
- * none, on a compiler without integers of 128 bits: then the name in use is NULL, and the two functions after these must
+ * none, on a compiler without integers of 128 bits: then the name in use is NULL, and the functions after these must
  * not be called. */
 size_t pychain_ed25519_init(void);
 const char *pychain_ed25519_name(size_t index);
@@ -86,6 +86,18 @@ int pychain_ed25519_verify(const uint8_t public_key[32], const uint8_t *message,
 int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages, size_t size,
                                      const uint32_t *offsets, const uint8_t *signatures, size_t count,
                                      const uint8_t *seed, unsigned threads);
+
+/* Whether a key is the one canonical encoding of a point whose order is not 1, 2, 4 or 8. */
+int pychain_ed25519_is_canonical_large_order(const uint8_t public_key[32]);
+
+enum { PYCHAIN_IN_DOUBT = 2 };
+
+/* As the function before, by the stricter rule of libsodium: no cofactor, no points of small order, no encoding but the
+ * canonical ones. Writes a 2, PYCHAIN_IN_DOUBT, for signatures that are valid, but whose key or R has a part of small
+ * order or another encoding, and for all of a batch that is too small to be worth it: of those libsodium must be asked. */
+int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages,
+                                            size_t size, const uint32_t *offsets, const uint8_t *signatures,
+                                            size_t count, const uint8_t *seed, unsigned threads);
 
 /* Where `count` transactions that lie back to back from data[start] on begin: writes count + 1 offsets, the last one the
  * end of them all, and returns `count`; or fewer, if the one after those is not whole or is of an unknown type. `size` is

@@ -52,6 +52,8 @@ struct ed25519_kernel {
     size_t worthwhile;
     /* Decompress `count` encodings; valid[i] is 1 or 0, and points[i] means nothing where it is 0. */
     void (*decompress)(struct ed25519_affine *points, uint8_t *valid, const uint8_t *const *encodings, size_t count);
+    /* Whether each of `count` decompressed points is in the group of prime order, and not the identity: 1 or 0. */
+    void (*in_prime_group)(uint8_t *prime, const struct ed25519_affine *points, size_t count);
     /* SHA-512 of `count` inputs. */
     void (*hash)(uint8_t (*out)[SHA512_DIGEST], const struct sha512_input *inputs, size_t count);
     /* Bytes of work memory, aligned to 64, that `sum` needs for at most so many terms. */
@@ -71,6 +73,8 @@ const struct ed25519_kernel *ed25519_kernel(void);
 enum { BASE_MULTIPLES = 128 };
 extern struct ed25519_affine ED25519_BASE[2][BASE_MULTIPLES];
 void ed25519_fill_base(void);
+
+void ed25519_from_affine(struct ed25519_point *out, const struct ed25519_affine *p);
 
 /* out = a - b. */
 void ed25519_subtract(struct ed25519_point *out, const struct ed25519_point *a, const struct ed25519_point *b);

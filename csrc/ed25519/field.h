@@ -21,6 +21,7 @@
 #include "scalar.h"
 
 #define FIELD_FUNCTION static inline
+#define FIELD_PROCEDURE static inline
 
 enum { LIMBS = 5, LIMB_BITS = 51, LANES = 1, ALL_LANES = 1 };
 

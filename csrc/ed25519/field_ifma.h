@@ -25,6 +25,7 @@
 
 #define IFMA_TARGET __attribute__((target("avx512f,avx512ifma")))
 #define FIELD_FUNCTION IFMA_TARGET static inline __attribute__((always_inline, unused))
+#define FIELD_PROCEDURE IFMA_TARGET static __attribute__((noinline, unused)) /* too long to stand in every place */
 
 enum { LIMBS = 5, LIMB_BITS = 51, LANES = 8, ALL_LANES = 0xff };
 

@@ -104,7 +104,7 @@ FIELD_FUNCTION void fe_shift_multiply(fe *r, int ways, int count, const fe *y)
 enum { WAYS = 2 };
 
 /* r = x^(2^252 - 3), which is (p - 5) / 8: powers x^(2^n - 1) for growing n. */
-FIELD_FUNCTION void fe_power_p58(fe *r, const fe *x, int ways)
+FIELD_PROCEDURE void fe_power_p58(fe *r, const fe *x, int ways)
 {
     fe x2[WAYS], x9[WAYS], x10[WAYS], x50[WAYS], x100[WAYS];
 

@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "field_ifma.h"
 #include "group.h"
+#include "halving.h"
 #include "quad.h"
 #include "sha512_avx512.h"
 #include "windows.h"
@@ -189,6 +190,28 @@ FIELD_FUNCTION affine load_affines(const uint64_t *const rows[LANES], lanes minu
     sum = (fe){{c[5], c[6], c[7], c[8], c[9]}};
     t2d = (fe){{c[10], c[11], c[12], c[13], c[14]}};
     return (affine){fe_select(diff, sum, minus), fe_select(sum, diff, minus), fe_negate_some(t2d, minus)};
+}
+
+IFMA_TARGET static void in_prime_group_all(uint8_t *prime, const struct ed25519_affine *points, size_t count)
+{
+    for (size_t i = 0; i < count; i += WAYS * LANES) {
+        const int ways = count - i > LANES ? WAYS : 1;
+        affine loaded[WAYS];
+        lanes found[WAYS];
+
+        EACH_WAY {
+            const uint64_t *rows[LANES];
+
+            for (size_t lane = 0; lane < LANES; lane++) { /* lanes past the end repeat the last */
+                const size_t at = i + (size_t)w * LANES + lane;
+                rows[lane] = points[at < count ? at : count - 1].diff;
+            }
+            loaded[w] = load_affines(rows, 0);
+        }
+        in_prime_group(found, loaded, ways);
+        for (size_t k = 0; k < (size_t)ways * LANES && i + k < count; k++)
+            prime[i + k] = found[k / LANES] >> k % LANES & 1;
+    }
 }
 
 FIELD_FUNCTION void store_limbs(vector out[POINT_VECTORS], const point *p)
@@ -407,6 +430,7 @@ const struct ed25519_kernel ED25519_IFMA = {
     .needs = CPU_AVX512F | CPU_AVX512IFMA,
     .worthwhile = 6,
     .decompress = decompress_all,
+    .in_prime_group = in_prime_group_all,
     .hash = hash_all,
     .work_size = work_size,
     .sum = sum_terms,

@@ -6,6 +6,7 @@
 
 #include "field.h"
 #include "group.h"
+#include "halving.h"
 #include "windows.h"
 
 struct ed25519_affine ED25519_BASE[2][BASE_MULTIPLES];
@@ -71,6 +72,15 @@ void ed25519_subtract(struct ed25519_point *out, const struct ed25519_point *a, 
     store_point(out, &r);
 }
 
+void ed25519_from_affine(struct ed25519_point *out, const struct ed25519_affine *p)
+{
+    const point identity = point_identity();
+    const affine q = load_affine(p);
+    const point r = point_add_affine(&identity, &q);
+
+    store_point(out, &r);
+}
+
 int ed25519_is_small(const struct ed25519_point *p)
 {
     point r = load_point(p);
@@ -96,6 +106,18 @@ static void decompress_all(struct ed25519_affine *points, uint8_t *valid, const 
         decompress(found, valid + i, y, sign, ways);
         for (int w = 0; w < ways; w++)
             store_affine(&points[i + w], &found[w]);
+    }
+}
+
+static void in_prime_group_all(uint8_t *prime, const struct ed25519_affine *points, size_t count)
+{
+    for (size_t i = 0; i < count; i += WAYS) {
+        const int ways = count - i < WAYS ? (int)(count - i) : WAYS;
+        affine loaded[WAYS];
+
+        EACH_WAY
+            loaded[w] = load_affine(&points[i + w]);
+        in_prime_group(prime + i, loaded, ways);
     }
 }
 
@@ -352,6 +374,7 @@ const struct ed25519_kernel ED25519_PORTABLE = {
     .needs = 0,
     .worthwhile = 4,
     .decompress = decompress_all,
+    .in_prime_group = in_prime_group_all,
     .hash = sha512_hash,
     .work_size = work_size,
     .sum = sum,

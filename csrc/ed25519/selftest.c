@@ -1,4 +1,4 @@
-/* The self-test of a kernel: RFC 8032's signatures, whole and damaged, in a batch and alone. */
+/* The self-test of a kernel: RFC 8032's signatures, whole and damaged, and one of small order, in a batch and alone. */
 #include "selftest.h"
 
 #ifdef __SIZEOF_INT128__
@@ -53,7 +53,7 @@ static void set_up(struct trial *trial)
         memcpy(trial->signatures[i], VECTOR[i % VECTORS].signature, SIGNATURE);
         memcpy(trial->messages + trial->offsets[i], VECTOR[i % VECTORS].message, VECTOR[i % VECTORS].size);
         trial->offsets[i + 1] = trial->offsets[i] + VECTOR[i % VECTORS].size;
-        trial->expected[i] = 1;
+        trial->expected[i] = VALID_IN_PRIME_GROUP;
     }
 }
 
@@ -65,7 +65,11 @@ static void damage(struct trial *trial)
     memset(trial->signatures[20] + ENCODING, 0xff, ENCODING); /* not below L */
     trial->messages[trial->offsets[29]] ^= 0x80;
     trial->signatures[36][0] ^= 4;
-    trial->expected[5] = trial->expected[11] = trial->expected[20] = trial->expected[29] = trial->expected[36] = 0;
+    memset(trial->keys[40], 0, ENCODING);
+    memset(trial->signatures[40], 0, SIGNATURE);
+    trial->keys[40][0] = trial->signatures[40][0] = 1; /* A and R the identity, S = 0: valid, and not in the group */
+    trial->expected[40] = VALID;
+    trial->expected[5] = trial->expected[11] = trial->expected[20] = trial->expected[29] = trial->expected[36] = INVALID;
 }
 
 static size_t all_at_once(void *context)
@@ -80,14 +84,14 @@ static int answers_right(const struct ed25519_kernel *kernel, struct trial *tria
 {
     static const uint8_t ANY_SEED[SEED] = {1};
     const struct signature_batch batch = {trial->valid,         trial->keys[0], trial->messages, trial->signatures[0],
-                                          ANY_SEED,             trial->offsets, COUNT};
+                                          ANY_SEED,             trial->offsets, COUNT,           1};
     size_t next = 0;
 
     verify_chunks(kernel, &batch, COUNT, all_at_once, &next);
     if (memcmp(trial->valid, trial->expected, COUNT) != 0)
         return 0;
     for (size_t i = 0; i < COUNT; i++)
-        if (verify_one(kernel, &batch, i) != trial->expected[i])
+        if (verify_one(kernel, &batch, i) != (trial->expected[i] != INVALID))
             return 0;
     return 1;
 }

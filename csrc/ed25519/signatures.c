@@ -144,31 +144,93 @@ static void verify_on_threads(struct job *job, size_t threads)
         pthread_join(started[--running], NULL);
 }
 
+/* The first bad offset of a batch, or -1. */
+static int64_t bad_offset(const uint32_t *offsets, size_t count, size_t size)
+{
+    for (size_t i = 0; i <= count; i++)
+        if (offsets[i] > size || (i != 0 && offsets[i] < offsets[i - 1]))
+            return (int64_t)i;
+    return -1;
+}
+
+static void verify_all(struct signature_batch batch, unsigned threads)
+{
+    const struct ed25519_kernel *const kernel = ed25519_kernel();
+    uint8_t drawn[SEED];
+
+    if (batch.seed == NULL && batch.count >= kernel->worthwhile && getentropy(drawn, sizeof drawn) == 0)
+        batch.seed = drawn;
+    if (batch.seed == NULL || batch.count < kernel->worthwhile) {
+        for (size_t i = 0; i < batch.count; i++)
+            batch.valid[i] = verify_one(kernel, &batch, i) ? VALID : INVALID;
+        return;
+    }
+    size_t most = threads != 0 ? threads : cores();
+    most = most < MOST_THREADS ? most : MOST_THREADS;
+    most = most < batch.count / THREAD_SHARE ? most : batch.count / THREAD_SHARE;
+    most = most > 1 ? most : 1;
+    struct job job = {.kernel = kernel, .batch = &batch, .capacity = chunk_capacity(batch.count, most)};
+    atomic_init(&job.next, 0);
+    verify_on_threads(&job, most);
+}
+
 int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages, size_t size,
                                      const uint32_t *offsets, const uint8_t *signatures, size_t count,
                                      const uint8_t *seed, unsigned threads)
 {
-    const struct ed25519_kernel *const kernel = ed25519_kernel();
-    uint8_t drawn[SEED];
-    struct signature_batch batch = {valid, public_keys, messages, signatures, seed, offsets, count};
+    const struct signature_batch batch = {valid, public_keys, messages, signatures, seed, offsets, count, 0};
+    const int64_t bad = bad_offset(offsets, count, size);
 
-    for (size_t i = 0; i <= count; i++)
-        if (offsets[i] > size || (i != 0 && offsets[i] < offsets[i - 1]))
-            return (int64_t)i;
-    if (seed == NULL && count >= kernel->worthwhile && getentropy(drawn, sizeof drawn) == 0)
-        batch.seed = drawn;
-    if (batch.seed == NULL || count < kernel->worthwhile) {
-        for (size_t i = 0; i < count; i++)
-            valid[i] = (uint8_t)verify_one(kernel, &batch, i);
+    if (bad < 0)
+        verify_all(batch, threads);
+    return bad;
+}
+
+/* Whether y is below p (RFC 8032, 5.1.3). */
+static int is_canonical(const uint8_t encoding[ENCODING])
+{
+    if (encoding[0] < 0xed || (encoding[ENCODING - 1] & 0x7f) != 0x7f)
+        return 1;
+    for (size_t i = 1; i + 1 < ENCODING; i++)
+        if (encoding[i] != 0xff)
+            return 1;
+    return 0;
+}
+
+int pychain_ed25519_is_canonical_large_order(const uint8_t public_key[32])
+{
+    const uint8_t *const encodings[1] = {public_key};
+    struct ed25519_affine affine[1];
+    struct ed25519_point point;
+    uint8_t valid[1];
+
+    ed25519_kernel()->decompress(affine, valid, encodings, 1);
+    ed25519_from_affine(&point, affine);
+    return valid[0] && is_canonical(public_key) && !ed25519_is_small(&point);
+}
+
+/* Where A and R are canonical points of the group of prime order, and S < L, the equation with and without the cofactor
+ * is the same. */
+int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages,
+                                            size_t size, const uint32_t *offsets, const uint8_t *signatures,
+                                            size_t count, const uint8_t *seed, unsigned threads)
+{
+    const struct signature_batch batch = {valid, public_keys, messages, signatures, seed, offsets, count, 1};
+    const int64_t bad = bad_offset(offsets, count, size);
+
+    if (bad >= 0)
+        return bad;
+    if (count < ed25519_kernel()->worthwhile) {
+        memset(valid, PYCHAIN_IN_DOUBT, count);
         return -1;
     }
-    size_t most = threads != 0 ? threads : cores();
-    most = most < MOST_THREADS ? most : MOST_THREADS;
-    most = most < count / THREAD_SHARE ? most : count / THREAD_SHARE;
-    most = most > 1 ? most : 1;
-    struct job job = {.kernel = kernel, .batch = &batch, .capacity = chunk_capacity(count, most)};
-    atomic_init(&job.next, 0);
-    verify_on_threads(&job, most);
+    verify_all(batch, threads);
+    for (size_t i = 0; i < count; i++)
+        if (valid[i] != INVALID)
+            valid[i] = valid[i] == VALID_IN_PRIME_GROUP && is_canonical(public_keys + i * ENCODING) &&
+                               is_canonical(signatures + i * SIGNATURE)
+                           ? VALID
+                           : PYCHAIN_IN_DOUBT;
     return -1;
 }
 
@@ -210,6 +272,22 @@ int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys,
     (void)public_keys, (void)messages, (void)size, (void)offsets, (void)signatures, (void)seed, (void)threads;
     for (size_t i = 0; i < count; i++)
         valid[i] = 0;
+    return -1;
+}
+
+int pychain_ed25519_is_canonical_large_order(const uint8_t public_key[32])
+{
+    (void)public_key;
+    return 0;
+}
+
+int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages,
+                                            size_t size, const uint32_t *offsets, const uint8_t *signatures,
+                                            size_t count, const uint8_t *seed, unsigned threads)
+{
+    (void)public_keys, (void)messages, (void)size, (void)offsets, (void)signatures, (void)seed, (void)threads;
+    for (size_t i = 0; i < count; i++)
+        valid[i] = PYCHAIN_IN_DOUBT;
     return -1;
 }
 

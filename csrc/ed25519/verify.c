@@ -286,6 +286,16 @@ static void settle(struct chunk *chunk, size_t begin, size_t end, const struct e
     settle(chunk, middle, end, &right);
 }
 
+/* Of the valid signatures, which have both points in the group of prime order. */
+static void tell_group(struct chunk *chunk)
+{
+    chunk->kernel->in_prime_group(chunk->valid, chunk->points, chunk->keys + chunk->count);
+    for (size_t i = 0; i < chunk->live; i++)
+        if (chunk->batch->valid[chunk->begin + chunk->index[i]] && chunk->valid[chunk->key[i]] &&
+            chunk->valid[chunk->r[i]])
+            set_valid(chunk, i, VALID_IN_PRIME_GROUP);
+}
+
 void verify_chunks(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t capacity,
                    size_t (*next)(void *context), void *context)
 {
@@ -313,6 +323,8 @@ void verify_chunks(const struct ed25519_kernel *kernel, const struct signature_b
         if (chunk.live != 0) {
             weighted_sum(&chunk, 0, chunk.live, &sum);
             settle(&chunk, 0, chunk.live, &sum);
+            if (batch->asks_group)
+                tell_group(&chunk);
         }
     }
     free(memory);

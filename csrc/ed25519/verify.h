@@ -9,11 +9,15 @@ enum {
     SEED = 32,
 };
 
+/* What is said of each signature. */
+enum { INVALID = 0, VALID = 1, VALID_IN_PRIME_GROUP = 2 };
+
 struct signature_batch {
-    uint8_t *valid; /* 1 or 0 for each signature */
+    uint8_t *valid; /* INVALID or VALID; where `asks_group`, VALID_IN_PRIME_GROUP if A and R are seen to be in it */
     const uint8_t *keys, *messages, *signatures, *seed;
     const uint32_t *offsets; /* count + 1, into `messages`; in order */
     size_t count;
+    int asks_group;
 };
 
 /* Signature i alone. */

@@ -129,13 +129,13 @@ class Workers:
 
     def _transfers_verified(self, job: int, transfers: tuple[Transfer, ...]) -> Input:
         genesis = self._spec.genesis_hash
-        return TransfersVerified(
-            job,
-            tuple(
-                native.verify_strict(transfer.sender, signed_message(genesis, transfer), transfer.signature)
-                for transfer in transfers
-            ),
+        valid = native.verify_strict_batch(
+            [transfer.sender for transfer in transfers],
+            [signed_message(genesis, transfer) for transfer in transfers],
+            [transfer.signature for transfer in transfers],
+            threads=1,  # a job has one of our threads; the others have theirs
         )
+        return TransfersVerified(job, tuple(valid))
 
     def _block_read(self, job: int, block_hash: bytes, decoded: bool) -> Input:
         block: Block | bytes | None = None

@@ -14,8 +14,13 @@ from pychain.native._arguments import MAX_VERSIONS
 from pychain.native._errors import KernelError
 from pychain.native._libsodium import verify_strict
 from pychain.native.cpu import CpuInfo
-from pychain.native.reference import is_canonical_large_order
-from pychain.native.signatures import verify, verify_batch, verify_transfers
+from pychain.native.signatures import (
+    is_canonical_large_order,
+    verify,
+    verify_batch,
+    verify_strict_batch,
+    verify_transfers,
+)
 from pychain.native.stop import StopFlag
 
 compiled: bool
@@ -88,6 +93,7 @@ __all__ = [
     "verify",
     "verify_batch",
     "verify_strict",
+    "verify_strict_batch",
     "verify_transfers",
 ]
 

@@ -214,13 +214,39 @@ def verify_signatures(
     public_keys: bytes, messages: bytes, offsets: array[int], signatures: bytes, seed: bytes | None, threads: int
 ) -> list[bool]:
     """n signatures by ZIP-215 in one call: keys and signatures back to back, messages as of `sha256d_many`."""
+    call = lib.pychain_ed25519_verify_batch
+    return [answer == 1 for answer in _verify(call, public_keys, messages, offsets, signatures, seed, threads)]
+
+
+def verify_signatures_strictly(
+    public_keys: bytes, messages: bytes, offsets: array[int], signatures: bytes, seed: bytes | None, threads: int
+) -> list[bool | None]:
+    """As `verify_signatures`, as libsodium would judge them; None for those of which it must be asked."""
+    call = lib.pychain_ed25519_verify_strict_batch
+    answers = _verify(call, public_keys, messages, offsets, signatures, seed, threads)
+    return [None if answer == lib.PYCHAIN_IN_DOUBT else answer == 1 for answer in answers]
+
+
+def is_safe_key(public_key: bytes) -> bool:
+    """Whether 32 bytes are the one canonical encoding of a point of large order."""
+    return bool(lib.pychain_ed25519_is_canonical_large_order(public_key))
+
+
+def _verify(
+    call: Callable[..., int],
+    public_keys: bytes,
+    messages: bytes,
+    offsets: array[int],
+    signatures: bytes,
+    seed: bytes | None,
+    threads: int,
+) -> bytes:
+    """A byte for each signature."""
     count = len(offsets) - 1
     valid = ffi.new(_BYTES, count)
-    weights = ffi.NULL if seed is None else seed
     words = ffi.from_buffer(_WORDS, offsets)
-    bad = lib.pychain_ed25519_verify_batch(
-        valid, public_keys, messages, len(messages), words, signatures, count, weights, threads
-    )
+    weights = ffi.NULL if seed is None else seed
+    bad = call(valid, public_keys, messages, len(messages), words, signatures, count, weights, threads)
     if bad >= 0:
         raise bad_offset(offsets, bad, len(messages))
-    return [answer == 1 for answer in ffi.unpack(valid, count)]
+    return ffi.unpack(valid, count)

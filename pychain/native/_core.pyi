@@ -30,6 +30,7 @@ class FFI:
 
 class Lib:
     PYCHAIN_NO_MEMORY: int
+    PYCHAIN_IN_DOUBT: int
     def pychain_init(self) -> int: ...
     def pychain_kernel_name(self, index: int) -> CData: ...
     def pychain_kernel_in_use(self) -> CData: ...
@@ -73,6 +74,19 @@ class Lib:
     def pychain_ed25519_use(self, name: bytes) -> int: ...
     def pychain_ed25519_verify(self, public_key: bytes, message: bytes, size: int, signature: bytes) -> int: ...
     def pychain_ed25519_verify_batch(
+        self,
+        valid: CData,
+        public_keys: bytes,
+        messages: bytes,
+        size: int,
+        offsets: CData,
+        signatures: bytes,
+        count: int,
+        seed: bytes | CData,
+        threads: int,
+    ) -> int: ...
+    def pychain_ed25519_is_canonical_large_order(self, public_key: bytes) -> int: ...
+    def pychain_ed25519_verify_strict_batch(
         self,
         valid: CData,
         public_keys: bytes,

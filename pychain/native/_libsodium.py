@@ -1,11 +1,13 @@
-"""Single Ed25519 verification by libsodium: fast, and stricter than the consensus rule."""
+"""Ed25519 verification by libsodium, one by one: fast, and stricter than the consensus rule."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
-from pychain.native._arguments import Bytes, signed
+from pychain.native._arguments import MAX_THREADS, Bytes, Entropy, integer, same_length, seed, signed
 
 _ORDER = 2**252 + 27742317777372353535851937790883648493  # of the base point (RFC 8032, 5.1)
 
@@ -23,3 +25,20 @@ def verify_strict(public_key: Bytes, message: Bytes, signature: Bytes) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def verify_strict_batch(
+    public_keys: Sequence[Bytes],
+    messages: Sequence[Bytes],
+    signatures: Sequence[Bytes],
+    entropy: Entropy = None,
+    threads: int = 0,
+) -> list[bool]:
+    """`verify_strict` for each of n signatures; the three sequences have the same length.
+
+    `entropy` and `threads` are there for the native function's sake: one by one, there are neither weights nor threads.
+    """
+    same_length(public_keys, messages, signatures)
+    integer(threads, 0, MAX_THREADS, "threads")
+    seed(entropy)
+    return [verify_strict(*each) for each in zip(public_keys, messages, signatures, strict=True)]

@@ -7,8 +7,10 @@ no goes to the slow oracle. Only public data comes here: nothing takes the same 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
+from pychain.native import _libsodium
 from pychain.native._arguments import (
     BUFFER_MAX,
     MAX_THREADS,
@@ -22,13 +24,20 @@ from pychain.native._arguments import (
     same_length,
     seed,
     signed,
+    sized,
 )
 from pychain.native._libsodium import verify_strict
 from pychain.native.reference import ed25519
 from pychain.native.reference.transactions import verify_transfers as verify_transfers_one_by_one
 
 try:
-    from pychain.native._compiled import signature_kernels, verify_signature, verify_signatures
+    from pychain.native._compiled import (
+        is_safe_key,
+        signature_kernels,
+        verify_signature,
+        verify_signatures,
+        verify_signatures_strictly,
+    )
     from pychain.native._compiled_transactions import verify_transfers as verify_transfers_in_core
 except ImportError:
     _in_core = False
@@ -61,15 +70,56 @@ def verify_batch(
     The messages have under 4 GiB in all. `threads` is how many threads may work, the caller's among them; 0 means one
     for each core, where the batch is worth it. The interpreter's lock is released.
     """
+    arguments = _batch(public_keys, messages, signatures, entropy, threads)
+    if not _in_core:
+        return [verify(*each) for each in zip(public_keys, messages, signatures, strict=True)]
+    return verify_signatures(*arguments)
+
+
+def verify_strict_batch(
+    public_keys: Sequence[Bytes],
+    messages: Sequence[Bytes],
+    signatures: Sequence[Bytes],
+    entropy: Entropy = None,
+    threads: int = 0,
+) -> list[bool]:
+    """`verify_strict` for each of n signatures; otherwise as `verify_batch`.
+
+    The core answers for keys and R that are canonical points of the group of prime order, as all honest ones are: there
+    the two rules are one. libsodium itself is asked of the others, one by one.
+    """
+    if not _in_core:
+        return _libsodium.verify_strict_batch(public_keys, messages, signatures, entropy, threads)
+    answers = verify_signatures_strictly(*_batch(public_keys, messages, signatures, entropy, threads))
+    return [
+        verify_strict(public_keys[i], messages[i], signatures[i]) if answer is None else answer
+        for i, answer in enumerate(answers)
+    ]
+
+
+def is_canonical_large_order(public_key: Bytes) -> bool:
+    """Whether `public_key` (32 bytes) is the one canonical encoding of a point whose order is not 1, 2, 4 or 8.
+
+    Under a key of small order every message has valid signatures that anyone can write, so no coin may be paid to it.
+    """
+    if not _in_core:
+        return ed25519.is_canonical_large_order(public_key)
+    return is_safe_key(sized(public_key, PUBLIC_KEY_SIZE, "public key"))
+
+
+def _batch(
+    public_keys: Sequence[Bytes],
+    messages: Sequence[Bytes],
+    signatures: Sequence[Bytes],
+    entropy: Entropy,
+    threads: int,
+) -> tuple[bytes, bytes, array[int], bytes, bytes | None, int]:
+    """The arguments of a batch as the core takes them."""
     same_length(public_keys, messages, signatures)
     integer(threads, 0, MAX_THREADS, "threads")
     keys = joined_sized(public_keys, PUBLIC_KEY_SIZE, "public key")
     packed = joined_sized(signatures, SIGNATURE_SIZE, "signature")
-    buffer, offsets = joined_messages(messages)
-    weights = seed(entropy)
-    if not _in_core:
-        return [verify(*each) for each in zip(public_keys, messages, signatures, strict=True)]
-    return verify_signatures(keys, buffer, offsets, packed, weights, threads)
+    return keys, *joined_messages(messages), packed, seed(entropy), threads
 
 
 verify_transfers = verify_transfers_in_core if _in_core else verify_transfers_one_by_one

@@ -81,6 +81,10 @@ static size_t wrong_answers(size_t count, unsigned share, unsigned threads, cons
             wrong += pychain_ed25519_verify(keys.bytes + i * KEY, messages.bytes + offsets[i],
                                             offsets[i + 1] - offsets[i], signatures.bytes + i * SIGNATURE) != expected.bytes[i];
     }
+    wrong += pychain_ed25519_verify_strict_batch(valid.bytes, keys.bytes, messages.bytes, offsets[count], offsets,
+                                                 signatures.bytes, count, seed, threads) != -1;
+    for (size_t i = 0; i < count; i++) /* small order: valid ones are in doubt, and all of a small batch */
+        wrong += valid.bytes[i] != PYCHAIN_IN_DOUBT && (expected.bytes[i] || valid.bytes[i] != 0);
     if (count != 0 && offsets[count] != 0) {
         const uint32_t last = offsets[count]--;
 

@@ -206,6 +206,17 @@ void part_decompress(uint8_t *valid, uint64_t *out, const uint8_t *encodings, si
     free(each);
 }
 
+/* prime[i] of the point with limbs y - x, y + x, 2 d x y. */
+void part_in_prime_group(uint8_t *prime, const uint64_t *limbs, size_t count)
+{
+    struct ed25519_affine *const points = aligned_alloc(64, count * sizeof *points);
+
+    for (size_t i = 0; i < count; i++)
+        memcpy(points[i].diff, limbs + i * 3 * LIMBS, 3 * sizeof points[i].diff);
+    KERNEL.in_prime_group(prime, points, count);
+    free(points);
+}
+
 /* --- hashes: inputs of three pieces, cut from `data` where `offsets` say */
 
 void part_hash(uint8_t (*out)[SHA512_DIGEST], const uint8_t *data, const uint32_t *offsets, size_t count)

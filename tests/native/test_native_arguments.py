@@ -54,6 +54,8 @@ CASES: dict[str, tuple[Callable[[Any], object], str]] = {
     "long signature": (lambda door: door.verify_strict(KEY, b"", bytes(65)), "signature must be 64 bytes, not 65"),
     "message of text": (lambda door: door.verify(KEY, "abc", SIGNATURE), "message must be bytes, not str"),
     "batch of unequal lengths": (lambda door: door.verify_batch([KEY], [], [SIGNATURE]), "not 1, 0 and 1"),
+    "strict batch of unequal lengths": (lambda door: door.verify_strict_batch([KEY], [b""], []), "not 1, 1 and 0"),
+    "strict batch on too many threads": (lambda door: door.verify_strict_batch([], [], [], threads=65), "threads 65"),
     "batch with a short key": (lambda door: door.verify_batch([b""], [b""], [SIGNATURE]), "must be 32 bytes, not 0"),
     "short key to pay": (lambda door: door.is_canonical_large_order(bytes(31)), "must be 32 bytes, not 31"),
     "unknown kernel": (lambda door: door.use("sha256:abacus"), "kernel 'sha256:abacus' is not available"),

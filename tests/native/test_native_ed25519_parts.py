@@ -183,6 +183,44 @@ def test_decompression(parts: Parts) -> None:
                 assert [value(c) % P for c in limbs] == [(y - x) % P, (y + x) % P, 2 * ed25519.D * t % P]
 
 
+def spread(rng: random.Random, number: int) -> Element:
+    """Limbs below 2^52 that make a number modulo p, by any of the ways there are."""
+    number += P * rng.randrange(2)
+    limbs = [number >> LIMB_BITS * i & TIGHT - 1 for i in range(LIMBS - 1)] + [number >> LIMB_BITS * (LIMBS - 1)]
+    for i in range(LIMBS - 1):
+        if limbs[i + 1] > 0 and limbs[i] < TIGHT and rng.randrange(2):
+            limbs[i], limbs[i + 1] = limbs[i] + TIGHT, limbs[i + 1] - 1
+    return tuple(limbs)
+
+
+def test_the_group_of_prime_order(parts: Parts) -> None:
+    """Multiples of the base point with each part of small order, and any points: as [L]P says, but for the identity."""
+    rng = random.Random(19)
+    torsion = [point for point in map(ed25519.decompress, SMALL_ORDER_ENCODINGS[:8]) if point is not None]
+    points = list(torsion)
+    for scalar in (1, 2, ORDER - 1, *(rng.randrange(1, ORDER) for _ in range(12))):
+        honest = ed25519.double_multiply(scalar, ed25519.BASE, 0, ed25519.IDENTITY)
+        points += [ed25519.add(honest, part) for part in torsion]
+    points += [point for point in map(ed25519.decompress, random_encodings(rng, 40)) if point is not None]
+    expected = [
+        not ed25519.is_identity(point)
+        and ed25519.is_identity(ed25519.double_multiply(ORDER, point, 0, ed25519.IDENTITY))
+        for point in points
+    ]
+    assert len(set(expected)) == 2
+    limbs = []
+    for point in points:
+        x, y, z, _ = point
+        inverse = pow(z, -1, P)
+        x, y = x * inverse % P, y * inverse % P
+        limbs += [spread(rng, each % P) for each in (y - x, y + x, 2 * ed25519.D * x * y)]
+    for count in (1, 2, 7, 8, 9, 15, 16, 17, len(points)):
+        prime = (ctypes.c_uint8 * count)()
+        flat = (ctypes.c_uint64 * (3 * LIMBS * count))(*itertools.chain(*limbs[-3 * count :]))
+        parts.c.part_in_prime_group(prime, flat, ctypes.c_size_t(count))
+        assert [answer == 1 for answer in prime] == expected[-count:]
+
+
 def words(number: int, count: int = 4) -> list[int]:
     return [number >> 64 * i & 2**64 - 1 for i in range(count)]
 

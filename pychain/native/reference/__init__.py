@@ -10,7 +10,7 @@ import platform
 
 from pychain.native._arguments import MAX_VERSIONS
 from pychain.native._errors import KernelError, unavailable
-from pychain.native._libsodium import verify_strict
+from pychain.native._libsodium import verify_strict, verify_strict_batch
 from pychain.native.cpu import CpuInfo
 from pychain.native.reference.ed25519 import is_canonical_large_order, verify, verify_batch
 from pychain.native.reference.hashing import (
@@ -51,6 +51,7 @@ __all__ = [
     "verify",
     "verify_batch",
     "verify_strict",
+    "verify_strict_batch",
     "verify_transfers",
 ]
 

@@ -1,0 +1,277 @@
+"""Mempool admission: transfers a second over the wire from one peer, and by sendrawtransaction over 16 connections.
+
+    python bench/mempool.py [--accounts N] [--each N] [--calls N] [--rounds N] [--only wire|http]
+
+The node is a real daemon in a process of its own, on the cores of this machine; this process feeds it. Over the wire it
+speaks the protocol as any peer: it announces, is asked, and sends. The time runs from the first announcement to the
+moment at which the node's API counts all transfers in its mempool. Beside each figure stands S2, bare libsodium
+verification in a loop in C on all cores in the same run, and the CPU time of the node's process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import uvloop
+from funded import Funded, funded_chain, txids
+from signatures import FEW, sodium_loop
+
+from pychain.client import Client
+from pychain.devnet.processes import NodeProcess, Ready
+from pychain.p2p.framing import FrameReader, frame
+from pychain.p2p.limits import PROTOCOL_VERSION, frame_limit
+from pychain.p2p.messages import Goodbye, Hello, Inv, Kind, Ping, Pong, Want, batched_transactions, decode, encode
+
+ANNOUNCED = 500
+"""Transactions in one announcement."""
+OUTSTANDING = 4_000
+"""Announced and not asked for yet: a node forgets what a peer announces beyond 5,000."""
+CONNECTIONS = 16
+POLL_S = 0.02
+TIMEOUT_S = 300.0
+
+
+class Measured(NamedTuple):
+    """One round: transfers a second, the node's CPU microseconds for each, its resident bytes more for each."""
+
+    rate: float
+    cpu_us: float
+    memory: float
+
+
+# --- the wire
+
+
+class Sender(asyncio.Protocol):
+    """A peer that announces transactions, and sends what it is asked for."""
+
+    def __init__(self, funded: Funded, raws: list[bytes], ids: list[bytes]) -> None:
+        self._genesis = funded.spec.genesis_hash
+        self._reader = FrameReader(frame_limit(funded.spec.max_block_bytes))
+        self._by_id = dict(zip(ids, raws, strict=True))
+        self._to_announce = deque(ids)
+        self._outstanding = 0
+        self._transport: asyncio.Transport | None = None
+        self.closed = asyncio.get_running_loop().create_future()
+        self.is_ready = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        hello = Hello(PROTOCOL_VERSION, "bench", self._genesis, int(time.time()), 0, bytes(32), 0, 0, 12345)
+        self._send(encode(hello))
+
+    def data_received(self, data: bytes) -> None:
+        for payload in self._reader.feed(data):
+            match decode(payload):
+                case Hello():
+                    self.is_ready.set()
+                case Ping(nonce):
+                    self._send(encode(Pong(nonce)))
+                case Want(Kind.TRANSACTION, hashes):
+                    for message in batched_transactions([self._by_id[txid] for txid in hashes]):
+                        self._send(encode(message))
+                    self._outstanding -= len(hashes)
+                    self.announce()
+                case Goodbye(code, text):
+                    raise SystemExit(f"the node hung up: {code}: {text}")
+
+    def announce(self) -> None:
+        """Announce as much as the node remembers."""
+        while self._to_announce and self._outstanding <= OUTSTANDING - ANNOUNCED:
+            count = min(ANNOUNCED, len(self._to_announce))
+            self._outstanding += count
+            self._send(encode(Inv(Kind.TRANSACTION, tuple(self._to_announce.popleft() for _ in range(count)))))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed.set_result(error)
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
+
+    def _send(self, payload: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(frame(payload))
+
+
+async def feed_wire(node: NodeProcess, ready: Ready, funded: Funded, raws: list[bytes], ids: list[bytes]) -> float:
+    """Seconds until all transfers are in the mempool."""
+    host, _, port = ready.p2p.rpartition(":")
+    _, sender = await asyncio.get_running_loop().create_connection(lambda: Sender(funded, raws, ids), host, int(port))
+    await sender.is_ready.wait()
+    async with node.client() as client:
+        begin = time.perf_counter()
+        sender.announce()
+        await pooled(client, len(raws))
+        took = time.perf_counter() - begin
+    sender.close()
+    await sender.closed
+    return took
+
+
+async def pooled(client: Client, count: int) -> None:
+    """Wait until so many transfers are in the mempool."""
+    async with asyncio.timeout(TIMEOUT_S):
+        for _ in itertools.count():
+            if (await client.mempool_info()).size >= count:
+                return
+            await asyncio.sleep(POLL_S)
+
+
+# --- HTTP
+
+
+class Caller(asyncio.Protocol):
+    """One connection that sends a request when the answer to the one before is there."""
+
+    def __init__(self, requests: deque[bytes], done: asyncio.Future[None]) -> None:
+        self._requests = requests
+        self._done = done
+        self._answer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        head, found, body = self._answer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        if b'"result"' not in body:
+            self._done.set_exception(SystemExit(f"refused: {body.decode()}"))
+            return
+        self._answer = body[length:]
+        self._next()
+
+    def _next(self) -> None:
+        assert self._transport is not None
+        if self._requests:
+            self._transport.write(self._requests.popleft())
+        else:
+            self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+
+async def feed_http(node: NodeProcess, raws: list[bytes]) -> float:
+    """Seconds until all calls are answered."""
+    endpoint = node.endpoint()
+    loop = asyncio.get_running_loop()
+    requests = deque(http_request(endpoint.host_port, endpoint.authorization, raw) for raw in raws)
+    done = [loop.create_future() for _ in range(CONNECTIONS)]
+    begin = time.perf_counter()
+    for each in done:
+        await loop.create_connection(partial(Caller, requests, each), endpoint.host, endpoint.port)
+    await asyncio.gather(*done)
+    return time.perf_counter() - begin
+
+
+def http_request(host: str, authorization: str, raw: bytes) -> bytes:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "sendrawtransaction", "params": [raw.hex()]}
+    body = json.dumps(call).encode()
+    head = (
+        f"POST /rpc HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+# --- rounds
+
+
+async def round_of(funded: Funded, raws: list[bytes], ids: list[bytes], over_wire: bool) -> Measured:
+    """Start a node, feed it, and look at what it took."""
+    with tempfile.TemporaryDirectory() as directory:
+        options = ["--connect-only", "--listen", "127.0.0.1", "--p2p-port", "0", "--api-port", "0"]
+        node = NodeProcess.start(Path(directory), str(funded.path), options)
+        try:
+            ready = await node.ready()
+            cpu, memory = cpu_seconds(ready.pid), resident_bytes(ready.pid)
+            took = await (feed_wire(node, ready, funded, raws, ids) if over_wire else feed_http(node, raws))
+            cpu, memory = cpu_seconds(ready.pid) - cpu, resident_bytes(ready.pid) - memory
+        finally:
+            await node.stop()
+    return Measured(len(raws) / took, 1e6 * cpu / len(raws), memory / len(raws))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def s2(sodium: Callable[[int], None]) -> float:
+    """Signatures a second of libsodium's loop in C on all cores."""
+    cores = len(os.sched_getaffinity(0))
+    threads = [threading.Thread(target=lambda: [sodium(FEW) for _ in range(25)]) for _ in range(cores)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return cores * 25 * FEW / (time.perf_counter() - begin)
+
+
+def report(name: str, bar: int, rounds: list[Measured], yardsticks: list[float]) -> None:
+    rates = [measured.rate for measured in rounds]
+    median, yardstick = statistics.median(rates), statistics.median(yardsticks)
+    cpu_us = statistics.median(measured.cpu_us for measured in rounds)
+    memory = statistics.median(measured.memory for measured in rounds)
+    print(
+        f"{name}: {median:,.0f} a second (median; {min(rates):,.0f} to {max(rates):,.0f}; the bar is {bar:,}), "
+        f"{median / yardstick:.2f} S2 of {yardstick:,.0f};\n"
+        f"    the node's CPU {cpu_us:.0f} us and {memory:,.0f} resident bytes a transfer",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--accounts", type=int, default=10_000)
+    parser.add_argument("--each", type=int, default=20, help="transfers of each account, over the wire")
+    parser.add_argument("--calls", type=int, default=40_000, help="transfers sent by HTTP")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("wire", "http"))
+    arguments = parser.parse_args()
+    print(f"load found {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
+    with tempfile.TemporaryDirectory() as directory:
+        sodium = sodium_loop(Path(directory))
+        funded = funded_chain(Path(directory), arguments.accounts)
+        raws = funded.transfers(arguments.each)
+        ids = txids(raws)
+        for name, bar, count in (("wire", 20_000, len(raws)), ("http", 8_000, arguments.calls)):
+            if arguments.only not in (None, name):
+                continue
+            rounds, yardsticks = [], []
+            for _ in range(arguments.rounds):
+                yardsticks.append(s2(sodium))
+                rounds.append(uvloop.run(round_of(funded, raws[:count], ids[:count], name == "wire")))
+            report(name, bar, rounds, yardsticks)
+
+
+if __name__ == "__main__":
+    main()
