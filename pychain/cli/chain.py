@@ -30,7 +30,12 @@ def command() -> None:
 @common_options
 @pass_context
 def info(context: Context) -> None:
-    """The tip, the difficulty, and how far the node has come."""
+    """The tip, the difficulty, and how far the node has come.
+
+    \b
+        pychain chain info
+        pychain chain info --json --network test
+    """
     if context.json:
         print_json(context.ask(lambda node: node.call("getblockchaininfo")))
         return
@@ -91,7 +96,12 @@ def block(context: Context, which: str, transactions: bool, raw: bool) -> None:
 @common_options
 @pass_context
 def tx(context: Context, txid: str, raw: bool) -> None:
-    """A transaction of the active chain or of the mempool."""
+    """A transaction of the active chain or of the mempool.
+
+    \b
+        pychain chain tx 5f1c...
+        pychain chain tx 5f1c... --raw
+    """
     found = context.ask(lambda node: node.call("getrawtransaction", txid, not raw))
     if raw:
         click.echo(found)
@@ -113,7 +123,11 @@ def tx(context: Context, txid: str, raw: bool) -> None:
 @common_options
 @pass_context
 def tips(context: Context) -> None:
-    """The ends of all branches that the node knows, the active one first."""
+    """The ends of all branches that the node knows, the active one first.
+
+    \b
+        pychain chain tips
+    """
     if context.json:
         print_json(context.ask(lambda node: node.call("getchaintips")))
         return

@@ -114,7 +114,11 @@ def up(
 @common_options
 @pass_context
 def status(context: Context, chosen: str | None) -> None:
-    """What the nodes of a detached devnet do."""
+    """What the nodes of a detached devnet do.
+
+    \b
+        pychain devnet status
+    """
     processes = running_nodes(_directory(chosen))
     if not processes:
         raise DevnetError(f"no devnet runs in {_directory(chosen)}")
@@ -137,7 +141,11 @@ def status(context: Context, chosen: str | None) -> None:
 @common_options
 @pass_context
 def down(context: Context, chosen: str | None) -> None:
-    """Stop the nodes of a detached devnet, and no other process."""
+    """Stop the nodes of a detached devnet, and no other process.
+
+    \b
+        pychain devnet down
+    """
     stopped = asyncio.run(take_down(_directory(chosen)))
     if context.json:
         print_json({"stopped": stopped})

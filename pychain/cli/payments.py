@@ -84,7 +84,10 @@ async def covering_account(node: Client, spec: ChainSpec, sender: AccountName, p
 
 
 def require_funds(sender: AccountName, account: Account, cost: int) -> None:
-    """WalletError where so much is not available."""
+    """WalletError where so much is not available. An account without coins sends nothing, whatever it costs."""
+    if account.balance == 0:
+        immature = f", {format_coins(account.immature)} are immature" if account.immature else ""
+        raise WalletError(f"account '{sender.label}' has no coins yet{immature}")
     if cost > account.available:
         immature = f", {format_coins(account.immature)} more are immature" if account.immature else ""
         raise WalletError(

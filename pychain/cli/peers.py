@@ -22,7 +22,11 @@ def command() -> None:
 @common_options
 @pass_context
 def list_(context: Context) -> None:
-    """All connections."""
+    """All connections.
+
+    \b
+        pychain peers list
+    """
     if context.json:
         print_json(context.ask(lambda node: node.call("getpeerinfo")))
         return
@@ -54,7 +58,11 @@ def list_(context: Context) -> None:
 @common_options
 @pass_context
 def add(context: Context, address: str, once: bool) -> None:
-    """Stay connected to a peer. The node forgets it when it ends: `connect` in pychain.toml is for ever."""
+    """Stay connected to a peer. The node forgets it when it ends: `connect` in pychain.toml is for ever.
+
+    \b
+        pychain peers add 192.0.2.1:31700
+    """
     context.ask(lambda node: node.call("addnode", address, "onetry" if once else "add"))
     if context.json:
         print_json({"added": address})

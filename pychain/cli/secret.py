@@ -20,14 +20,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 password_option: Callable[[Command], Command] = click.option(
     "--password-file",
+    type=click.Path(),
     metavar="FILE",
     help=f"Read the wallet's password from FILE ('-': standard input) instead of asking; or set {PASSWORD_VARIABLE}.",
 )
 new_password_option: Callable[[Command], Command] = click.option(
-    "--new-password-file", metavar="FILE", help="Read the new password from FILE instead of asking."
+    "--new-password-file", type=click.Path(), metavar="FILE", help="Read the new password from FILE instead of asking."
 )
 passphrase_option: Callable[[Command], Command] = click.option(
     "--passphrase-file",
+    type=click.Path(),
     metavar="FILE",
     help="Read a BIP 39 passphrase from FILE; with another one, or none, the same words are another wallet.",
 )

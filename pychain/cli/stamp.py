@@ -37,7 +37,7 @@ from pychain.wallet.payment import Payment
 
 
 @click.command("stamp")
-@click.argument("names", metavar="FILE...", nargs=-1, required=True)
+@click.argument("names", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 @wallet_option
 @account_option
 @fee_option

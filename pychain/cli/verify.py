@@ -42,8 +42,8 @@ class _Verdict:
 
 
 @click.command("verify")
-@click.argument("file", metavar="FILE")
-@click.argument("proof_file", metavar="[PROOF]", required=False)
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.argument("proof_file", metavar="[PROOF]", required=False, type=click.Path())
 @click.option("--offline", is_flag=True, help="Ask no node: check the proof's headers from genesis on.")
 @common_options
 @pass_context

@@ -54,10 +54,10 @@ class Caller:
 
 
 class ApiNode(Caller):
-    """A node on the dev network. As a context manager it is killed at the end."""
+    """A node, on the dev network unless told otherwise. As a context manager it is killed at the end."""
 
-    def __init__(self, datadir: Path, **flags: Any) -> None:
-        self.process = Daemon(datadir, network="dev", **flags).wait_ready()
+    def __init__(self, datadir: Path, network: str = "dev", **flags: Any) -> None:
+        self.process = Daemon(datadir, network=network, **flags).wait_ready()
         assert self.process.ready is not None
         url = urlsplit(self.process.ready["api"])
         assert url.hostname is not None

@@ -43,6 +43,20 @@ def test_the_state_of_the_chain(node: ApiNode) -> None:
     assert node.call("getbestblockhash") == info["bestblockhash"] == node.call("getblockhash", 20)
 
 
+def test_headers_come_in_bulk(node: ApiNode) -> None:
+    raw = [bytes.fromhex(node.call("getblockheader", node.call("getblockhash", height), False)) for height in range(21)]
+    everything = node.call("getblockheaders", 0)
+    assert everything == {"start": 0, "count": 21, "headers": b"".join(raw).hex()}
+    some = node.call("getblockheaders", 5, 3)
+    assert some == {"start": 5, "count": 3, "headers": b"".join(raw[5:8]).hex()}
+    assert node.call("getblockheaders", start=20, count=2000)["count"] == 1
+    with pytest.raises(ApiError, match="Block height out of range"):
+        node.call("getblockheaders", 21)
+    for count in (0, 2001):
+        with pytest.raises(ApiError, match="count"):
+            node.call("getblockheaders", 0, count)
+
+
 def test_a_header_is_what_its_bytes_say(node: ApiNode) -> None:
     block_hash = node.call("getblockhash", 7)
     header = decode_header(bytes.fromhex(node.call("getblockheader", block_hash, False)))

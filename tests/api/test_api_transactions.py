@@ -250,3 +250,24 @@ def test_a_history_follows_a_reorganisation(node: ApiNode) -> None:
         node.call("getaccounthistory", address(payee), 5, txid)
     node.call("reconsiderblock", block_hash)
     assert node.call("getaccounthistory", address(payee))[0]["txid"] == txid
+
+
+def test_what_an_account_sends_is_told_while_it_waits(node: ApiNode) -> None:
+    payer, payee = dev_key(2), dev_key(3)
+    assert node.call("getaccountpending", address(payer)) == []
+    txids = [node.call("sendrawtransaction", node.transfer(payer, payee, amount, 9)) for amount in (1, 2)]
+    waiting = node.call("getaccountpending", address(payer))
+    assert [(each["txid"], each["amount"]) for each in waiting] == [(txids[0], 1), (txids[1], 2)]
+    assert waiting[0] | {"time": 0} == {
+        "txid": txids[0],
+        "time": 0,
+        "sequence": node.call("getaccount", address(payer))["next_sequence"],
+        "recipient": address(payee),
+        "amount": 1,
+        "fee": 9,
+        "memo": "",
+    }
+    node.generate(1)
+    assert node.call("getaccountpending", address(payer)) == []
+    with pytest.raises(ApiError, match="Invalid address"):
+        node.call("getaccountpending", "nowhere")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from pychain import __version__
 from pychain.cli.main import cli, run
 from pychain.cli.reference import page
+from pychain.daemon.keystore import Keystore, OpenWallet
+from pychain.wallet.keys import dev_key
 from tests.cli.run import Shell
 
 
@@ -67,10 +70,10 @@ def test_every_command_takes_the_common_options(words: tuple[str, ...]) -> None:
     assert {"--network", "--datadir", "--config", "--json"} <= options
 
 
-def test_help_teaches_by_example(shell: Shell) -> None:
-    for words in all_commands():
-        if words and (isinstance(leaf(words), click.Group) or len(words) == 1):
-            assert f"pychain {words[0]}" in shell.ok(*words, "--help").out.partition("Options:")[0].partition("\n")[2]
+@pytest.mark.parametrize("words", [words for words in all_commands() if words], ids=" ".join)
+def test_help_teaches_by_example(words: tuple[str, ...]) -> None:
+    line = " ".join(["pychain", *words])
+    assert re.search(rf"(^|: ) *{re.escape(line)}\b", leaf(words).help or "", re.MULTILINE)
 
 
 def test_the_version(shell: Shell) -> None:
@@ -160,6 +163,22 @@ def test_as_a_module_it_is_the_same_command() -> None:
 def test_completion_completes() -> None:
     result = python(_PYCHAIN_COMPLETE="bash_complete", COMP_WORDS="pychain wal", COMP_CWORD="1")
     assert "plain,wallet" in result.stdout
+
+
+def test_wallets_and_their_accounts_are_completed(tmp_path: Path) -> None:
+    keystore = Keystore(tmp_path / "wallets")
+    keystore.create("savings", "", OpenWallet().with_watched("cold", dev_key(0).public_key))
+
+    def completed(line: str) -> str:
+        environment = {"PYCHAIN_DATADIR": str(tmp_path), "PYCHAIN_NETWORK": "dev", "_PYCHAIN_COMPLETE": "bash_complete"}
+        result = python(COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1), **environment)
+        assert result.stderr == ""
+        return result.stdout.strip()
+
+    assert completed("pychain wallet balance --wallet sa") == "plain,savings"
+    assert completed("pychain wallet history --wallet savings --account c") == "plain,cold"
+    assert completed("pychain wallet history --wallet nobodys --account c") == ""
+    assert completed("pychain stamp con") == "file,con"
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:

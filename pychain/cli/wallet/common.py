@@ -11,15 +11,43 @@ from pychain.base.errors import DecodeError
 from pychain.chain.address import decode_address, encode_address
 from pychain.cli.context import Context
 from pychain.cli.output import print_facts, print_json
-from pychain.daemon.keystore import COSTS, DEFAULT_LABEL, DEFAULT_WALLET, AccountName
+from pychain.daemon.keystore import COSTS, DEFAULT_LABEL, DEFAULT_WALLET, AccountName, KeystoreError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+def complete_wallets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell: the wallets there are."""
+    names = ctx.find_root().ensure_object(Context).keystore.names()
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_accounts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell: the accounts of the wallet that the line names."""
+    try:
+        wallet = ctx.find_root().ensure_object(Context).keystore.load(ctx.params.get("name") or DEFAULT_WALLET)
+    except KeystoreError:  # a mistyped name is told when the line is run
+        return []
+    return [account.label for account in wallet.accounts if account.label.startswith(incomplete)]
+
+
 wallet_option: Callable[[Command], Command] = click.option(
-    "--wallet", "name", default=DEFAULT_WALLET, show_default=True, metavar="NAME", help="Which wallet."
+    "--wallet",
+    "name",
+    default=DEFAULT_WALLET,
+    show_default=True,
+    metavar="NAME",
+    help="Which wallet.",
+    shell_complete=complete_wallets,
 )
 account_option: Callable[[Command], Command] = click.option(
-    "--account", "label", default=DEFAULT_LABEL, show_default=True, metavar="LABEL", help="Which of its accounts."
+    "--account",
+    "label",
+    default=DEFAULT_LABEL,
+    show_default=True,
+    metavar="LABEL",
+    help="Which of its accounts.",
+    shell_complete=complete_accounts,
 )
 cost_option: Callable[[Command], Command] = click.option(
     "--kdf",

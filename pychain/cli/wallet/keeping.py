@@ -10,7 +10,7 @@ import click
 from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import moment, print_facts, print_json
 from pychain.cli.secret import get_new_password, get_password, new_password_option, password_option
-from pychain.cli.wallet.common import address_of, wallet_option
+from pychain.cli.wallet.common import address_of, complete_wallets, wallet_option
 from pychain.daemon.keystore import COSTS, DEFAULT_WALLET
 from pychain.wallet.errors import WalletError
 
@@ -21,7 +21,10 @@ DEFAULT_UNLOCK_S = 300
 @wallet_option
 @click.option("--account", "label", metavar="LABEL", help="The private key of this account instead.")
 @click.option(
-    "--output", metavar="FILE", help="Write it to a new FILE, readable for you alone, instead of printing it."
+    "--output",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write it to a new FILE, readable for you alone, instead of printing it.",
 )
 @password_option
 @common_options
@@ -60,7 +63,7 @@ def export(context: Context, name: str, label: str | None, output: str | None, p
 
 
 @click.command()
-@click.argument("name", default=DEFAULT_WALLET)
+@click.argument("name", default=DEFAULT_WALLET, shell_complete=complete_wallets)
 @click.option("--kdf", "cost", type=click.Choice(list(COSTS)), help="Change how dear guessing the password is, too.")
 @password_option
 @new_password_option
@@ -91,7 +94,7 @@ def password(
 
 
 @click.command()
-@click.argument("name", default=DEFAULT_WALLET)
+@click.argument("name", default=DEFAULT_WALLET, shell_complete=complete_wallets)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -129,7 +132,7 @@ def unlock(context: Context, name: str, timeout_s: int, password_file: str | Non
 
 
 @click.command()
-@click.argument("name", default=DEFAULT_WALLET)
+@click.argument("name", default=DEFAULT_WALLET, shell_complete=complete_wallets)
 @common_options
 @pass_context
 def lock(context: Context, name: str) -> None:

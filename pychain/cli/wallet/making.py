@@ -91,7 +91,9 @@ def create(
     show_default=True,
     help="How many accounts it had; those after the first are called account-2, account-3, ...",
 )
-@click.option("--mnemonic-file", metavar="FILE", help="Read the mnemonic from FILE ('-': standard input).")
+@click.option(
+    "--mnemonic-file", type=click.Path(), metavar="FILE", help="Read the mnemonic from FILE ('-': standard input)."
+)
 @passphrase_option
 @cost_option
 @password_option
@@ -128,7 +130,10 @@ def restore(
 @click.argument("label", metavar="LABEL")
 @wallet_option
 @click.option(
-    "--key-file", metavar="FILE", help="Read the private key, 64 hex digits, from FILE ('-': standard input)."
+    "--key-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Read the private key, 64 hex digits, from FILE ('-': standard input).",
 )
 @click.option(
     "--dev-key",

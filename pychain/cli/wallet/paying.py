@@ -37,7 +37,9 @@ from pychain.wallet.document import MAX_DOCUMENT_BYTES, Draft, decode_draft, enc
 from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import Payment, replacement_fee, sign_transfer
 
-output_option = click.option("--output", metavar="FILE", help="Where the transfer is written ('-': standard output).")
+output_option = click.option(
+    "--output", type=click.Path(), metavar="FILE", help="Where the transfer is written ('-': standard output)."
+)
 
 
 @click.command()
@@ -142,7 +144,7 @@ def bump(context: Context, txid: str, name: str, fee: int | None, password_file:
 
 
 @click.command()
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @wallet_option
 @output_option
 @click.option("--yes", is_flag=True, help="Do not ask whether to sign it.")
@@ -170,7 +172,7 @@ def sign(context: Context, file: str, name: str, output: str | None, yes: bool, 
 
 
 @click.command()
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @common_options
 @pass_context
 def broadcast(context: Context, file: str) -> None:
