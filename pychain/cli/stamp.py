@@ -27,7 +27,7 @@ from pychain.cli.secret import password_option
 from pychain.cli.wallet.common import account_option, wallet_option
 from pychain.client import Client
 from pychain.consensus.rulebook import Rulebook
-from pychain.daemon.keystore.files import write_privately
+from pychain.daemon.files import write_whole
 from pychain.stamps.check import check_content, check_offline
 from pychain.stamps.errors import StampError
 from pychain.stamps.memo import Stamp, encode_memo
@@ -101,7 +101,8 @@ def command(
     anchor = context.ask(lambda node: _anchor(context, node, txid, confirmations, headers=not no_headers))
     _check(context, anchor, subjects)
     for subject in subjects:
-        write_privately(subject.proof_file.absolute(), encode_proof(anchor.proof(context.spec, subject)))
+        data = encode_proof(anchor.proof(context.spec, subject))
+        write_whole(subject.proof_file.absolute(), data, private=False)
     _show(context, txid, stamp, anchor, subjects)
 
 

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
 from pychain.chain.header import HEADER_BYTES
+from pychain.chain.spec import PACKAGED_NETWORKS, packaged_spec
 from pychain.chain.target import work_from_bits
 from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import moment, print_facts, print_json
@@ -60,8 +61,18 @@ def command(context: Context, file: str, proof_file: str | None, offline: bool) 
     digest = digest_of(Path(file))
     with Path(proof_file or file + PROOF_SUFFIX).open("rb") as opened:
         proof = decode_proof(opened.read(MAX_PROOF_BYTES + 1))
+    _require_network(context, proof)
     verdict = _offline(context, proof, digest) if offline else _against_node(context, proof, digest)
     _show(context, file, digest, verdict, offline=offline)
+
+
+def _require_network(context: Context, proof: Proof) -> None:
+    """StampError where the proof is of another network than was chosen: which network to trust is the user's to say."""
+    if proof.genesis_hash == context.spec.genesis_hash:
+        return
+    names = [name for name in PACKAGED_NETWORKS if packaged_spec(name).genesis_hash == proof.genesis_hash]
+    theirs = f"the network '{names[0]}'" if names else f"the chain of genesis {hash_hex(proof.genesis_hash)}"
+    raise StampError(f"the proof is of {theirs}, not of '{context.spec.name}'; --network chooses")
 
 
 def _offline(context: Context, proof: Proof, digest: bytes) -> _Verdict:

@@ -12,6 +12,7 @@ import pytest
 
 from pychain.chain.address import decode_address, encode_address
 from pychain.chain.spec import packaged_spec
+from pychain.wallet.document import Draft, encode_draft
 from pychain.wallet.keys import PrivateKey, dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 from tests.cli.run import Shell
@@ -308,13 +309,12 @@ def test_nothing_is_signed_unasked(offline: Shell, tmp_path: Path) -> None:
     ],
 )
 def test_a_changed_file_is_not_sent(
-    online: Shell, offline: Shell, node: Daemon, tmp_path: Path, change: dict[str, object], line: str
+    online: Shell, node: Daemon, tmp_path: Path, change: dict[str, object], line: str
 ) -> None:
-    offline.ok("wallet", "create", "--kdf", "interactive")
-    offline.ok("wallet", "send", PAYEE, "1", "--offline", "--sequence", "0", "--fee", "0")
-    document = json.loads((tmp_path / "transfer-0.json").read_text())
+    key = dev_key(1)
+    draft = Draft(key.public_key, 0, Payment(dev_key(7).public_key, 10**8)).signed(key, SPEC.genesis_hash)
     changed = tmp_path / "changed.json"
-    changed.write_text(json.dumps(document | change))
+    changed.write_text(json.dumps(json.loads(encode_draft(SPEC, draft)) | change))
     assert line in online.fails(1, "wallet", "broadcast", str(changed))
 
 

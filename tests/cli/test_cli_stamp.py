@@ -87,6 +87,7 @@ def test_one_file_is_stamped_and_checked(shell: Shell, elsewhere: Shell, node: D
 def test_a_newer_proof_has_more_on_top(shell: Shell, elsewhere: Shell, node: Daemon, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"1")
     txid = stamped(shell, node, "file")
+    assert (tmp_path / "file.proof").stat().st_mode == (tmp_path / "file").stat().st_mode, "it is made to be shared"
     mine(node, 2)
     assert "file.proof exists already" in shell.fails(1, "stamp", "file", "--txid", txid)
     shell.ok("stamp", "file", "--txid", txid, "--force")
@@ -164,7 +165,10 @@ def test_a_proof_of_another_network_says_so(
     for network in ("test", "main"):
         other = Shell(capsys, "--network", network, "--datadir", str(tmp_path / "nothing"))
         line = other.fails(1, "verify", "file", "--offline")
-        assert f"not of the network '{network}'" in line
+        assert f"the proof is of the network 'dev', not of '{network}'; --network chooses" in line
+    unknown = json.loads((tmp_path / "file.proof").read_text()) | {"genesis": "ab" * 32}
+    (tmp_path / "unknown").write_text(json.dumps(unknown))
+    assert f"is of the chain of genesis {'ab' * 32}, not of 'dev'" in shell.fails(1, "verify", "file", "unknown")
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ from pychain.cli.payments import (
 from pychain.cli.secret import password_option
 from pychain.cli.wallet.common import account_option, parse_recipient, wallet_option
 from pychain.client import Client
+from pychain.daemon.files import write_whole
 from pychain.daemon.keystore import AccountName, SealedWallet
-from pychain.daemon.keystore.files import write_privately
 from pychain.wallet.document import MAX_DOCUMENT_BYTES, Draft, decode_draft, encode_draft
 from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import Payment, replacement_fee, sign_transfer
@@ -226,7 +226,7 @@ def _put(context: Context, draft: Draft, output: str) -> None:
     if output == "-":
         click.echo(data.decode(), nl=False)
         return
-    write_privately(Path(output).absolute(), data)
+    write_whole(Path(output).absolute(), data)
     facts = {"file": output, **_facts(context, draft)}
     if context.json:
         print_json(facts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from pychain.daemon.files import write_whole
 from pychain.daemon.keystore.accounts import OpenWallet
 from pychain.daemon.keystore.errors import KeystoreError
 from pychain.daemon.keystore.format import MAX_FILE_BYTES, decode, encode
@@ -55,7 +54,7 @@ class Keystore:
             if path.exists():
                 raise KeystoreError(f"wallet '{name}' exists already")
             sealed = seal(wallet, password, cost)
-            write_privately(path, encode(sealed))
+            write_whole(path, encode(sealed))
         return sealed
 
     def change(self, name: str, password: str, change: Callable[[OpenWallet], OpenWallet]) -> SealedWallet:
@@ -63,7 +62,7 @@ class Keystore:
         with self.locked(name):
             before = self.load(name)
             sealed = seal(change(before.unlock(password)), password, before.cost)
-            write_privately(self.path(name), encode(sealed))
+            write_whole(self.path(name), encode(sealed))
         return sealed
 
     def change_password(self, name: str, old: str, new: str, cost: KdfCost | None = None) -> SealedWallet:
@@ -73,7 +72,7 @@ class Keystore:
             if before.box is None:
                 raise KeystoreError(f"wallet '{name}' only watches: there is nothing for a password to guard")
             sealed = seal(before.unlock(old), new, cost or before.cost)
-            write_privately(self.path(name), encode(sealed))
+            write_whole(self.path(name), encode(sealed))
         return sealed
 
     def locked(self, name: str) -> AbstractContextManager[None]:
@@ -89,22 +88,3 @@ class Keystore:
         if not _NAME.fullmatch(name):
             raise KeystoreError(f"'{name}' is no wallet name: letters, digits, '-', '_' and '.', at most 64")
         return self.directory / f"{name}{_SUFFIX}"
-
-
-def write_privately(path: Path, data: bytes) -> None:
-    """Replace a file, readable for its owner alone, so that a crash leaves the old one or the new one."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
