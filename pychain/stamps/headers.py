@@ -75,7 +75,9 @@ def place_block(
     `progress` is told how many have been judged, from time to time.
     """
     count, rest = divmod(len(raw), HEADER_BYTES)
-    if rest or not 1 <= height <= count <= MAX_HEADERS:
+    if count > MAX_HEADERS:
+        raise StampError(f"a proof has at most {MAX_HEADERS:,} headers, this one {count:,}")
+    if rest or not 1 <= height <= count:
         raise StampError(f"the proof's {count} headers do not reach block {height}")
     chain = _Chain(rulebook.spec.genesis.header, raw)
     work = work_from_bits(chain.tip.bits)

@@ -11,7 +11,7 @@ from pychain.chain.target import work_from_bits
 from pychain.consensus.branch import median_time_past
 from pychain.consensus.rulebook import Rulebook
 from pychain.stamps.errors import StampError
-from pychain.stamps.headers import place_block
+from pychain.stamps.headers import MAX_HEADERS, place_block
 from tests.stamps.forged import BLOCK, BLOCKS, NOW, StampedChain
 from tests.support import wire
 from tests.support.builder import ChainBuilder, HeaderBranch
@@ -57,6 +57,11 @@ def test_headers_that_do_not_reach_the_block_are_refused(chain: StampedChain, he
     raw = chain.headers[: len(chain.headers) - cut]
     with pytest.raises(StampError, match="do not reach block"):
         place_block(chain.rulebook, raw, height, NOW)
+
+
+def test_more_headers_than_anybody_waits_for_are_refused_at_once(chain: StampedChain) -> None:
+    with pytest.raises(StampError, match="at most 1,000,000 headers, this one 1,000,001"):
+        place_block(chain.rulebook, bytes(80 * (MAX_HEADERS + 1)), 1, NOW)
 
 
 @pytest.mark.parametrize(
