@@ -189,11 +189,15 @@ def import_(context: Context, file: Path) -> None:
     from pychain.daemon.chain_import import import_chain
 
     with progress("loading", "bytes") as bar:
-        height = import_chain(context.settings, file, lambda at: bar(at.read_bytes, at.file_bytes))
+        done = import_chain(context.settings, file, lambda at: bar(at.read_bytes, at.file_bytes))
     if context.json:
-        print_json({"height": height})
+        print_json({"height": done.height, "best": done.is_best})
+    elif done.is_best:
+        click.echo(f"the chain ends at height {done.height:,} now")
     else:
-        click.echo(f"the chain ends at height {height:,} now")
+        click.echo(
+            f"the file's chain has no more work than the one here: it is kept as a branch, height {done.height:,}"
+        )
 
 
 def _is_height(text: str) -> bool:

@@ -26,7 +26,7 @@ from pychain.node.config import NodeConfig
 from pychain.node.effects import Effect, Publish, StopMining
 from pychain.node.events import BlockRefused
 from pychain.node.inputs import Start, Stop
-from pychain.node.requests import AwaitRest, LoadBlocks, Refused
+from pychain.node.requests import INCONCLUSIVE, AwaitRest, LoadBlocks, Refused
 
 CHUNK_BLOCKS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -48,8 +48,17 @@ class Progress:
     file_bytes: int
 
 
-def import_chain(settings: Settings, path: Path, report: Callable[[Progress], None]) -> int:
-    """Load a chain file into the settings' data directory, which no other node may be using. Returns the new height.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The durable tip's height after an import, and whether the file's last block is on its chain: otherwise the blocks
+    are kept as a branch of less work."""
+
+    height: int
+    is_best: bool
+
+
+def import_chain(settings: Settings, path: Path, report: Callable[[Progress], None]) -> Imported:
+    """Load a chain file into the settings' data directory, which no other node may be using.
 
     ChainFileError, ImportFailedError, ConfigError, StoreError and OSError say what is wrong; what was durable stays.
     """
@@ -68,6 +77,8 @@ class _Loader:
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self.refused: str | None = None
+        self.is_best = True
+        """The blocks put last are on the best chain."""
         config = NodeConfig(rulebook=Rulebook(settings.spec), connect_only=True)
         self.engine = Engine(
             settings.datadir, config, settings.options.verify_threads or 1, stack, Meters(), self._carry
@@ -88,15 +99,16 @@ class _Loader:
         return self.engine.node.queries.tip.height
 
     async def put(self, raws: tuple[bytes, ...]) -> None:
-        """Have blocks taken. ImportFailedError where that comes to nothing."""
+        """Have blocks taken. ImportFailedError where one breaks a rule."""
         answer = await self.engine.driver.ask(LoadBlocks(raws))
-        if answer is not None:
+        self.is_best = answer != INCONCLUSIVE
+        if answer is not None and self.is_best:
             await self.engine.driver.ask(AwaitRest())
             why = self.refused or (answer.text if isinstance(answer, Refused) else str(answer))
             raise ImportFailedError(f"the block after height {self.height} is not taken: {why}")
 
 
-async def _load(settings: Settings, source: BinaryIO, file_bytes: int, report: Callable[[Progress], None]) -> int:
+async def _load(settings: Settings, source: BinaryIO, file_bytes: int, report: Callable[[Progress], None]) -> Imported:
     async with AsyncExitStack() as stack:
         loader = _Loader(settings, stack)
         driver = loader.engine.driver
@@ -120,7 +132,7 @@ async def _load(settings: Settings, source: BinaryIO, file_bytes: int, report: C
         if fault is not None:
             raise ImportFailedError(fault)
         report(Progress(loader.height, file_bytes, file_bytes))
-        return loader.height
+        return Imported(loader.height, loader.is_best)
 
 
 def _chunks(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, ...]]:

@@ -23,6 +23,7 @@ from pychain.node.mining import Mining
 from pychain.node.outbox import Outbox
 from pychain.node.peers import Peers
 from pychain.node.requests import (
+    INCONCLUSIVE,
     AddPeer,
     Answer,
     AwaitRest,
@@ -161,7 +162,7 @@ class Desk:
                 at_rest = self._at_rest() if at_rest is None else at_rest
                 if not at_rest:
                     continue
-                answer = "inconclusive"
+                answer = INCONCLUSIVE
             for request_id in self._submitted.pop(block_hash):
                 self._reply(request_id, answer)
         if self._settling and self._at_rest():

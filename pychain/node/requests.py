@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pychain.ledger.template import BlockTemplate
 from pychain.p2p.netaddress import NetAddress
 
+INCONCLUSIVE = "inconclusive"
+"""Of a block that is valid so far, but not on the best chain (BIP 22)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubmitBlock:

@@ -57,7 +57,10 @@ def test_a_chain_moves_from_one_directory_to_another(
     copy = tmp_path / "copy"
     assert shell.ok("chain", "import", str(exported), "--datadir", str(copy)).out == "the chain ends at height 30 now\n"
     assert state_in(copy) == state_in(node.datadir)
-    assert shell.ok("chain", "import", str(exported), "--datadir", str(copy), "--json").json == {"height": 30}
+    assert shell.ok("chain", "import", str(exported), "--datadir", str(copy), "--json").json == {
+        "height": 30,
+        "best": True,
+    }
 
 
 def test_an_import_that_broke_off_goes_on(shell: Shell, node: Daemon, exported: Path, tmp_path: Path) -> None:
@@ -78,7 +81,10 @@ def test_a_block_that_breaks_a_rule_is_named_and_what_came_before_it_stays(
     line = shell.fails(1, "chain", "import", str(bad), "--datadir", str(copy))
     assert "the block after height 29 is not taken" in line
     assert "bad-txnmrklroot" in line
-    assert shell.ok("chain", "import", str(exported), "--datadir", str(copy), "--json").json == {"height": 30}
+    assert shell.ok("chain", "import", str(exported), "--datadir", str(copy), "--json").json == {
+        "height": 30,
+        "best": True,
+    }
 
 
 def test_a_directory_in_use_and_one_without_a_chain_are_refused(
