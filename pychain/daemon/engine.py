@@ -16,7 +16,7 @@ from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.store import LmdbStore
 from pychain.daemon.workers import Workers
 from pychain.node.config import NodeConfig
-from pychain.node.effects import Commit, Effect, ReadBlock, VerifyBlocks, VerifyTransfers
+from pychain.node.effects import Commit, Effect, ReadBlocks, VerifyBlocks, VerifyTransfers
 from pychain.node.node import Node
 
 
@@ -56,8 +56,8 @@ class Engine:
                 self.workers.verify_blocks(effect)
             case VerifyTransfers(job, transfers):
                 self.workers.verify_transfers(job, transfers)
-            case ReadBlock(job, block_hash, decoded):
-                self.workers.read_block(job, block_hash, decoded)
+            case ReadBlocks():
+                self.workers.read_blocks(effect)
             case Commit(job, batch):
                 self.workers.commit(job, batch)
             case _:

@@ -23,8 +23,8 @@ from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import verify_blocks
 from pychain.daemon.metrics.meters import Distribution, Meters
 from pychain.ledger.store import Batch, WritableStore
-from pychain.node.effects import VerifyBlocks
-from pychain.node.inputs import BlockRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
+from pychain.node.effects import ReadBlocks, VerifyBlocks
+from pychain.node.inputs import BlocksRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
 
 _log = logging.getLogger(__name__)
 
@@ -78,9 +78,9 @@ class Workers:
         """`TransfersVerified` follows."""
         self._submit(self._verifiers, lambda: self._transfers_verified(job, transfers), self._meters.transfer_checks)
 
-    def read_block(self, job: int, block_hash: bytes, decoded: bool) -> None:
-        """`BlockRead` follows."""
-        self._submit(self._readers, lambda: self._block_read(job, block_hash, decoded))
+    def read_blocks(self, effect: ReadBlocks) -> None:
+        """`BlocksRead` follows."""
+        self._submit(self._readers, lambda: self._blocks_read(effect))
 
     def commit(self, job: int, batch: Batch) -> None:
         """`CommitDone` or `CommitFailed` follows."""
@@ -137,16 +137,16 @@ class Workers:
         )
         return TransfersVerified(job, tuple(valid))
 
-    def _block_read(self, job: int, block_hash: bytes, decoded: bool) -> Input:
-        block: Block | bytes | None = None
+    def _blocks_read(self, effect: ReadBlocks) -> Input:
+        return BlocksRead(effect.job, tuple([self._block_read(each, effect.decoded) for each in effect.hashes]))
+
+    def _block_read(self, block_hash: bytes, decoded: bool) -> Block | bytes | None:
         try:
-            block = self._store.body(block_hash)
-            if decoded and block is not None:
-                block = decode_block(block)
+            raw = self._store.body(block_hash)
+            return decode_block(raw) if decoded and raw is not None else raw
         except (OSError, DecodeError) as error:
             _log.error("block %s cannot be read: %s", hash_hex(block_hash), error)
-            block = None
-        return BlockRead(job, block)
+            return None
 
     def _committed(self, job: int, batch: Batch) -> Input:
         try:

@@ -16,8 +16,8 @@ from pychain.consensus.semantic import KnownTxids
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree, Entry
-from pychain.node.effects import ReadBlock, VerifyBlocks
-from pychain.node.inputs import BlockRead, BlocksVerified
+from pychain.node.effects import ReadBlocks, VerifyBlocks
+from pychain.node.inputs import BlocksRead, BlocksVerified
 from pychain.node.outbox import Outbox
 
 RECENT_BYTES = 32 * 1024 * 1024
@@ -130,21 +130,22 @@ class Bodies:
             job = self._outbox.new_job()
             self._reading[job] = entry.hash
             self._being_read[entry.hash] = None
-            self._outbox.emit(ReadBlock(job, entry.hash, decoded=True))
+            self._outbox.emit(ReadBlocks(job, (entry.hash,), decoded=True))
 
     def raw(self, entry: Entry) -> bytes | None:
         """The raw body as far as it is in memory."""
         block = self._recent.get(entry.hash)
         return block.raw if block else self._overlay.body(entry.hash)
 
-    def read(self, result: BlockRead) -> bool:
+    def read(self, result: BlocksRead) -> bool:
         """Take in the result of a read; False where the job is not one of ours."""
         block_hash = self._reading.pop(result.job, None)
         if block_hash is None:
             return False
         del self._being_read[block_hash]
-        if isinstance(result.block, Block):
-            self._keep(result.block)
+        (block,) = result.blocks
+        if isinstance(block, Block):
+            self._keep(block)
         else:
             self._damaged[block_hash] = None
         return True

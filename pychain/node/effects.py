@@ -76,11 +76,11 @@ class VerifyTransfers:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBlock:
-    """Read a block's body from disk, decoded or raw; `BlockRead` follows."""
+class ReadBlocks:
+    """Read the bodies of blocks from disk, decoded or raw; `BlocksRead` follows."""
 
     job: int
-    block_hash: bytes
+    hashes: tuple[bytes, ...]
     decoded: bool
 
 
@@ -127,7 +127,7 @@ Effect = (
     | Commit
     | VerifyBlocks
     | VerifyTransfers
-    | ReadBlock
+    | ReadBlocks
     | StartMining
     | StopMining
     | Reply

@@ -96,12 +96,12 @@ class TransfersVerified:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockRead:
-    """Result of `ReadBlock`: the raw block, or the decoded one where that was asked for; None if it is not on disk
-    or damaged there."""
+class BlocksRead:
+    """Result of `ReadBlocks`: for each, in order, the raw block, or the decoded one where that was asked for; None if
+    it is not on disk or damaged there."""
 
     job: int
-    block: Block | bytes | None
+    blocks: tuple[Block | bytes | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ Input = (
     | PeerClosed
     | BlocksVerified
     | TransfersVerified
-    | BlockRead
+    | BlocksRead
     | CommitDone
     | CommitFailed
     | BlockMined

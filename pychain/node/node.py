@@ -35,7 +35,7 @@ from pychain.node.headers import HeaderIntake, HeaderList
 from pychain.node.inputs import (
     Asked,
     BlockMined,
-    BlockRead,
+    BlocksRead,
     BlocksVerified,
     BytesDrained,
     BytesReceived,
@@ -144,7 +144,7 @@ class Node:
             PeerClosed: self._on_peer_closed,
             BlocksVerified: self._bodies.verified,
             TransfersVerified: lambda i, now: self._transfers.verified(i.job, i.valid, now),
-            BlockRead: self._on_block_read,
+            BlocksRead: self._on_blocks_read,
             CommitDone: self._on_commit_done,
             CommitFailed: lambda i, now: self._fail(i.reason),
             BlockMined: lambda i, now: self._desk.take_block(i.raw, None),
@@ -357,9 +357,9 @@ class Node:
         for block in change.connected:
             self._volunteers.pop(block.hash, None)
 
-    def _on_block_read(self, read: BlockRead, now: Now) -> None:
+    def _on_blocks_read(self, read: BlocksRead, now: Now) -> None:
         if not self._bodies.read(read):
-            self._serving.read(read.job, read.block if isinstance(read.block, bytes) else None)
+            self._serving.read(read.job, read.blocks)
 
     def _on_commit_done(self, done: CommitDone, now: Now) -> None:
         change = self._commits.done(done.job)

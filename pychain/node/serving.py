@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice, takewhile
 
+from pychain.chain.block import Block
 from pychain.ledger.mempool import Mempool
 from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree
 from pychain.node.bodies import Bodies
 from pychain.node.commits import Commits
-from pychain.node.effects import ReadBlock
+from pychain.node.effects import ReadBlocks
 from pychain.node.outbox import Outbox
 from pychain.node.peers import Peers
 from pychain.p2p import limits
-from pychain.p2p.messages import Block, GetHeaders, Headers, Kind, Missing, Want, batched_transactions
+from pychain.p2p.messages import Block as BlockMessage
+from pychain.p2p.messages import GetHeaders, Headers, Kind, Missing, Want, batched_transactions
 
+READ_BYTES = 512 * 1024
+READ_BLOCKS = 64
+"""Read from the disk for one peer at once, by the size of the blocks that he got last: small ones share a job."""
 MAX_QUEUED_BLOCKS = 2 * limits.MAX_INV
 """Blocks one peer may have asked for and not got; of more he is told that they are missing."""
 BLOCKS_A_TURN = 128
@@ -40,10 +46,13 @@ class Serving:
         self._reads: dict[int, int] = {}
         """Reads under way: job -> peer. A peer has one at a time."""
         self._reading: dict[int, None] = {}
+        self._usual_bytes: dict[int, int] = {}
+        """About how many bytes the blocks have that a peer reads."""
 
     def peer_closed(self, peer_id: int) -> None:
         self._queues.pop(peer_id, None)
         self._reading.pop(peer_id, None)
+        self._usual_bytes.pop(peer_id, None)
 
     def on_want(self, peer_id: int, want: Want) -> None:
         if want.kind is Kind.BLOCK:
@@ -84,10 +93,19 @@ class Serving:
                 job = self._outbox.new_job()
                 self._reads[job] = peer_id
                 self._reading[peer_id] = None
-                self._outbox.emit(ReadBlock(job, entry.hash, decoded=False))
+                self._outbox.emit(ReadBlocks(job, self._next_on_disk(peer_id, queue), decoded=False))
                 return
             queue.popleft()
-            self._peers.send(peer_id, Block(raw))
+            self._peers.send(peer_id, BlockMessage(raw))
+
+    def _next_on_disk(self, peer_id: int, queue: deque[bytes]) -> tuple[bytes, ...]:
+        """The blocks at the head of a queue that the disk has, as many as one read may bring."""
+        count = min(READ_BLOCKS, max(1, READ_BYTES // self._usual_bytes.get(peer_id, READ_BYTES)))
+        return tuple(takewhile(self._is_on_disk, islice(queue, count)))
+
+    def _is_on_disk(self, block_hash: bytes) -> bool:
+        entry = self._tree.get(block_hash)
+        return entry is not None and self._has(block_hash) and self._bodies.raw(entry) is None
 
     def _send_missing(self, peer_id: int, queue: deque[bytes]) -> None:
         """Say of the blocks that come next in the queue which ones are not here."""
@@ -101,7 +119,7 @@ class Serving:
         entry = self._tree.get(block_hash)
         return entry is not None and Status.BODY in entry.status and not entry.doomed
 
-    def read(self, job: int, raw: bytes | None) -> bool:
+    def read(self, job: int, blocks: Sequence[Block | bytes | None]) -> bool:
         """Take in the result of a read; False where the job is not one of ours."""
         peer_id = self._reads.pop(job, None)
         if peer_id is None:
@@ -109,8 +127,13 @@ class Serving:
         queue = self._queues.get(peer_id)
         if peer_id in self._reading and queue:
             del self._reading[peer_id]
-            block_hash = queue.popleft()
-            self._peers.send(peer_id, Missing(Kind.BLOCK, (block_hash,)) if raw is None else Block(raw))
+            for raw in blocks:
+                block_hash = queue.popleft()
+                if isinstance(raw, bytes):
+                    self._usual_bytes[peer_id] = len(raw)
+                    self._peers.send(peer_id, BlockMessage(raw))
+                else:
+                    self._peers.send(peer_id, Missing(Kind.BLOCK, (block_hash,)))
             self.resume(peer_id)
         return True
 

@@ -18,7 +18,7 @@ from pychain.node.effects import (
     Effect,
     HangUp,
     Publish,
-    ReadBlock,
+    ReadBlocks,
     Reply,
     Resolve,
     Send,
@@ -32,7 +32,7 @@ from pychain.node.events import Event
 from pychain.node.inputs import (
     Asked,
     BlockMined,
-    BlockRead,
+    BlocksRead,
     BlocksVerified,
     BytesReceived,
     CommitDone,
@@ -125,7 +125,7 @@ class Host:
             Commit: self._commit,
             VerifyBlocks: self._verify_blocks,
             VerifyTransfers: self._verify_transfers,
-            ReadBlock: self._read_block,
+            ReadBlocks: self._read_blocks,
             StartMining: self._start_mining,
             StopMining: self._stop_mining,
             Reply: self._take_reply,
@@ -228,10 +228,10 @@ class Host:
         valid = tuple(self._world.is_signed(transfer) for transfer in effect.transfers)
         self._later(len(valid) * VERIFY_TRANSFER_NS, lambda: self.feed(TransfersVerified(effect.job, valid)))
 
-    def _read_block(self, effect: ReadBlock) -> None:
-        raw = self.store.body(effect.block_hash)
-        block = decode_block(raw) if raw is not None and effect.decoded else raw
-        self._later(READ_NS, lambda: self.feed(BlockRead(effect.job, block)))
+    def _read_blocks(self, effect: ReadBlocks) -> None:
+        raws = [self.store.body(block_hash) for block_hash in effect.hashes]
+        blocks = tuple([decode_block(raw) if raw is not None and effect.decoded else raw for raw in raws])
+        self._later(len(blocks) * READ_NS, lambda: self.feed(BlocksRead(effect.job, blocks)))
 
     def _start_mining(self, effect: StartMining) -> None:
         self._search += 1

@@ -17,8 +17,8 @@ from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.store import DamagedBlockError, StoreFullError
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import Batch
-from pychain.node.effects import VerifyBlocks
-from pychain.node.inputs import BlockRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
+from pychain.node.effects import ReadBlocks, VerifyBlocks
+from pychain.node.inputs import BlocksRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.conftest import Run
 from tests.daemon.scripted import Inbox
@@ -116,13 +116,11 @@ def test_blocks_are_read_raw_or_decoded_and_damage_is_a_missing_block(
         block = shop.chain.extend()
         damaged = DamagedBlockError(path=Path("blk00000.dat"), offset=0, block_hash=b"d" * 32, fault="its bytes rotted")
         shop.store.bodies = {block.hash: block.raw, b"t" * 32: block.raw[:-1], b"d" * 32: damaged}
-        for job, (block_hash, decoded) in enumerate(
-            [(block.hash, False), (block.hash, True), (b"m" * 32, True), (b"t" * 32, True), (b"d" * 32, False)]
-        ):
-            shop.workers.read_block(job, block_hash, decoded)
-        results = {event.job: event.block for event in await shop.results(5) if isinstance(event, BlockRead)}
-        assert results == {0: block.raw, 1: block, 2: None, 3: None, 4: None}
-        assert isinstance(results[1], Block)
+        shop.workers.read_blocks(ReadBlocks(0, (block.hash, b"d" * 32, b"m" * 32), decoded=False))
+        shop.workers.read_blocks(ReadBlocks(1, (block.hash, b"m" * 32, b"t" * 32), decoded=True))
+        results = {event.job: event.blocks for event in await shop.results(2) if isinstance(event, BlocksRead)}
+        assert results == {0: (block.raw, None, None), 1: (block, None, None)}
+        assert isinstance(results[1][0], Block)
         assert await shop.workers.body(block.hash) == block.raw
         with pytest.raises(DamagedBlockError):
             await shop.workers.body(b"d" * 32)

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from pychain.node.effects import ReadBlock
+from pychain.node.effects import ReadBlocks
 from tests.support import wire
 from tests.support.forge import Forged, forge, genesis
 from tests.support.keys import signer
@@ -145,7 +145,7 @@ def test_wants_for_what_is_not_here_are_answered_together(stage: Stage) -> None:
 def test_wants_without_end_are_refused_beyond_a_bound(stage: Stage) -> None:
     peer = stage.puppet()
     asked = [CHAIN[number % 300].hash for number in range(5_000)]
-    stage.held_back = (ReadBlock,)
+    stage.held_back = (ReadBlocks,)
     peer.send(in_thousands("want", BLOCK, asked))
     refused = [block_hash for fields in peer.all("missing") for block_hash in fields[1]]
     assert refused == asked[2_000:]
@@ -175,7 +175,7 @@ def test_missing_and_present_blocks_are_answered_in_the_order_asked(stage: Stage
 
 def test_more_missing_blocks_than_fit_in_one_message(stage: Stage) -> None:
     """A thousand that are not here, twice, behind one that comes from the disk."""
-    stage.held_back = (ReadBlock,)
+    stage.held_back = (ReadBlocks,)
     peer = stage.puppet()
     peer.say("want", BLOCK, [CHAIN[0].hash, *MANY[:999]])
     peer.say("want", BLOCK, MANY[1000:2000])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pychain.node.effects import Commit, ReadBlock, Stopped, VerifyBlocks, VerifyTransfers
+from pychain.node.effects import Commit, ReadBlocks, Stopped, VerifyBlocks, VerifyTransfers
 from pychain.node.inputs import BlockMined, CommitFailed, Stop
 from pychain.node.requests import (
     AddPeer,
@@ -34,7 +34,7 @@ from tests.support.worlds import audit_books
 ALICE, BOB = signer("alice"), signer("bob")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))
 ROOT = genesis(NETWORK)
-JOBS = (Commit, VerifyBlocks, VerifyTransfers, ReadBlock)
+JOBS = (Commit, VerifyBlocks, VerifyTransfers, ReadBlocks)
 
 
 def pay(sequence: int, fee: int = 1000) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pychain.node.effects import Commit, Effect, ReadBlock, StopMining, Stopped, VerifyBlocks, VerifyTransfers
+from pychain.node.effects import Commit, Effect, ReadBlocks, StopMining, Stopped, VerifyBlocks, VerifyTransfers
 from pychain.node.events import NewTip
 from pychain.node.inputs import CommitFailed, PeerOpened, Stop
 from pychain.node.requests import GetTemplate, InvalidateBlock, ReconsiderBlock, Refused, SubmitBlock, SubmitTransfer
@@ -40,7 +40,7 @@ def tips(stage: Stage) -> list[bytes]:
 # --- stop
 
 
-@pytest.mark.parametrize("held", [(), (Commit,), (VerifyBlocks,), (ReadBlock,), (Commit, VerifyBlocks, ReadBlock)])
+@pytest.mark.parametrize("held", [(), (Commit,), (VerifyBlocks,), (ReadBlocks,), (Commit, VerifyBlocks, ReadBlocks)])
 @pytest.mark.parametrize("phase", ["idle", "syncing", "reorganising"])
 def test_a_stop_in_the_middle_ends_with_a_consistent_store(
     stage: Stage, held: tuple[type[Effect], ...], phase: str
@@ -184,10 +184,10 @@ def test_a_lost_undo_record_ends_the_node_with_a_clear_line(stage: Stage) -> Non
 def reorganising(stage: Stage) -> Stage:
     """A node that knows the better branch and waits for the bodies of its own chain."""
     stage.chain_puppet(MAIN).leave()
-    again = Stage(NETWORK, store=stage.store, held_back=(ReadBlock,))
+    again = Stage(NETWORK, store=stage.store, held_back=(ReadBlocks,))
     again.chain_puppet([*MAIN[:4], *FORK])
     assert tip(again) == MAIN[-1].hash
-    assert any(isinstance(effect, ReadBlock) for effect in again.held)
+    assert any(isinstance(effect, ReadBlocks) for effect in again.held)
     return again
 
 
@@ -256,7 +256,7 @@ def test_reads_that_come_in_another_order(stage: Stage) -> None:
 
 def test_a_read_for_a_peer_who_is_gone_is_dropped(stage: Stage) -> None:
     stage.chain_puppet(MAIN).leave()
-    again = Stage(NETWORK, store=stage.store, held_back=(ReadBlock,))
+    again = Stage(NETWORK, store=stage.store, held_back=(ReadBlocks,))
     peers = [again.puppet() for _ in range(3)]
     for peer in peers:
         peer.say("want", BLOCK, [block.hash for block in MAIN])

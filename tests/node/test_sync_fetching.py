@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pychain.node.effects import Commit, ReadBlock, VerifyBlocks
+from pychain.node.effects import Commit, ReadBlocks, VerifyBlocks
 from pychain.node.requests import InvalidateBlock, ReconsiderBlock
 from tests.support import puppet, wire
 from tests.support.forge import Forged, forge, genesis
@@ -288,12 +288,16 @@ def test_blocks_come_in_the_order_asked(stage: Stage) -> None:
 def test_blocks_from_the_disk_come_in_the_order_asked() -> None:
     store = Stage(NETWORK)
     store.chain_puppet(CHAIN[:300])
-    stage = Stage(NETWORK, store=store.store, held_back=(ReadBlock,))
+    stage = Stage(NETWORK, store=store.store, held_back=(ReadBlocks,))
     reader = stage.puppet()
     reader.say("want", BLOCK, [block.hash for block in CHAIN[:50]])
-    for _ in range(50):
-        assert len(stage.held) == 1, "one read at a time for a peer"
+    reads = []
+    while stage.held:
+        (read,) = stage.held  # one at a time for a peer
+        assert isinstance(read, ReadBlocks)
+        reads.append(len(read.hashes))
         stage.step()
+    assert reads == [1, 49], "the first shows how small the blocks are"
     assert [fields[0] for fields in reader.all("block")] == [block.raw for block in CHAIN[:50]]
 
 

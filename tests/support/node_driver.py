@@ -18,7 +18,7 @@ from pychain.node.effects import (
     Commit,
     Effect,
     Publish,
-    ReadBlock,
+    ReadBlocks,
     Reply,
     Stopped,
     VerifyBlocks,
@@ -27,7 +27,7 @@ from pychain.node.effects import (
 from pychain.node.events import BlockRefused, Event
 from pychain.node.inputs import (
     Asked,
-    BlockRead,
+    BlocksRead,
     BlocksVerified,
     CommitDone,
     Input,
@@ -110,10 +110,10 @@ class LoneNode:
                     for transfer in effect.transfers
                 )
                 self._inbox.append(TransfersVerified(effect.job, valid))
-            case ReadBlock():
-                raw = self.store.body(effect.block_hash)
-                block = decode_block(raw) if raw is not None and effect.decoded else raw
-                self._inbox.append(BlockRead(effect.job, block))
+            case ReadBlocks():
+                raws = [self.store.body(block_hash) for block_hash in effect.hashes]
+                blocks = [decode_block(raw) if raw is not None and effect.decoded else raw for raw in raws]
+                self._inbox.append(BlocksRead(effect.job, tuple(blocks)))
             case Reply():
                 assert effect.request_id not in self.answers, "a request was answered twice"
                 self.answers[effect.request_id] = effect.answer
