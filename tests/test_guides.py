@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import packaged_spec
+from pychain.daemon.stratum import limits
+from pychain.p2p.limits import Rate
 from tests.support.guide import Guide
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -28,3 +31,23 @@ def test_the_stamp_guide(tmp_path: Path) -> None:
     genesis = hash_hex(packaged_spec("dev").genesis_hash)
     for file in ("contract.txt", "page2.txt"):
         assert re.match(r"in block \d+ of \d+, under \d+ hashes of work", guide.python(example, file, genesis))
+
+
+def test_the_mining_guide(tmp_path: Path) -> None:
+    page = DOCS / "mining.md"
+    shown = Guide(page, tmp_path).run()
+    assert '"event":"end"' in shown
+    assert '"user": "' in shown
+    assert "Traceback" not in shown
+
+
+def test_the_mining_guide_s_limits_are_those_in_force() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\d+)", (DOCS / "mining.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) >= 11
+    for name, number in rows:
+        limit = getattr(limits, name)
+        if name.endswith("_NS"):
+            limit //= NS
+        elif isinstance(limit, Rate):
+            limit = limit.tokens * NS // limit.period_ns
+        assert limit == int(number), name

@@ -13,21 +13,21 @@ import click
 
 from pychain.base.errors import ConfigError, DecodeError
 from pychain.cli.context import Context, common_options, pass_context
-from pychain.client.errors import UnreachableError
+from pychain.client import UnreachableError, stratum_of
 from pychain.daemon.log import set_up_log, take_down_log
 from pychain.miner.pool import PoolMiner, Server, UnreachableServerError
 from pychain.miner.report import LineReporter, LiveReporter, Reporter, summary, summary_line, write_json, write_log
 
 
-def _to_server(ctx: click.Context, parameter: click.Parameter, value: str) -> Server:
+def _to_server(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Server | None:
     try:
-        return Server.parse(value)
+        return None if value is None else Server.parse(value)
     except DecodeError as error:
         raise click.BadParameter(str(error), ctx, parameter) from None
 
 
 @click.command("miner")
-@click.argument("server", metavar="URL", callback=_to_server)
+@click.argument("server", metavar="[URL]", required=False, callback=_to_server)
 @click.option("--user", metavar="NAME", help="Who is paid: at a pychain node an address, or ADDRESS.WORKER.")
 @click.option("--password", metavar="TEXT", help="The server's use of it varies; d=N asks many for a fixed difficulty.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Search threads (one for each core).")
@@ -37,22 +37,23 @@ def _to_server(ctx: click.Context, parameter: click.Parameter, value: str) -> Se
 @pass_context
 def command(
     context: Context,
-    server: Server,
+    server: Server | None,
     user: str | None,
     password: str | None,
     threads: int | None,
     wait: bool,
     live: bool,
 ) -> None:
-    """Mine for a Stratum server until Ctrl-C.
+    """Mine for a Stratum server until Ctrl-C; without a URL, for the node of the data directory.
 
     \b
-    For a node of one's own (`pychain node --stratum-port 3333`), to an address of its network:
-        pychain miner stratum+tcp://127.0.0.1:3333 --user tpyc1...
-    For any other server of SHA-256d jobs, on two threads:
-        pychain miner stratum+tcp://pool.example:3333 --user NAME.WORKER --password x --threads 2
+    For a node of one's own (`pychain node --network test --stratum-port 3333`), to an address of its network:
+        pychain miner --network test --user tpyc1...
+    For a node elsewhere, or any other server of SHA-256d jobs, on two threads:
+        pychain miner stratum+tcp://192.0.2.1:3333 --user NAME.WORKER --threads 2
     In a pipe, one log line an event on standard error; with --json, one JSON object an event on standard output.
     """
+    server = server or Server.parse(stratum_of(context.datadir))
     server = replace(server, user=user or server.user, password=server.password if password is None else password)
     if not server.user:
         raise ConfigError("a server pays a user: give --user NAME, or stratum+tcp://NAME@HOST:PORT")

@@ -26,7 +26,7 @@ _OWN_WALLET = "\0"
     flag_value=_OWN_WALLET,
     help="Mine to ADDRESS; without one, to the wallet 'default', on dev networks to the first funded key.",
 )
-@click.option("--threads", type=int, metavar="N", help="Mining threads (1).")
+@click.option("--threads", type=int, metavar="N", help="Mining threads (1); 0 leaves the search to others.")
 @click.option(
     "--mine-interval", "mine_interval_s", type=float, metavar="S", help="On dev networks: mean seconds between blocks."
 )

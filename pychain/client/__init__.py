@@ -6,7 +6,7 @@ async with Client(endpoint_of(datadir)) as node:
 """
 
 from pychain.client.client import Call, Client
-from pychain.client.endpoint import Endpoint, endpoint_of
+from pychain.client.endpoint import Endpoint, endpoint_of, stratum_of
 from pychain.client.errors import ClientError, RefusedError, UnauthorizedError, UnreachableError
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "UnauthorizedError",
     "UnreachableError",
     "endpoint_of",
+    "stratum_of",
 ]

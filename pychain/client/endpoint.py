@@ -58,21 +58,38 @@ class _Ready(msgspec.Struct):
     """What matters here of `ready.json`."""
 
     api: str
+    stratum: str | None = None
 
 
 def endpoint_of(datadir: Path) -> Endpoint:
     """The node that runs in a data directory; UnreachableError where none does."""
+    ready = _ready(datadir)
     try:
-        ready = msgspec.json.decode(_read(datadir / READY_FILE), type=_Ready)
-        return Endpoint.parse(ready.api, _read(datadir / COOKIE_FILE).decode("utf-8").strip())
+        return Endpoint.parse(ready.api, _read(datadir, COOKIE_FILE).decode("utf-8").strip())
+    except (UnicodeDecodeError, DecodeError) as error:
+        raise ClientError(f"{datadir / READY_FILE} is not what a node writes: {error}") from None
+
+
+def stratum_of(datadir: Path) -> str:
+    """host:port where the node in a data directory serves miners; UnreachableError where none runs or it does not."""
+    stratum = _ready(datadir).stratum
+    if stratum is None:
+        raise UnreachableError(f"the node in {datadir} serves no miners; `--stratum-port` lets it")
+    return stratum
+
+
+def _ready(datadir: Path) -> _Ready:
+    try:
+        return msgspec.json.decode(_read(datadir, READY_FILE), type=_Ready)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ClientError(f"{datadir / READY_FILE} is not what a node writes: {error}") from None
+
+
+def _read(datadir: Path, name: str) -> bytes:
+    try:
+        with (datadir / name).open("rb") as file:
+            return file.read(MAX_FILE_BYTES)
     except FileNotFoundError:
         raise UnreachableError(f"no node runs in {datadir}; `pychain node` starts one") from None
     except OSError as error:
         raise ClientError(f"cannot read {error.filename}: {error.strerror}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, DecodeError) as error:
-        raise ClientError(f"{datadir / READY_FILE} is not what a node writes: {error}") from None
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_FILE_BYTES)

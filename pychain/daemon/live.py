@@ -115,5 +115,7 @@ class LiveView:
         miner = self._services.miner
         if miner.template is None:
             return "off" if self._services.node.queries.mining_to is None else "waiting"
+        if not miner.threads:
+            return f"left to others, block {miner.template.height:,} is next"
         threads = "1 thread" if miner.threads == 1 else f"{miner.threads} threads"
         return f"{format_hash_rate(miner.hash_rate())} on block {miner.template.height:,}, {threads}"

@@ -78,8 +78,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The address to mine to; without one nothing is mined."""
     mine_interval_s: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
     """On dev networks: mean seconds between mined blocks."""
-    threads: Threads = 1
-    """Mining threads."""
+    threads: Annotated[int, msgspec.Meta(ge=0, le=MAX_THREADS)] = 1
+    """Mining threads; with 0 the search for blocks that pay `mine` is left to programs that ask for templates."""
     verify_threads: Threads | None = None
     """Threads that verify blocks and signatures. Default: one for each core but one."""
     max_mempool_bytes: Annotated[int, msgspec.Meta(ge=1_000_000, le=2**40)] = DEFAULT_MAX_BYTES

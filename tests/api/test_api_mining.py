@@ -133,6 +133,14 @@ def test_a_template_pays_whom_the_node_mines_to(node: ApiNode) -> None:
     assert not info["mining"]
 
 
+def test_a_node_without_mining_threads_leaves_the_search_to_others(tmp_path: Path) -> None:
+    with ApiNode(tmp_path / "node", mine=MINER, threads=0) as node:
+        assert node.call("submitblock", solve(node.call("getblocktemplate", {"rules": []})).hex()) is None
+        info = node.call("getmininginfo")
+        assert (info["blocks"], info["mining"], info["threads"], info["hashespersec"]) == (1, True, 0, 0)
+        assert node.call("getaccount", MINER)["immature"] == SPEC.initial_subsidy
+
+
 def test_the_state_of_mining(node: ApiNode) -> None:
     node.generate(1)
     node.call("setmocktime", node.call("getblockchaininfo")["time"] + 100)

@@ -153,7 +153,7 @@ def test_mistyped_variables_are_named() -> None:
         ({"connect": ["nobody:port"]}, {}, "connect: 'nobody:port' is not an address"),
         ({"mine": "somebody"}, {}, "mine: an address is"),
         ({"mine": encode_address("dpyc", KEY)}, {}, "mine: the address is of network prefix 'dpyc'"),
-        ({"threads": 0}, {}, "--threads: Expected `int` >= 1"),
+        ({"threads": -1}, {}, "--threads: Expected `int` >= 0"),
         ({"api_users": ["alone"]}, {}, "api_users: a user is written name:salt"),
         ({"api_users": ["zoe:secret"]}, {}, "api_users: zoe: a password is kept as salt"),
         ({"api_users": [f"__cookie__:ab${'0' * 64}"]}, {}, "no name is __cookie__"),

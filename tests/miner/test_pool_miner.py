@@ -271,7 +271,10 @@ def test_the_command_mines_at_a_node_and_ends_cleanly(tmp_path: Path) -> None:
         [worker] = node.call("getstratuminfo")["workers"]
         assert worker["shares"]["blocks"] >= 9
 
-        with subprocess.Popen([*command, "--no-live"], stderr=subprocess.PIPE, text=True) as process:
+        command[4] = f"--datadir={node.process.datadir}"  # the URL is the node's own to tell
+        with subprocess.Popen(
+            [*command, "--network", "dev", "--no-live"], stderr=subprocess.PIPE, text=True
+        ) as process:
             node.call("waitforblockheight", node.call("getblockcount") + 3)
             process.send_signal(signal.SIGTERM)
             _, err = process.communicate(timeout=TIMEOUT_S)
@@ -286,6 +289,10 @@ def test_the_command_s_failures_are_one_line_each(tmp_path: Path, capsys: pytest
     assert said == "pychain: cannot reach 127.0.0.1:1: connection refused\n"
     assert "--user" in shell.fails(2, "miner", "127.0.0.1:1")
     assert shell("miner", "http://127.0.0.1:1", "--user", "x").code == 2
+    assert "no node runs" in shell.fails(3, "miner", "--user", "x", "--datadir", str(tmp_path / "nowhere"))
+    with ApiNode(tmp_path / "no miners") as node:
+        words = ("--user", "x", "--network", "dev", "--datadir", str(node.process.datadir))
+        assert "serves no miners" in shell.fails(3, "miner", *words)
     with ApiNode(tmp_path / "node", stratum_port=0) as node:
         assert node.process.ready is not None
         assert "ADDRESS" in shell.fails(1, "miner", node.process.ready["stratum"], "--user", "nobody")

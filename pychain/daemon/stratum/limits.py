@@ -58,7 +58,8 @@ SLICE_CONNECTIONS: Final = 64
 MANY_TRANSFERS: Final = 1000
 """From here on a template's merkle branch is folded on a thread (25,000 transfers take some 10 ms)."""
 MAX_SENT_JOBS: Final = 16
-"""Jobs of one connection that shares are still taken for, while the tip stands: eight minutes of them."""
+"""Jobs of one connection that shares are still taken for, while the tip stands: eight minutes of them. Those on earlier
+tips are known too, so that a share which comes twice is called by its name."""
 
 EXTRANONCE1_BYTES: Final = 4
 EXTRANONCE2_BYTES: Final = 4

@@ -256,11 +256,11 @@ class Session:
             if worker is None:
                 raise RefusedError(ErrorCode.UNAUTHORIZED, "this worker is not authorized on this connection")
             sent = self._sent.get(submission.job_id)
-            if sent is None or not self._workbook.is_on(sent.work.template.prev_hash):
-                raise RefusedError(ErrorCode.STALE, "stale share: the job is not, or no longer, worked on")
+            if sent is None:
+                raise RefusedError(ErrorCode.STALE, "stale share: the job is not known, or not any more")
             max_time = now.wall_s + self._spec.max_future_s
             share = share_of(sent.work, self._extranonce1, submission, self._mask, max_time)
-            check(share, sent.target)
+            check(share, sent.target, self._workbook.is_on(sent.work.template.prev_hash))
         except RefusedError as refused:
             self._rejected(refused.code, worker)
             raise
@@ -298,9 +298,7 @@ class Session:
             self._told_difficulty = self.difficulty
             self._say(encode_call(SET_DIFFICULTY, [_plain(self.difficulty)]))
         clean = self._on is None or self._on.template.prev_hash != work.template.prev_hash
-        if clean:
-            self._sent.clear()
-        elif len(self._sent) >= MAX_SENT_JOBS:
+        if len(self._sent) >= MAX_SENT_JOBS:
             self._sent.popitem(last=False)
         self._on = work
         job_id = self._workbook.next_job_id()

@@ -95,10 +95,13 @@ def share_of(work: Work, extranonce1: bytes, submission: Submission, mask: int, 
     return Share(work, extranonces, version, submission.time, submission.nonce, native.header_hash(header))
 
 
-def check(share: Share, accepted_target: int) -> None:
-    """RefusedError where the share came before, or is too easy. Else it is remembered."""
+def check(share: Share, accepted_target: int, current: bool) -> None:
+    """RefusedError where the share came before, builds on a block that is not the tip any more, or is too easy. Else it
+    is remembered."""
     if share.hash in share.work.shares:
         raise RefusedError(ErrorCode.DUPLICATE, "duplicate share")
+    if not current:
+        raise RefusedError(ErrorCode.STALE, "stale share: another block is the tip by now")
     if share.value > accepted_target:
         raise RefusedError(ErrorCode.LOW_DIFFICULTY, "low difficulty share")
     share.work.shares.add(share.hash)
