@@ -80,8 +80,9 @@ class _Loader:
         self.is_best = True
         """The blocks put last are on the best chain."""
         config = NodeConfig(rulebook=Rulebook(settings.spec), connect_only=True)
+        options = settings.options
         self.engine = Engine(
-            settings.datadir, config, settings.options.verify_threads or 1, stack, Meters(), self._carry
+            settings.datadir, config, options.verify_threads or 1, options.cache_mb << 20, stack, Meters(), self._carry
         )
         stack.push_async_callback(self.engine.workers.close)
 

@@ -142,7 +142,8 @@ class Daemon:
         events = EventHub()
         verifiers = settings.options.verify_threads or default_verifiers()
         config = _node_config(settings, bound)
-        engine = Engine(directory.path, config, verifiers, stack, meters, self._carry, transport.hold_all)
+        cache_bytes = settings.options.cache_mb << 20
+        engine = Engine(directory.path, config, verifiers, cache_bytes, stack, meters, self._carry, transport.hold_all)
         node, driver, clock = engine.node, engine.driver, engine.clock
         for damage in engine.store.damaged:
             _log.warning("%s", damage)

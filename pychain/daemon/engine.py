@@ -31,6 +31,7 @@ class Engine:
         directory: Path,
         config: NodeConfig,
         verifiers: int,
+        cache_bytes: int,
         stack: AsyncExitStack,
         meters: Meters,
         carry: Callable[[Effect], None],
@@ -41,7 +42,7 @@ class Engine:
         """
         spec = config.rulebook.spec
         self._carry_elsewhere = carry
-        self.store = LmdbStore(directory, spec.genesis_hash)
+        self.store = LmdbStore(directory, spec.genesis_hash, cache_bytes=cache_bytes)
         stack.callback(self.store.close)
         self.node = Node(config, self.store, SystemEntropy())
         self.store.release_memory()  # of the whole header index

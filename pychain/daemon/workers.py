@@ -21,6 +21,7 @@ from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import verify_blocks
+from pychain.daemon.committer import Committer
 from pychain.daemon.metrics.meters import Distribution, Meters
 from pychain.ledger.store import Batch, WritableStore
 from pychain.node.effects import ReadBlocks, VerifyBlocks
@@ -68,7 +69,7 @@ class Workers:
         self._loop = asyncio.get_running_loop()
         self._verifiers = ThreadPoolExecutor(verifiers, "verify")
         self._readers = ThreadPoolExecutor(READERS, "read")
-        self._committer = ThreadPoolExecutor(1, "commit")
+        self._committer = Committer(store, fail)
 
     def verify_blocks(self, effect: VerifyBlocks) -> None:
         """`BlocksVerified` follows."""
@@ -84,7 +85,7 @@ class Workers:
 
     def commit(self, job: int, batch: Batch) -> None:
         """`CommitDone` or `CommitFailed` follows."""
-        self._submit(self._committer, lambda: self._committed(job, batch), self._meters.commits)
+        self._committer.submit(lambda: self._run(lambda: self._committed(job, batch), self._meters.commits))
 
     async def body(self, block_hash: bytes) -> bytes | None:
         """A raw block for the API; OSError from a damaged disk."""
@@ -92,9 +93,10 @@ class Workers:
 
     async def close(self) -> None:
         """Drop the jobs that have not begun, and wait for those that have."""
-        for pool in (self._verifiers, self._readers, self._committer):
+        for pool in (self._verifiers, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
-        for pool in (self._verifiers, self._readers, self._committer):
+        await self._committer.close()
+        for pool in (self._verifiers, self._readers):
             await asyncio.to_thread(pool.shutdown)
 
     # --- on the threads
@@ -124,7 +126,7 @@ class Workers:
         results = verify_blocks(self._spec, effect.raws, effect.known)
         for result in results:
             if isinstance(result, Block):
-                self._store.accounts(result.accounts)  # pages that are not in memory fault here, not on the loop
+                self._store.prefetch(result.accounts)  # pages that are not in memory fault here, not on the loop
         return BlocksVerified(effect.job, tuple(results))
 
     def _transfers_verified(self, job: int, transfers: tuple[Transfer, ...]) -> Input:

@@ -101,9 +101,7 @@ class Store(Protocol):
     def account(self, key: bytes) -> Account: ...
 
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
-        """`account` of each key, in the keys' order; cheaper than one by one. Any thread: a job that will need accounts
-        soon may read them beside the node, so that the disk is waited for there.
-        """
+        """`account` of each key, in the keys' order; cheaper than one by one."""
         ...
 
     def undo(self, block_hash: bytes) -> bytes | None: ...
@@ -133,6 +131,18 @@ class WritableStore(Store, Protocol):
 
     def advance(self) -> None:
         """Let reads see everything committed so far."""
+        ...
+
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        """Bring accounts into memory, so that reading them soon does not wait for the disk. Any thread."""
+        ...
+
+    def tend(self, quiet: bool) -> bool:
+        """Do some milliseconds of work that commits left for later; True where there is more of it.
+
+        For the thread that commits, whenever nothing waits to be committed. quiet: it has been so for a while, so do
+        also what could wait for more of its kind.
+        """
         ...
 
     def body(self, block_hash: bytes) -> bytes | None:

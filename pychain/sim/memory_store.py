@@ -75,6 +75,13 @@ class MemoryStore:
     def table(self, name: str) -> bytes | None:
         return self._tables.get(name)
 
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        """All is in memory."""
+
+    def tend(self, quiet: bool) -> bool:
+        """Nothing is ever left for later."""
+        return False
+
     def body(self, block_hash: bytes) -> bytes | None:
         return self._bodies.get(block_hash)
 

@@ -123,6 +123,7 @@ class Environment:
             except lmdb.MemoryError:
                 self._lmdb = self._open(min(map_bytes, SMALL_MAP_BYTES))
             self._lmdb.reader_check()
+            self._beside = threading.Lock()
             self.pinned = Snapshot(self._lmdb, directory)
             self.newest = Snapshot(self._lmdb, directory)
         except lmdb.Error as error:
@@ -178,12 +179,20 @@ class Environment:
         """
         self._move_map(0)
 
+    def read_beside(self, database: lmdb._Database, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """As `Snapshot.get_many` of the newest commit, for a thread that may wait for the disk and hold nobody up."""
+        try:
+            with self._beside, self._lmdb.begin() as transaction, transaction.cursor(database) as cursor:
+                return dict(cursor.getmulti(keys))
+        except lmdb.Error as error:
+            raise fault(error, self._directory) from error
+
     def map_bytes(self) -> int:
         return self._lmdb.info()["map_size"]
 
     def close(self) -> None:
         """End all reads. No write may be under way."""
-        with self.pinned.lock, self.newest.lock:
+        with self.pinned.lock, self.newest.lock, self._beside:
             self.pinned.end()
             self.newest.end()
             self._lmdb.close()
@@ -202,7 +211,7 @@ class Environment:
     def _move_map(self, size: int) -> None:
         """Map `size` bytes (0: as many as another process has), with every read transaction given up for the moment."""
         try:
-            with self.pinned.lock, self.newest.lock:
+            with self.pinned.lock, self.newest.lock, self._beside:
                 self.pinned.end()
                 self.newest.end()
                 self._lmdb.set_mapsize(size)

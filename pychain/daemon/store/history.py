@@ -1,8 +1,8 @@
 """The history of accounts: which transactions of the chain name them.
 
-An *entry* is the place of a transaction as one number, `connection number << 32 | position`, so entries rise along the
-chain. A row holds up to `ROW_ENTRIES` of an account's, its key the first of them. Rows are only added: entries of a
-block that left the chain name a connection that is gone, and readers pass over them.
+An *entry* is the place of a transaction as one number (see `entry_of`). A row holds up to `ROW_ENTRIES` of an
+account's, its key the first of them. Rows are only added: entries of a block that left the chain name a connection that
+is gone, and readers pass over them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,10 @@ _READ_ROWS = 16
 """Rows read at a time."""
 
 
-def entry_of(number: int, position: int) -> int:
-    return number << 32 | position
-
-
-def history_rows(entries: dict[bytes, list[int]]) -> Iterator[tuple[bytes, bytes]]:
-    """Rows (key, value) of rising entries by account, sorted."""
-    for key in sorted(entries):
-        own = entries[key]
-        for start in range(0, len(own), ROW_ENTRIES):
-            yield history_key(key, own[start]), encode_history(own[start + 1 : start + ROW_ENTRIES])
+def history_rows(key: bytes, entries: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+    """Rows (key, value) of an account's rising entries. More entries behind the same first one give the same keys."""
+    for start in range(0, len(entries), ROW_ENTRIES):
+        yield history_key(key, entries[start]), encode_history(entries[start + 1 : start + ROW_ENTRIES])
 
 
 def stored_entries(

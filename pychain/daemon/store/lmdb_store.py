@@ -5,59 +5,50 @@ transaction that names the bodies and carries the rest. A process or a machine t
 nothing names; the next opening cuts them off. So a store is always as some commit left it: the last one that returned,
 or the one that was under way.
 
-Any thread may read and commit. `advance`, and what is read between two of them, is one thread's: the event loop's.
+Accounts, places of transactions and histories go to a journal first and are kept in memory (`memtable`); between
+commits `tend` sweeps them into their tables. The next opening reads what the journal still has.
+
+Any thread may read. `commit`, `tend` and `close` wait for each other. `advance`, and what is read between two of them,
+is one thread's: the event loop's.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
-import lmdb
-
-from pychain.consensus.state import ABSENT, Account, Reward
-from pychain.daemon.store.block_files import ROLL_BYTES, START, Appended, BlockFiles, Position, sync_directory
-from pychain.daemon.store.connections import reconnect
+from pychain.consensus.state import Account, Reward
+from pychain.daemon.store.block_files import ROLL_BYTES, START, BlockFiles, Position, sync_directory
 from pychain.daemon.store.environment import MAP_BYTES, Environment
-from pychain.daemon.store.errors import (
-    DamagedBlockError,
-    StoreError,
-    StoreRefusedError,
-)
-from pychain.daemon.store.history import MAX_ENTRY, entry_of, history_rows, places, stored_entries
+from pychain.daemon.store.errors import DamagedBlockError, StoreError, StoreRefusedError
+from pychain.daemon.store.journal import replay
+from pychain.daemon.store.memtable import ACCOUNT_BYTES
 from pychain.daemon.store.records import (
-    decode_account,
     decode_end,
     decode_index,
+    decode_number_key,
     decode_place,
     decode_reward,
-    decode_transaction,
-    encode_account,
-    encode_end,
-    encode_index,
-    encode_place,
-    encode_reward,
-    encode_transaction,
-    index_key,
-    number_key,
-    seal,
     unseal,
 )
-from pychain.daemon.store.schema import END, TIP, find_databases, open_databases
-from pychain.ledger.parties import touched
+from pychain.daemon.store.schema import END, NEXT, TIP, find_databases, open_databases
+from pychain.daemon.store.state import State
+from pychain.daemon.store.sweep import Pace, sweep
+from pychain.daemon.store.writing import Counters, journalled, write_batch
 from pychain.ledger.store import Batch, IndexSlice, TransactionPlace
+
+CACHE_BYTES = 64 << 20
+"""Memory for changes that wait for their tables, and for accounts that were read or written lately: half for each."""
 
 _INDEX_SLICE = 4096
 """Headers that are read, and hashed in one call, at a time: under a megabyte."""
 
-_NEWEST_BODIES = 8
-"""Bodies of the last commit that the next opening checks: what a crash could have harmed, in a few milliseconds."""
+_JOURNAL_SLICE = 32
+"""Rows of the journal that are read at a time: a few megabytes."""
 
-T = TypeVar("T")
+_ENDED = object()
 
 
 class LmdbStore:
@@ -72,20 +63,34 @@ class LmdbStore:
         genesis_hash: bytes,
         *,
         read_only: bool = False,
+        cache_bytes: int = CACHE_BYTES,
         map_bytes: int = MAP_BYTES,
         roll_bytes: int = ROLL_BYTES,
     ) -> None:
         """Open the store in `directory`, creating it if need be; with `read_only`, as another process writes it.
 
-        The caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain
-        or this version, StoreError where it cannot be used.
+        cache_bytes: about how much memory it takes beside a commit under way and the pages that the system keeps. The
+        caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain or
+        this version, StoreError where it cannot be used.
         """
         with _named(directory):
-            self._open(directory, genesis_hash, read_only, map_bytes, roll_bytes)
+            self._open(directory, genesis_hash, read_only, cache_bytes, map_bytes, roll_bytes)
+        self._read_only = read_only
+        self._waiting_limit = cache_bytes // 2
+        self._pace = Pace()
+        self._sweep: Iterator[None] | None = None
         self._writing = threading.Lock()
         self._failure = StoreError("the store was opened to be read alone") if read_only else None
 
-    def _open(self, directory: Path, genesis_hash: bytes, read_only: bool, map_bytes: int, roll_bytes: int) -> None:
+    def _open(
+        self,
+        directory: Path,
+        genesis_hash: bytes,
+        read_only: bool,
+        cache_bytes: int,
+        map_bytes: int,
+        roll_bytes: int,
+    ) -> None:
         state, blocks = directory / "state", directory / "blocks"
         self._files = BlockFiles(blocks, roll_bytes)
         if read_only and not (state / "data.mdb").exists():
@@ -104,6 +109,10 @@ class LmdbStore:
             if not read_only:
                 sync_directory(state)
                 self._files.cut(self._end)
+            recovered = replay(self._journal())
+            self._state = State(self._environment, self._databases, recovered, cache_bytes // 2 // ACCOUNT_BYTES)
+            next_number = self._environment.pinned.get(self._databases.meta, NEXT)
+            self._counters = Counters(0 if next_number is None else decode_number_key(next_number), recovered.end)
             self.damaged = tuple(self._check(newest))
         except BaseException:
             self._environment.close()
@@ -122,12 +131,10 @@ class LmdbStore:
             start = rows[-1][0] + b"\0"
 
     def account(self, key: bytes) -> Account:
-        row = self._environment.pinned.get(self._databases.accounts, key)
-        return ABSENT if row is None else decode_account(row)
+        return self._state.account(key)
 
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
-        rows = self._environment.pinned.get_many(self._databases.accounts, sorted(keys))
-        return [decode_account(rows[key]) if key in rows else ABSENT for key in keys]
+        return self._state.accounts(keys)
 
     def undo(self, block_hash: bytes) -> bytes | None:
         row = self._environment.pinned.get(self._databases.undo, block_hash)
@@ -138,19 +145,10 @@ class LmdbStore:
         return None if row is None else decode_reward(row)
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
-        place = self._place(txid)
-        block_hash = None if place is None else self._block_of(place[0])
-        return None if place is None or block_hash is None else TransactionPlace(block_hash, place[1])
+        return self._state.transaction(txid)
 
     def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
-        end = MAX_ENTRY
-        if before is not None:
-            place = self._place(before)
-            if place is None or self._block_of(place[0]) is None:
-                return []
-            end = entry_of(*place)
-        rows_before = partial(self._environment.pinned.rows_before, self._databases.history)
-        return list(places(stored_entries(rows_before, key, end), limit, self._block_of))
+        return self._state.history(key, limit, before)
 
     def table(self, name: str) -> bytes | None:
         row = self._environment.pinned.get(self._databases.tables, name.encode())
@@ -158,6 +156,10 @@ class LmdbStore:
 
     def advance(self) -> None:
         self._environment.advance()
+        if self._read_only:
+            self._state.memtable.replace(replay(self._journal()))
+        else:
+            self._state.memtable.advance()
 
     # --- any thread
 
@@ -165,6 +167,9 @@ class LmdbStore:
         """As in `WritableStore`; a DamagedBlockError where the file does not give back what was written."""
         row = self._environment.newest.get(self._databases.bodies, block_hash)
         return None if row is None else self._files.read(block_hash, decode_place(row))
+
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        self._state.prefetch(keys)
 
     def commit(self, batch: Batch) -> None:
         """As in `WritableStore`; StoreFullError where there was no room for it.
@@ -176,65 +181,76 @@ class LmdbStore:
             if self._failure is not None:
                 raise self._failure
             try:
-                appended = self._files.append(self._end, batch.bodies)
-                self._environment.write(lambda transaction: self._write(transaction, batch, appended))
+                if self._state.memtable.size > self._waiting_limit:
+                    self._sweep_all()
+                self._commit(batch)
             except StoreError as error:
                 self._failure = error
                 raise
-            self._end = appended.end
+
+    def tend(self, quiet: bool) -> bool:
+        """As in `WritableStore`. After a failure there is nothing to do, and the next commit tells of it."""
+        with self._writing:
+            if self._failure is not None:
+                return False
+            try:
+                return self._tend(1 if quiet else self._waiting_limit // 2)
+            except StoreError as error:
+                self._failure = error
+                return False
 
     def release_memory(self) -> None:
         """Let go of what was read so far. Between commits, as reads show the newest one then."""
         self._environment.let_go()
 
     def close(self) -> None:
-        """Wait for a commit under way, and end."""
+        """Wait for a commit under way, and end. What waits goes to the tables, or stays in the journal if it cannot."""
         with self._writing:
+            if self._failure is None:
+                self._state.memtable.advance()
+                with suppress(StoreError):
+                    self._sweep_all()
             self._failure = StoreError("the store is closed")
             self._environment.close()
 
+    # --- inside, with the lock for writing held
+
+    def _commit(self, batch: Batch) -> None:
+        changes = journalled(batch, self._counters)
+        appended = self._files.append(self._end, batch.bodies)
+        databases = self._databases
+        self._environment.write(lambda transaction: write_batch(transaction, databases, batch, appended, changes))
+        self._end, self._counters = appended.end, changes.next
+        if changes.rows:
+            self._state.memtable.add(changes.layer)
+
+    def _tend(self, enough: int) -> bool:
+        """One step of a sweep; one begins where at least `enough` bytes wait that reads see. Returns: is there more?"""
+        memtable = self._state.memtable
+        memtable.absorb()
+        if self._sweep is None:
+            if memtable.active_size < enough:
+                return False
+            self._sweep = sweep(self._environment, self._databases, memtable.freeze(), self._pace)
+        if next(self._sweep, _ENDED) is not _ENDED:
+            return True
+        self._sweep = None
+        self._state.swept()
+        return memtable.active_size >= enough
+
+    def _sweep_all(self) -> None:
+        self._pace.hurried = True
+        while self._tend(1):
+            pass
+        self._pace.hurried = False
+
     # --- inside
 
-    def _write(self, transaction: lmdb.Transaction[bytes], batch: Batch, appended: Appended) -> None:
-        """One batch as changes of rows, each database's in the order of its keys: neighbours share pages."""
-        databases = self._databases
-        accounts = {key: account for key, account in batch.accounts.items() if account != ABSENT}
-        _delete(transaction, databases.accounts, batch.accounts.keys() - accounts.keys())
-        _put(transaction, databases.accounts, accounts, encode_account)
-        self._write_connected(transaction, batch)
-        _put(transaction, databases.headers, {index_key(record): record for record in batch.index}, encode_index)
-        _put(transaction, databases.undo, batch.undo, seal)
-        _put(transaction, databases.rewards, batch.rewards, encode_reward)
-        _put(transaction, databases.bodies, appended.places, encode_place)
-        _put(transaction, databases.tables, {name.encode(): table for name, table in batch.tables.items()}, seal)
-        if appended.places:
-            newest = list(appended.places)[-_NEWEST_BODIES:]
-            transaction.put(END, encode_end(appended.end, newest), db=databases.meta)
-        if batch.tip is not None:
-            transaction.put(TIP, batch.tip, db=databases.meta)
-
-    def _write_connected(self, transaction: lmdb.Transaction[bytes], batch: Batch) -> None:
-        numbers = reconnect(transaction, self._databases, batch.disconnected, batch.connected)
-        transactions: dict[bytes, bytes] = {}
-        entries: dict[bytes, list[int]] = {}
-        for block_hash, block in batch.connected.items():
-            number = numbers[block_hash]
-            for position, txid in enumerate(block.txid_list()):
-                transactions[txid] = encode_transaction(number, position)
-            for key, positions in touched(block).items():
-                entries.setdefault(key, []).extend([entry_of(number, position) for position in positions])
-        _put(transaction, self._databases.transactions, transactions, bytes)
-        with transaction.cursor(self._databases.history) as cursor:
-            cursor.putmulti(list(history_rows(entries)))
-
-    def _place(self, txid: bytes) -> tuple[int, int] | None:
-        """Number of the connection that brought a transaction last, and its position."""
-        row = self._environment.pinned.get(self._databases.transactions, txid)
-        return None if row is None else decode_transaction(row)
-
-    def _block_of(self, number: int) -> bytes | None:
-        """The block that is connected under a number."""
-        return self._environment.pinned.get(self._databases.connections, number_key(number))
+    def _journal(self) -> Iterator[tuple[bytes, bytes]]:
+        start = b"\0"
+        while rows := self._environment.pinned.rows(self._databases.journal, start, _JOURNAL_SLICE):
+            yield from rows
+            start = rows[-1][0] + b"\0"
 
     def _stored_end(self) -> tuple[Position, list[bytes]]:
         row = self._environment.pinned.get(self._databases.meta, END)
@@ -246,22 +262,6 @@ class LmdbStore:
                 self.body(block_hash)
             except DamagedBlockError as damage:
                 yield damage
-
-
-def _put(
-    transaction: lmdb.Transaction[bytes],
-    database: lmdb._Database,
-    rows: Mapping[bytes, T],
-    encode: Callable[[T], bytes],
-) -> None:
-    if rows:
-        with transaction.cursor(database) as cursor:
-            cursor.putmulti([(key, encode(rows[key])) for key in sorted(rows)])
-
-
-def _delete(transaction: lmdb.Transaction[bytes], database: lmdb._Database, keys: Iterable[bytes]) -> None:
-    for key in sorted(keys):
-        transaction.delete(key, db=database)
 
 
 @contextmanager

@@ -7,8 +7,9 @@
 | undo | 32 block hash | sealed undo record |
 | rewards | 32 block hash | 32 recipient, u64 amount |
 | connections | u32 number, big-endian | 32 block hash: the active chain, each block under the number it connected as |
-| transactions | 32 txid | u32 connection number, u16 position (u32 from 65,536 on) |
-| history | 32 public key; u64 entry, big-endian | the entries behind that one, u64 each, big-endian (see `history`) |
+| transactions | 32 txid | u64 entry (see `entry_of`) |
+| history | 32 public key; u64 entry, big-endian | the entries behind that one, u64 each (see `history`) |
+| journal | u64 number, big-endian | sealed changes of the last commits (see `journal`) |
 | bodies | 32 block hash | u32 file, u64 offset, u32 length, u32 crc32 |
 | tables | name, UTF-8 | sealed bytes |
 
@@ -21,8 +22,12 @@ Decoders raise DamagedStoreError alone.
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Literal
 
 from pychain import native
 from pychain.chain.hashes import HASH_BYTES
@@ -36,9 +41,7 @@ _INDEX_KEY = struct.Struct(">I32s")
 _ACCOUNT = struct.Struct("<QQ")
 _REWARD = struct.Struct("<32sQ")
 _NUMBER = struct.Struct(">I")
-_NEAR = struct.Struct("<IH")
-_FAR = struct.Struct("<II")
-_ENTRY = struct.Struct(">Q")
+_U64 = struct.Struct("<Q")
 _HISTORY_KEY = struct.Struct(">32sQ")
 _PLACE = struct.Struct("<IQII")
 _END = struct.Struct("<IQ")
@@ -47,7 +50,6 @@ _CRC = struct.Struct("<I")
 _INDEX_ROW_BYTES = HEADER_BYTES + 1
 _HEIGHT_BYTES = 4
 _STATUS_MAX = 2 * max(Status) - 1
-_POSITION_U16 = 1 << 16
 
 
 def index_key(record: IndexRecord) -> bytes:
@@ -76,8 +78,9 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
     return IndexSlice(raw, hashes, statuses)
 
 
-def encode_account(account: Account) -> bytes:
-    return _ACCOUNT.pack(*account)
+def encode_accounts(accounts: Iterable[Account]) -> list[bytes]:
+    """The row of each account."""
+    return _encode_numbers(chain.from_iterable(accounts), 2)
 
 
 def decode_account(row: bytes) -> Account:
@@ -101,15 +104,19 @@ def decode_number_key(key: bytes) -> int:
     return number
 
 
-def encode_transaction(number: int, position: int) -> bytes:
-    """Connection number and position in the block, in 6 or 8 bytes."""
-    return (_NEAR if position < _POSITION_U16 else _FAR).pack(number, position)
+def entry_of(number: int, position: int) -> int:
+    """A transaction's place as one number, which rises along the chain: connection number, position in the block."""
+    return number << 32 | position
 
 
-def decode_transaction(row: bytes) -> tuple[int, int]:
-    """(connection number, position)."""
-    number, position = _unpack(_NEAR if len(row) == _NEAR.size else _FAR, row, "a transaction's place")
-    return number, position
+def encode_entries(entries: Iterable[int]) -> list[bytes]:
+    """The row of each entry."""
+    return _encode_numbers(entries, 1)
+
+
+def decode_entry(row: bytes) -> int:
+    (entry,) = _unpack(_U64, row, "a transaction's place")
+    return entry
 
 
 def history_key(key: bytes, entry: int) -> bytes:
@@ -117,15 +124,15 @@ def history_key(key: bytes, entry: int) -> bytes:
 
 
 def encode_history(entries: Sequence[int]) -> bytes:
-    return struct.pack(f">{len(entries)}Q", *entries)
+    return little_endian(array("Q", entries))
 
 
 def decode_history(key: bytes, row: bytes) -> list[int]:
     """All entries of a row, that of its key included."""
     _, first = _unpack(_HISTORY_KEY, key, "an account's history")
-    if len(row) % _ENTRY.size:
+    if len(row) % _U64.size:
         raise DamagedStoreError(f"an account's history is damaged: its row has {len(row)} bytes")
-    return [first, *(entry for (entry,) in _ENTRY.iter_unpack(row))]
+    return [first, *numbers("Q", row)]
 
 
 def encode_place(place: Place) -> bytes:
@@ -158,6 +165,29 @@ def unseal(row: bytes, what: str) -> bytes:
     if row[: _CRC.size] != _CRC.pack(zlib.crc32(data)):
         raise DamagedStoreError(f"{what} is damaged: its checksum differs")
     return data
+
+
+def little_endian(values: array[int]) -> bytes:
+    """Numbers of fixed width as they are stored."""
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
+    """What `little_endian` stored: u32 or u64."""
+    values = array(code, data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def _encode_numbers(values: Iterable[int], each: int) -> list[bytes]:
+    """Rows of so many u64 each, packed in one go: there are very many."""
+    size = each * _U64.size
+    packed = little_endian(array("Q", values))
+    return [packed[at : at + size] for at in range(0, len(packed), size)]
 
 
 def _unpack(form: struct.Struct, row: bytes, what: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from pychain.chain.hashes import hash_hex
 from pychain.daemon.store.environment import Environment
 from pychain.daemon.store.errors import StoreRefusedError
 
-SCHEMA = 2
+SCHEMA = 3
 """The format that this code reads and writes; raised by one with every change of a row or a file."""
 
 TIP = b"tip"
@@ -40,6 +40,7 @@ class Databases:
     connections: lmdb._Database
     transactions: lmdb._Database
     history: lmdb._Database
+    journal: lmdb._Database
     bodies: lmdb._Database
     tables: lmdb._Database
 

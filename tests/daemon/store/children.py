@@ -5,9 +5,11 @@ Each prints lines: numbers of commits that returned, or one JSON object with its
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ import lmdb
 
 from pychain.daemon.store import LmdbStore, StoreError, StoreFullError, block_files
 from pychain.daemon.store.environment import MAP_BYTES, Environment
+from pychain.daemon.store.sweep import Pace
 from pychain.ledger.store import Batch
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.store.batches import GENESIS, Series, assert_same, counter
@@ -28,6 +31,8 @@ CRASHED = 86
 """Exit code of a process that died at the gap it was told."""
 
 GAPS = ("half of the body", "before the sync", "before the directory", "before the index", "before the commit", "done")
+ROWS_A_STEP = 50
+"""Few, so that sweeps have many steps."""
 _MIB = 1 << 20
 
 
@@ -51,7 +56,8 @@ def findings(name: str, *arguments: object, before: Sequence[str] = ()) -> dict[
 
 
 def keep_committing(directory: str) -> None:
-    """Commit batch after batch, and print each number once its commit has returned."""
+    """Commit batch after batch, and print each number once its commit has returned. Steps of sweeps come in between."""
+    Pace.rows = ROWS_A_STEP  # type: ignore[method-assign, assignment]
     store, series = LmdbStore(Path(directory), GENESIS), Series()
     number = counter(store)
     while True:
@@ -59,6 +65,7 @@ def keep_committing(directory: str) -> None:
         store.commit(series.batch(number))
         os.write(sys.stdout.fileno(), b"%d\n" % number)
         store.advance()
+        store.tend(quiet=number % 8 == 0)
 
 
 def keep_forking(directory: str) -> None:
@@ -104,12 +111,65 @@ def crash(directory: str, gap: str) -> None:
     die()
 
 
+def die_in_sweeps(directory: str) -> None:
+    """Die before and after each write of a sweep, each time on a copy of the store, and look at what is left."""
+    Pace.rows = ROWS_A_STEP  # type: ignore[method-assign, assignment]
+    series, last, whole = Series(), 17, Path(directory) / "whole"
+    model, model_after = MemoryStore(), MemoryStore()
+    if os.fork() == 0:
+        store = LmdbStore(whole, GENESIS)
+        for number in range(last + 1):
+            store.commit(series.batch(number))
+            store.advance()
+        os._exit(0)
+    os.wait()
+    for number in range(last + 2):
+        for one in (model, model_after) if number <= last else (model_after,):
+            one.commit(series.batch(number))
+            one.advance()
+    for deaths in itertools.count():
+        copy = Path(directory) / f"copy {deaths}"
+        shutil.copytree(whole, copy)
+        if os.fork() == 0:
+            _sweep_and_die(copy, deaths)
+        _, status = os.wait()
+        assert os.waitstatus_to_exitcode(status) in (0, CRASHED)
+        store = LmdbStore(copy, GENESIS)
+        assert_same(store, model, series)
+        store.commit(series.batch(last + 1))
+        store.advance()
+        assert_same(store, model_after, series)
+        store.close()
+        shutil.rmtree(copy)
+        if not status:
+            break
+    print(json.dumps({"deaths": deaths}))
+
+
+def _sweep_and_die(directory: Path, writes: int) -> None:
+    """Sweep all that waits; die at a write, for even numbers before it is committed, for odd ones after."""
+    store = LmdbStore(directory, GENESIS)
+    write, count = Environment.write, itertools.count()
+
+    def write_and_die(environment: Environment, apply: Callable[[lmdb.Transaction[bytes]], Any]) -> None:
+        this = 2 * next(count)
+        write(environment, lambda transaction: (apply(transaction), os._exit(CRASHED) if this == writes else None))
+        if this + 1 == writes:
+            os._exit(CRASHED)
+
+    Environment.write = write_and_die  # type: ignore[method-assign, assignment]
+    while store.tend(quiet=True):
+        pass
+    os._exit(0)
+
+
 def fill(directory: str, what: str) -> None:
     """Commit until there is no room (a limit on the size of files, unless the disk ends first) and report."""
     store, series = LmdbStore(Path(directory), GENESIS), Series()
     if what != "the disk":
         for number in range(20):
             store.commit(series.batch(number))
+        store.advance()
         largest = max(path.stat().st_size for path in Path(directory).glob("*/*"))
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 3 * _MIB, resource.RLIM_INFINITY))
     print(json.dumps(_commit_until_full(store, series, what)))
@@ -197,7 +257,7 @@ def read_only(directory: str) -> None:
         print(error)
 
 
-_CHILDREN = (keep_committing, keep_forking, crash, fill, fill_and_go_on, little_address_space, read_only)
+_CHILDREN = (keep_committing, keep_forking, crash, die_in_sweeps, fill, fill_and_go_on, little_address_space, read_only)
 
 if __name__ == "__main__":
     {child.__name__: child for child in _CHILDREN}[sys.argv[1]](*sys.argv[2:])

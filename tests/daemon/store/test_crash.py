@@ -19,7 +19,7 @@ from pychain.daemon.store.environment import Environment
 from pychain.ledger.store import Batch
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.store.batches import GENESIS, Series, assert_same, counter
-from tests.daemon.store.children import CRASHED, GAPS, ROOT, command, run
+from tests.daemon.store.children import CRASHED, GAPS, ROOT, command, findings, run
 
 ROUNDS, LONG_ROUNDS = 100, 1_000
 RECORD_HEAD_BYTES = 12
@@ -89,6 +89,11 @@ def test_death_in_any_gap(tmp_path: Path, gap: str, lose_power: Callable[[Path],
         ), "something is left of the commit that died"
         assert_same(store, model.at(number), model.series)
         store.close()
+
+
+def test_death_in_any_gap_of_a_sweep(tmp_path: Path) -> None:
+    """What the journal holds is written to the tables, step by step, however often that has begun before."""
+    assert findings("die_in_sweeps", tmp_path)["deaths"] > 30
 
 
 def test_bodies_are_durable_before_what_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,11 @@ from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.state import ABSENT, Account
 from pychain.daemon.store import DamagedStoreError, LmdbStore, StoreError, StoreRefusedError
+from pychain.daemon.store.sweep import Pace
 from pychain.ledger.store import Batch
 from pychain.sim.memory_store import MemoryStore
-from tests.daemon.store.batches import GENESIS, Series, assert_same, counter
-from tests.daemon.store.children import ROOT, command
+from tests.daemon.store.batches import ACCOUNTS, GENESIS, Series, assert_same, counter
+from tests.daemon.store.children import CRASHED, ROOT, command, run
 from tests.support.blocks import plain_block, unsigned
 
 MIB = 1 << 20
@@ -73,7 +74,7 @@ def test_another_chain_is_refused_with_both_names(written: Path) -> None:
 def test_another_format_is_refused(written: Path, row: bytes, name: str) -> None:
     edit(written, "meta", lambda key, _: row, prefix=b"schema")
     for _ in range(2):  # refusing must not change it either
-        with pytest.raises(StoreRefusedError, match=f"store format {name}; this version reads format 2 alone"):
+        with pytest.raises(StoreRefusedError, match=f"store format {name}; this version reads format 3 alone"):
             LmdbStore(written, GENESIS)
 
 
@@ -139,6 +140,13 @@ def test_a_row_of_another_size_is_damage(written: Path, database: str) -> None:
     store.close()
 
 
+def test_a_flipped_bit_in_the_journal_is_damage(tmp_path: Path) -> None:
+    assert run("crash", tmp_path, "done").returncode == CRASHED  # so the journal has not been swept
+    edit(tmp_path, "journal", flip)
+    with pytest.raises(DamagedStoreError, match=r"^row 0 of the journal is damaged: its checksum differs$"):
+        LmdbStore(tmp_path, GENESIS)
+
+
 def test_a_history_row_of_another_size_is_damage(written: Path) -> None:
     key = b""
 
@@ -183,6 +191,8 @@ def test_commits_in_a_thread_and_reads_in_others_while_the_map_grows(tmp_path: P
             done.result()
             committed[0] = number
             assert counter(store) == number - 1
+            threads.submit(store.tend, number % 3 == 0)
+            threads.submit(store.prefetch, ACCOUNTS)
             store.advance()
             model.commit(batch)
             model.advance()
@@ -238,7 +248,7 @@ batches = st.builds(
 )
 moves = st.tuples(st.integers(0, 3), st.lists(st.tuples(keys, keys), max_size=3))
 """How many blocks leave, and transfers of those that join, one each."""
-steps = st.lists(st.one_of(batches, moves, st.sampled_from(["advance", "reopen"])), max_size=16)
+steps = st.lists(st.one_of(batches, moves, st.sampled_from(["advance", "sweep", "sweep on", "reopen"])), max_size=24)
 
 
 class Chain:
@@ -260,12 +270,13 @@ class Chain:
         return Batch(disconnected=[block.hash for block in left], connected={block.hash: block for block in joins})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(steps=steps)
 def test_any_steps_read_as_in_memory(
-    tmp_path: Path, steps: list[Batch | tuple[int, list[tuple[bytes, bytes]]] | str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[Batch | tuple[int, list[tuple[bytes, bytes]]] | str]
 ) -> None:
     shutil.rmtree(tmp_path)
+    monkeypatch.setattr(Pace, "rows", 1)
     chain = Chain()
     store, model = LmdbStore(tmp_path, GENESIS, roll_bytes=100), MemoryStore()
     for step in steps:
@@ -276,12 +287,19 @@ def test_any_steps_read_as_in_memory(
         elif step == "advance":
             store.advance()
             model.advance()
+        elif step == "sweep":
+            store.tend(quiet=True)  # a row of it
+        elif step == "sweep on":
+            while store.tend(quiet=True):
+                pass
         else:
             store.close()
             store = LmdbStore(tmp_path, GENESIS, roll_bytes=100)
             model.crash()
+        store.prefetch(KEYS[: len(chain.made) % len(KEYS)])
         for key in KEYS:
             assert store.account(key) == model.account(key)
+            assert store.accounts([key]) == model.accounts([key])
             assert store.undo(key) == model.undo(key)
             assert store.history(key, 9) == model.history(key, 9)
             assert store.body(key) == model.body(key)

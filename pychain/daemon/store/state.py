@@ -1,0 +1,113 @@
+"""Reads of what the journal and the large tables hold together: accounts, places of transactions, histories.
+
+The memtable is asked first, then the cache of accounts, then the tables in their newest state. That state has nothing
+that the memtable does not show yet, since a sweep writes only what reads see (`memtable` has why the order is right).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from pychain.consensus.state import ABSENT, Account
+from pychain.daemon.store.cache import AccountCache
+from pychain.daemon.store.environment import Environment
+from pychain.daemon.store.history import MAX_ENTRY, places, stored_entries
+from pychain.daemon.store.memtable import Layer, Memtable
+from pychain.daemon.store.records import decode_account, decode_entry, entry_of, number_key
+from pychain.daemon.store.schema import Databases
+from pychain.ledger.store import TransactionPlace
+
+
+class State:
+    """The large tables of one store, and what waits to be written there."""
+
+    def __init__(self, environment: Environment, databases: Databases, recovered: Layer, cached_accounts: int) -> None:
+        """recovered: what the journal holds. cached_accounts: how many the cache may keep."""
+        self._environment = environment
+        self._databases = databases
+        self.memtable = Memtable(recovered)
+        self.cache = AccountCache(cached_accounts)
+
+    def account(self, key: bytes) -> Account:
+        for layer in self.memtable.layers:
+            account = layer.accounts.get(key)
+            if account is not None:
+                return account
+        account = self.cache.get(key)
+        if account is not None:
+            return account
+        row = self._environment.newest.get(self._databases.accounts, key)
+        return ABSENT if row is None else decode_account(row)
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        """As in `Store`; what was read from the table stays in memory."""
+        epoch, found = self.cache.epoch, self._in_memory(keys)
+        missing = sorted({key for key, account in zip(keys, found, strict=True) if account is None})
+        read = self._decoded(missing, self._environment.newest.get_many(self._databases.accounts, missing))
+        self.cache.put(read, epoch)
+        return [account or read[key] for key, account in zip(keys, found, strict=True)]
+
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        """As in `WritableStore`."""
+        epoch, found = self.cache.epoch, self._in_memory(keys)
+        missing = sorted({key for key, account in zip(keys, found, strict=True) if account is None})
+        if missing:
+            rows = self._environment.read_beside(self._databases.accounts, missing)
+            self.cache.put(self._decoded(missing, rows), epoch)
+
+    def transaction(self, txid: bytes) -> TransactionPlace | None:
+        entry = self._entry(txid)
+        return None if entry is None else next(places((entry,), 1, self._block_of), None)
+
+    def history(self, key: bytes, limit: int, before: bytes | None) -> list[TransactionPlace]:
+        end = MAX_ENTRY
+        if before is not None:
+            entry = self._entry(before)
+            if entry is None or self._block_of(entry >> 32) is None:
+                return []
+            end = entry
+        return list(places(self._entries(key, end), limit, self._block_of))
+
+    def swept(self) -> None:
+        """A sweep of the frozen layer has ended."""
+        layer = self.memtable.frozen
+        assert layer is not None
+        self.cache.swept(layer.accounts)
+        self.memtable.retire()
+
+    # --- inside
+
+    def _in_memory(self, keys: Sequence[bytes]) -> list[Account | None]:
+        layers = [layer.accounts for layer in self.memtable.layers]
+        found: list[Account | None] = [None] * len(keys)
+        for accounts in (*layers, *self.cache.generations):
+            if accounts:
+                found = [account or accounts.get(key) for key, account in zip(keys, found, strict=True)]
+        return found
+
+    def _decoded(self, keys: Sequence[bytes], rows: dict[bytes, bytes]) -> dict[bytes, Account]:
+        return {key: decode_account(rows[key]) if key in rows else ABSENT for key in keys}
+
+    def _entry(self, txid: bytes) -> int | None:
+        """The place that a transaction took last, whether or not its block is still connected."""
+        for layer in self.memtable.layers:
+            entry = layer.places.get(txid)
+            if entry is not None:
+                return entry
+        row = self._environment.newest.get(self._databases.transactions, txid)
+        return None if row is None else decode_entry(row)
+
+    def _entries(self, key: bytes, before: int) -> Iterator[int]:
+        """The entries of an account's history below one, newest first."""
+        for members in self.memtable.blocks():
+            if members.number <= before >> 32:
+                first = entry_of(members.number, 0)
+                yield from (entry for entry in (first + p for p in members.positions(key)) if entry < before)
+            before = min(before, entry_of(members.number, 0))
+        rows_before = partial(self._environment.newest.rows_before, self._databases.history)
+        yield from stored_entries(rows_before, key, before)
+
+    def _block_of(self, number: int) -> bytes | None:
+        """The block that is connected under a number, as of the last `advance`."""
+        return self._environment.pinned.get(self._databases.connections, number_key(number))
