@@ -1,0 +1,62 @@
+/**
+ * What happens on the node, as it happens: one event stream for all pages.
+ *
+ * Dispatches the node's own kinds (`tip`, `reorg`, `tx`, `peer`) with their data in `detail`; `resync` where something
+ * may have been missed, so that all must be read anew; `state` when it changes.
+ */
+
+const KINDS = ["tip", "reorg", "tx", "peer"];
+const RETRY_MS = 3_000;
+/** How long a hidden page keeps its stream: a browser has six connections a host for all of its tabs. */
+const HIDDEN_MS = 60_000;
+
+export class Live extends EventTarget {
+  /** `connecting`, `live` or `away`. */
+  state = "connecting";
+  #source = null;
+  #timer = 0;
+
+  open() {
+    document.addEventListener("visibilitychange", () => this.#visibility());
+    this.#connect();
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    const source = new EventSource("api/v1/events");
+    this.#source = source;
+    source.onopen = () => {
+      const missed = this.state !== "live";
+      this.#become("live");
+      if (missed) this.#tell("resync");
+    };
+    source.onerror = () => {
+      this.#become("away");
+      // The browser tries again by itself after a broken connection, but not after an answer that was no stream.
+      if (source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#connect(), RETRY_MS);
+    };
+    source.addEventListener("reset", () => this.#tell("resync"));
+    for (const kind of KINDS) source.addEventListener(kind, (event) => this.#tell(kind, JSON.parse(event.data)));
+  }
+
+  #visibility() {
+    clearTimeout(this.#timer);
+    if (document.hidden) {
+      this.#timer = setTimeout(() => this.#source.close(), HIDDEN_MS);
+    } else if (this.#source.readyState !== EventSource.OPEN) {
+      this.#become("connecting");
+      this.#connect();
+    }
+  }
+
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.#tell("state");
+  }
+
+  #tell(kind, detail = null) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}

@@ -1,0 +1,107 @@
+/** The frame around the pages: routes, search, theme, and how the node is. */
+
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { number } from "./format.js";
+import { Live } from "./live.js";
+import { Page } from "./page.js";
+import { empty, listenForCopies, tick } from "./parts.js";
+import { theme } from "./theming.js";
+import { overview } from "./views/overview.js";
+
+const VIEWS = { overview };
+/** The tab that a page without one belongs to. */
+const HOME = { block: "blocks", tx: "blocks" };
+/** A break shorter than this, such as a restart's, is not worth a banner. */
+const AWAY_MS = 1_500;
+
+const live = new Live();
+const main = document.getElementById("main");
+let page = null;
+
+function route() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [view = "", name = ""] = path.split("/").map(decoded);
+  const open = VIEWS[view || "overview"];
+  page?.end();
+  main.replaceChildren();
+  scrollTo(0, 0);
+  page = new Page(main, live, name, new URLSearchParams(query));
+  const tab = HOME[view] ?? (view || "overview");
+  for (const link of document.querySelectorAll("#tabs a")) {
+    if (link.dataset.view === tab) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (open) open(page);
+  else page.show("Not found", empty("There is no such page.", h("a", { href: "#/" }, "To the overview")));
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function search(event) {
+  event.preventDefault();
+  const field = event.target.elements.q;
+  const text = field.value.trim();
+  if (!text) return;
+  location.hash = `#/search?${new URLSearchParams({ q: text })}`;
+  field.blur();
+}
+
+async function showNode() {
+  try {
+    const status = await get("status");
+    const chip = document.getElementById("network");
+    chip.textContent = status.network;
+    chip.hidden = false;
+    document.getElementById("version").textContent = `pychain ${status.version} · node ${status.node_id.slice(0, 12)}`;
+    showTip(status);
+  } catch {
+    // The stream says whether the node is there; this is read again with the next resync.
+  }
+}
+
+function showTip({ height }) {
+  if (live.state === "live") document.getElementById("pulse-text").textContent = number(height);
+}
+
+let awayTimer = 0;
+
+function showState() {
+  const { state } = live;
+  document.getElementById("pulse").dataset.state = state;
+  if (state !== "live") document.getElementById("pulse-text").textContent = state;
+  const banner = document.getElementById("away");
+  clearTimeout(awayTimer);
+  if (state === "live") {
+    banner.hidden = true;
+  } else {
+    awayTimer = setTimeout(() => {
+      banner.textContent = "The node is away. What you see is the last that it said; this page goes on by itself when it is back.";
+      banner.hidden = false;
+    }, AWAY_MS);
+  }
+}
+
+live.addEventListener("state", showState);
+live.addEventListener("resync", showNode);
+live.addEventListener("tip", (event) => showTip(event.detail));
+addEventListener("hashchange", () => {
+  route();
+  main.focus({ preventScroll: true });
+});
+document.getElementById("search").addEventListener("submit", search);
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+theme(document.getElementById("theme"), document.getElementById("theme-icon"));
+listenForCopies();
+setInterval(tick, 1_000);
+route();
+live.open();

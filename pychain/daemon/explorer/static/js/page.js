@@ -1,0 +1,82 @@
+/** One shown page: what it listens to and loads ends with it. */
+
+import { get } from "./api.js";
+import { patch } from "./dom.js";
+import { failure } from "./parts.js";
+
+export class Page {
+  #ended = new AbortController();
+  #live;
+  #root;
+
+  /** `parameters` is the query of its address, `name` what follows the view's name in it. */
+  constructor(root, live, name, parameters) {
+    this.#root = root;
+    this.#live = live;
+    this.name = name;
+    this.parameters = parameters;
+  }
+
+  /** Show a title and nodes, or what changed in them. */
+  show(title, ...nodes) {
+    if (this.#ended.signal.aborted) return;
+    document.title = `${title} · pychain`;
+    patch(this.#root, ...nodes);
+  }
+
+  /** A resource of the node. */
+  get(path, parameters) {
+    return get(path, parameters, this.#ended.signal);
+  }
+
+  /** Call with the data of each event of these kinds. */
+  on(kinds, listener) {
+    for (const kind of kinds.split(" ")) {
+      this.#live.addEventListener(kind, (event) => listener(event.detail, kind), { signal: this.#ended.signal });
+    }
+  }
+
+  /** Call every so many seconds while the page is seen: for what no event tells. */
+  every(seconds, tick) {
+    const timer = setInterval(() => document.hidden || tick(), seconds * 1000);
+    this.#ended.signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  /**
+   * A function that has `load` run soon: at once if it did not run of late, else when `gapMs` have passed, once for
+   * all who asked meanwhile, and never twice at a time. A failure leaves what is shown, unless nothing is or what
+   * was shown is no more.
+   */
+  refresher(load, gapMs = 400) {
+    let running = false;
+    let asked = false;
+    const run = async () => {
+      if (running) {
+        asked = true;
+        return;
+      }
+      running = true;
+      asked = false;
+      try {
+        await load();
+      } catch (error) {
+        if (!this.#ended.signal.aborted) this.#fail(error);
+      }
+      setTimeout(() => {
+        running = false;
+        if (asked && !this.#ended.signal.aborted) run();
+      }, gapMs);
+    };
+    this.on("resync", run);
+    run();
+    return run;
+  }
+
+  end() {
+    this.#ended.abort();
+  }
+
+  #fail(error) {
+    if (error.status === 404 || !this.#root.hasChildNodes()) this.show("Not shown", failure(error));
+  }
+}

@@ -1,0 +1,137 @@
+/** The pieces that pages are made of. */
+
+import { h, icon } from "./dom.js";
+import { ago, date, number } from "./format.js";
+
+/** A Unix time as "12 s ago", kept true by `tick`; the date is in its title. */
+export function since(time) {
+  const shown = h("time", { datetime: iso(time), "data-time": time, title: date(time) });
+  shown.textContent = ago(time);
+  return shown;
+}
+
+/** Bring all relative times up to date. */
+export function tick() {
+  const now = Date.now() / 1000;
+  for (const shown of document.querySelectorAll("time[data-time]")) {
+    const text = ago(Number(shown.dataset.time), now);
+    if (shown.textContent !== text) shown.textContent = text;
+  }
+}
+
+function iso(time) {
+  const moment = new Date(time * 1000);
+  return Number.isNaN(moment.getTime()) ? null : moment.toISOString();
+}
+
+/** A hash or an address, its middle left out where there is no room; with `href` a link, with `copy` a button. */
+export function long(text, { href = null, copy = false, label = null } = {}) {
+  const parts = [h("span", { class: "head" }, text.slice(0, -6)), h("span", { class: "tail" }, text.slice(-6))];
+  const shown = href
+    ? h("a", { class: "long", href, title: text, "aria-label": label ?? text }, parts)
+    : h("span", { class: "long", title: text }, parts);
+  return copy ? h("span", { class: "copied-from" }, shown, copyButton(text)) : shown;
+}
+
+export const blockLink = (hash) => long(hash, { href: `#/block/${hash}` });
+export const transactionLink = (txid) => long(txid, { href: `#/tx/${txid}` });
+export const accountLink = (address) => long(address, { href: `#/account/${address}` });
+export const heightLink = (height, hash) => h("a", { class: "height", href: `#/block/${hash ?? height}` }, number(height));
+
+/** Copies a text to the clipboard; `listenForCopies` does it. */
+export function copyButton(text) {
+  return h("button", { type: "button", class: "copy", "data-copy": text, title: "Copy", "aria-label": "Copy" }, icon("copy"));
+}
+
+/** Serve all copy buttons of the document. */
+export function listenForCopies() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    await copy(button.dataset.copy);
+    button.classList.add("done");
+    button.replaceChildren(icon("done"));
+    setTimeout(() => {
+      button.classList.remove("done");
+      button.replaceChildren(icon("copy"));
+    }, 1_200);
+  });
+}
+
+/** The clipboard proper is there on loopback and HTTPS alone; elsewhere the old way. */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = h("textarea", { class: "unseen" });
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
+/** A section with a heading; `aside` stands at the heading's other end. */
+export function card(title, aside, ...children) {
+  return h("section", { class: "card" }, h("header", null, h("h2", null, title), aside), children);
+}
+
+/** A figure with its name: the tiles at the top of pages. */
+export function tile(name, value, note = null) {
+  return h(
+    "div",
+    { class: "tile" },
+    h("dt", null, name),
+    h("dd", null, h("span", { class: "value" }, value), note && h("span", { class: "note" }, note)),
+  );
+}
+
+export const tiles = (...children) => h("dl", { class: "tiles" }, children);
+
+/** Names and values, one a line; entries that are null are left out. */
+export function facts(entries) {
+  const rows = entries.filter(Boolean);
+  return h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
+}
+
+/**
+ * A table that becomes a list of cards where the screen is narrow. `columns` are {title, cell, kind}: `cell` makes a
+ * row's content, `kind` is a class (`number`, `wide`, ...). `key` names a row.
+ */
+export function table(label, columns, rows, key) {
+  const cell = (column, row) => h("td", { role: "cell", class: column.kind, "data-label": column.title }, column.cell(row));
+  return h(
+    "table",
+    { role: "table", "aria-label": label },
+    h("thead", { role: "rowgroup" },
+      h("tr", { role: "row" }, columns.map((column) => h("th", { role: "columnheader", scope: "col", class: column.kind }, column.title))),
+    ),
+    h("tbody", { role: "rowgroup" },
+      rows.map((row) => h("tr", { role: "row", "data-key": key(row) }, columns.map((column) => cell(column, row)))),
+    ),
+  );
+}
+
+export const badge = (text, kind) => h("span", { class: `badge ${kind}` }, text);
+
+/** What stands where nothing is: why, and what to do about it. */
+export function empty(text, ...hints) {
+  return h("div", { class: "empty" }, h("p", null, text), hints.map((hint) => h("p", { class: "hint" }, hint)));
+}
+
+/** Links to the page before and after; either may be null. */
+export function pager(newer, older, words = ["Newer", "Older"]) {
+  if (!newer && !older) return null;
+  const link = (href, text, rel) => (href ? h("a", { class: "button", href, rel }, text) : h("span"));
+  return h("nav", { class: "pager", "aria-label": "Pages" }, link(newer, `← ${words[0]}`, "prev"), link(older, `${words[1]} →`, "next"));
+}
+
+/** A page's heading, with what it is of. */
+export function heading(title, ...more) {
+  return h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, title), more);
+}
+
+/** Why a page is not shown. */
+export function failure(error) {
+  if (error.status === 404) return empty(`Nothing here: ${error.message}.`, "It may lie on a branch that lost, or belong to another network.");
+  if (error.status) return empty(`The node answers: ${error.message}`);
+  return empty("The node does not answer.", "This page fills itself as soon as it is back.");
+}

@@ -1,0 +1,109 @@
+/** The first page: the node at a glance, and what happens, live. */
+
+import { h } from "../dom.js";
+import { bytes, coins, count, duration, hashRate, number, percent, quantity } from "../format.js";
+import { accountLink, badge, blockLink, card, empty, heading, since, tile, tiles, transactionLink } from "../parts.js";
+import { Recent } from "../recent.js";
+
+const BLOCKS = 8;
+/** Seconds between looks at what no event tells: rates while mining, steps of a sync. */
+const LOOK_S = 3;
+
+export function overview(page) {
+  const recent = new Recent(page);
+  const began = { blocks: null, at: 0 };
+  let status = null;
+  const refresh = page.refresher(async () => {
+    const [now, latest] = await Promise.all([page.get("status"), page.get("blocks", { limit: BLOCKS })]);
+    status = now;
+    await recent.follow(latest.blocks);
+    page.show(
+      "Overview",
+      heading("Overview", h("p", { class: "sub" }, tipLine(status))),
+      status.sync.behind && sync(status, began),
+      figures(status),
+      h("div", { class: "columns" }, blocks(latest.blocks, status), transactions(recent.items)),
+    );
+  }, 500);
+  page.on("tip peer", refresh);
+  page.on("tx", (event) => {
+    recent.note(event);
+    refresh();
+  });
+  page.every(LOOK_S, () => {
+    if (status?.mining || status?.sync.behind) refresh();
+  });
+}
+
+function tipLine(status) {
+  return [h("span", null, "Block ", h("strong", null, number(status.height)), " came ", since(status.time)), blockLink(status.tip)];
+}
+
+function figures(status) {
+  const { mempool, peers } = status;
+  return tiles(
+    tile("Height", number(status.height), `one every ${duration(status.spacing)} is the aim`),
+    tile("Hash rate", hashRate(status.networkhashps), status.mining ? `${hashRate(status.hashespersec)} here` : "of the network"),
+    tile("Difficulty", quantity(status.difficulty), "1 is Bitcoin's easiest"),
+    tile("Mempool", count(mempool.size, "transfer"), `${bytes(mempool.bytes)}, ${coins(mempool.total_fee)} in fees`),
+    tile("Peers", number(peers.inbound + peers.outbound), `${peers.inbound} in, ${peers.outbound} out`),
+    tile("Mining", status.mining ? "on" : "off", status.mining ? hashRate(status.hashespersec) : "pychain node --mine"),
+  );
+}
+
+function sync(status, began) {
+  const { blocks, headers, progress } = status.sync;
+  const now = Date.now();
+  if (began.blocks === null || blocks < began.blocks) Object.assign(began, { blocks, at: now });
+  const rate = (blocks - began.blocks) / Math.max(1, (now - began.at) / 1000);
+  const left = rate > 0 ? `, about ${duration((headers - blocks) / rate)} left` : "";
+  return h(
+    "section",
+    { class: "card syncing", "aria-label": "Synchronisation" },
+    h("p", null, h("strong", null, `Syncing, ${percent(progress)}`), ` ${number(blocks)} of ${number(headers)} blocks${left}`),
+    h("progress", { max: 1, value: progress }),
+  );
+}
+
+function blocks(list, status) {
+  const all = h("a", { href: "#/blocks" }, "All blocks");
+  if (status.height === 0) {
+    return card("Latest blocks", all, empty("Only the genesis block so far.", mineHint(status)));
+  }
+  const rows = list.map((block) =>
+    h(
+      "li",
+      { "data-key": block.hash },
+      h("a", { class: "height", href: `#/block/${block.hash}` }, number(block.height)),
+      h("div", { class: "middle" }, blockLink(block.hash), h("span", { class: "quiet" }, block.transactions === undefined ? "body not here" : [count(block.transactions, "transaction"), " · ", bytes(block.size)])),
+      h("div", { class: "end" }, since(block.time), block.reward !== undefined && h("span", { class: "quiet" }, `+${coins(block.reward)}`)),
+    ),
+  );
+  return card("Latest blocks", all, h("ol", { class: "feed", id: "latest-blocks" }, rows));
+}
+
+function mineHint(status) {
+  const how = status.dev ? "pychain rpc generatetoaddress 1 ADDRESS" : "pychain node --mine";
+  return ["Mine one: ", h("code", null, how)];
+}
+
+function transactions(items) {
+  const all = h("a", { href: "#/mempool" }, "Mempool");
+  if (!items.length) {
+    return card("Latest transfers", all, empty("No transfers yet.", ["Send one: ", h("code", null, "pychain wallet send ADDRESS 1.5")]));
+  }
+  const rows = items.map((item) =>
+    h(
+      "li",
+      { "data-key": item.txid },
+      h("div", { class: "middle" }, transactionLink(item.txid), h("span", { class: "quiet route" }, accountLink(item.sender), "→", accountLink(item.recipient))),
+      h("div", { class: "end" }, h("span", { class: "amount" }, coins(item.amount)), state(item)),
+    ),
+  );
+  return card("Latest transfers", all, h("ol", { class: "feed", id: "latest-transfers" }, rows));
+}
+
+function state(item) {
+  if (item.block) return h("a", { class: "badge good", href: `#/block/${item.block.hash}` }, `in ${number(item.block.height)}`);
+  return badge("waiting", "warn");
+}

@@ -1,0 +1,54 @@
+"""The explorer's files: small, in the package, and without the means to make markup of text or to leave the host."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from tests.api.node import ApiNode
+from tests.api.web import get
+
+STATIC = files("pychain.daemon.explorer") / "static"
+SOURCES = {
+    "index.html": STATIC / "index.html",
+    "style.css": STATIC / "style.css",
+    "theme.js": STATIC / "theme.js",
+    "favicon.svg": STATIC / "favicon.svg",
+    **{f"js/{each.name}": each for each in (STATIC / "js").iterdir() if each.is_file()},
+    **{f"js/views/{each.name}": each for each in (STATIC / "js" / "views").iterdir()},
+}
+MAX_BYTES = 100_000
+"""Of all files together, as they are."""
+MARKUP = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b"
+)
+"""What makes markup or code of a string."""
+NAMESPACE = "http://www.w3.org/2000/svg"
+
+
+def test_all_files_together_are_small() -> None:
+    assert 20_000 < sum(len(each.read_bytes()) for each in SOURCES.values()) <= MAX_BYTES
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_file_can_make_markup_of_text_or_names_another_host(name: str) -> None:
+    text = SOURCES[name].read_text("utf-8").replace(NAMESPACE, "")
+    assert not MARKUP.search(text)
+    assert "//" not in re.sub(r"^\s*(//.*|/?\*.*)$", "", text, flags=re.MULTILINE).replace(" // ", "")
+    assert not re.search(r"""\son\w+=["']|\sstyle=["']|javascript:""", text)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_node_serves_the_file_under_a_strict_policy(node: ApiNode, name: str) -> None:
+    answer = get(node.base, f"/{name}")
+    assert answer.status == 200
+    assert answer.body == SOURCES[name].read_bytes()
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_root_is_the_index(node: ApiNode) -> None:
+    assert get(node.base, "/").body == SOURCES["index.html"].read_bytes()
