@@ -22,8 +22,9 @@ class Clock:
         return time.time_ns() // NS if mocked is None else mocked
 
     @property
-    def mocked(self) -> bool:
-        return self._mocked_s is not None
+    def mocked_s(self) -> int | None:
+        """Where it stands still, None where it goes with the machine's."""
+        return self._mocked_s
 
     def mock(self, wall_s: int | None) -> None:
         """Stand still at `wall_s`, as Bitcoin Core's setmocktime; None returns to the machine's time.

@@ -24,6 +24,8 @@ from pychain.chain.hashes import hash_hex
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.api.site import Site
 from pychain.daemon.datadir import DataDirectory, Ready
+from pychain.daemon.dev.automine import Automine
+from pychain.daemon.dev.snapshots import Snapshots
 from pychain.daemon.engine import Engine
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.hub import EventHub
@@ -165,6 +167,8 @@ class Daemon:
             else StratumServer(node.queries, driver.ask, events, clock, descriptors // STRATUM_SHARE),
             clock=clock,
             events=events,
+            snapshots=Snapshots(driver.ask, node.queries, clock),
+            automine=Automine(driver.ask, node.queries.mempool, events),
             meters=meters,
             watchdog=LoopWatchdog(self._loop, meters.lag.observe),
             stop=self._stop_wanted.set,
@@ -195,6 +199,7 @@ class Daemon:
         self._stack.callback(services.watchdog.stop)
         self._stack.push_async_callback(services.workers.close)
         self._stack.callback(services.miner.close)
+        self._stack.callback(services.automine.close)
         self._stack.push_async_callback(services.transport.close, "this node is stopping")
         self._stack.push_async_callback(self.end)
         self._driver.feed(Start())

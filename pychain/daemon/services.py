@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pychain.daemon.clock import Clock
+from pychain.daemon.dev.automine import Automine
+from pychain.daemon.dev.snapshots import Snapshots
 from pychain.daemon.driver import Driver
 from pychain.daemon.fees import FeeEstimator
 from pychain.daemon.hub import EventHub, Subscription
@@ -47,6 +49,8 @@ class Services:
     stratum: StratumServer | None
     clock: Clock
     events: EventHub
+    snapshots: Snapshots
+    automine: Automine
     meters: Meters
     watchdog: LoopWatchdog
     stop: Callable[[], None]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ class Policy(Enum):
     EXPIRED = "expired"
     REPLACED = "replaced"
     CONFLICT = "conflict"
+    DROPPED = "dropped"
 
 
 class PolicyError(PychainError):
@@ -226,6 +228,13 @@ class Mempool:
             while (queue := self.queue(sender)) and queue[-1].since + self.limits.expiry_s < wall_s:
                 self._drop_end(queue[-1], Policy.EXPIRED)
         return not self._unexamined
+
+    def drop(self, accounts: int) -> None:
+        """Let go of all pending transfers of up to so many accounts, and of all that came back out of blocks."""
+        self._stale = {sender: {} for sender in self._stale}
+        for sender in list(islice(self._queues, accounts)):
+            while queue := self.queue(sender):
+                self._drop_end(queue[-1], Policy.DROPPED)
 
     # --- following the chain
 

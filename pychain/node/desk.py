@@ -29,6 +29,7 @@ from pychain.node.requests import (
     AwaitRest,
     Ban,
     DisconnectPeer,
+    DropTransfers,
     GetTemplate,
     InvalidateBlock,
     LoadBlocks,
@@ -37,6 +38,7 @@ from pychain.node.requests import (
     RemovePeer,
     Request,
     SetMining,
+    SetNetworking,
     SubmitBlock,
     SubmitTransfer,
     TestTransfer,
@@ -97,6 +99,8 @@ class Desk:
             TryPeer: self._try_peer,
             DisconnectPeer: self._disconnect_peer,
             Ban: self._ban,
+            SetNetworking: self._set_networking,
+            DropTransfers: self._drop_transfers,
         }
 
     def asked(self, request_id: int, request: Request, now: Now) -> None:
@@ -236,6 +240,10 @@ class Desk:
         except (RuleError, PolicyError) as error:
             self._reply(request_id, refusal(error))
 
+    def _drop_transfers(self, request_id: int, request: DropTransfers, now: Now) -> None:
+        self._transfers.drop(request.accounts)
+        self._reply(request_id, None)
+
     # --- mining
 
     def _get_template(self, request_id: int, request: GetTemplate, now: Now) -> None:
@@ -246,6 +254,10 @@ class Desk:
         self._reply(request_id, None)
 
     # --- peers
+
+    def _set_networking(self, request_id: int, request: SetNetworking, now: Now) -> None:
+        self._dialogue.slots.set_active(request.active)
+        self._reply(request_id, None)
 
     def _add_peer(self, request_id: int, request: AddPeer, now: Now) -> None:
         if request.address in self._dialogue.slots.persistent:
@@ -263,8 +275,9 @@ class Desk:
         self._reply(request_id, None if known else Refused("not-found", f"{request.address} was not added"))
 
     def _try_peer(self, request_id: int, request: TryPeer, now: Now) -> None:
-        self._dialogue.slots.dial_once(request.address)
-        self._reply(request_id, None)
+        slots = self._dialogue.slots
+        slots.dial_once(request.address)
+        self._reply(request_id, None if slots.is_active else Refused("networking-off", "networking is off"))
 
     def _disconnect_peer(self, request_id: int, request: DisconnectPeer, now: Now) -> None:
         if self._peers.get(request.peer) is None:

@@ -106,6 +106,10 @@ class Queries:
         """The block of the active chain at a height."""
         return self.tip.ancestor(height) if 0 <= height <= self.tip.height else None
 
+    def fork_point(self, one: Entry, other: Entry) -> Entry:
+        """The last block that two branches have in common."""
+        return self._tree.fork_point(one, other)
+
     def is_active(self, entry: Entry) -> bool:
         return self.tip.descends_from(entry)
 
@@ -194,6 +198,11 @@ class Queries:
     def kept_peers(self) -> tuple[NetAddress, ...]:
         """Addresses that the operator wants connected."""
         return self._dialogue.slots.persistent
+
+    @property
+    def networking(self) -> bool:
+        """Whether connections are made and taken at all."""
+        return self._dialogue.slots.is_active
 
     def known_addresses(self) -> int:
         """How many addresses of nodes are known."""

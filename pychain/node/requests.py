@@ -114,6 +114,21 @@ class Ban:
     duration_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class SetNetworking:
+    """Have connections with peers, or none at all: those that stand are ended. Answer: None."""
+
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropTransfers:
+    """Let go of pending transfers, up to so many accounts' at a time, and of all that was on its way into the mempool
+    but for signatures under check. Answer: None; the mempool's length says whether to go on."""
+
+    accounts: int
+
+
 Request = (
     SubmitBlock
     | LoadBlocks
@@ -129,6 +144,8 @@ Request = (
     | TryPeer
     | DisconnectPeer
     | Ban
+    | SetNetworking
+    | DropTransfers
 )
 
 

@@ -284,6 +284,13 @@ class TransferIntake:
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
         self._report(now)
 
+    def drop(self, accounts: int) -> None:
+        """Let go of what waits outside the mempool, and of up to so many accounts' transfers in it."""
+        self._returning.clear()
+        self._arrived.clear()
+        self._waiting = WaitingTransfers()
+        self.mempool.drop(accounts)
+
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
         if self._arrived or self._returning or not self.mempool.is_settled:

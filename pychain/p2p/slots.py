@@ -45,6 +45,7 @@ class SlotManager:
         self._addresses = addresses
         self._misbehaviour = misbehaviour
         self._nonce = nonce
+        self._active = True
         self._max_outbound = 0 if connect_only else max_outbound
         self._max_inbound = max_inbound
         self._peers: dict[int, Peer] = {}
@@ -86,9 +87,21 @@ class SlotManager:
                 peer.persistent = False
         return self._failures.pop(address, None) is not None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether connections are made and taken at all."""
+        return self._active
+
+    def set_active(self, active: bool) -> None:
+        """Make and take no connections from now on, and hang up on everybody; or go on."""
+        self._active = active
+        if not active:
+            for peer in list(self._peers.values()):
+                self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
+
     def dial_once(self, address: NetAddress) -> None:
         """Dial now, once, beside all slots, unless it is connected or being dialled."""
-        if not self._is_met(address):
+        if self._active and not self._is_met(address):
             self._dial(address, fills_slot=False)
 
     # --- what happens to connections
@@ -97,6 +110,9 @@ class SlotManager:
         """A stream is open. True to go on with the handshake; False when the peer was refused and hung up on."""
         self._dialling.pop(peer.address, None)
         self._peers[peer.peer_id] = peer
+        if not self._active:
+            self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
+            return False
         peer.persistent = peer.persistent or (not peer.inbound and peer.address in self._failures)
         if peer.persistent:
             return True
@@ -142,6 +158,8 @@ class SlotManager:
 
     def poll(self, now: Now) -> None:
         """Dial what is due."""
+        if not self._active:
+            return
         for address in self._redials.due(now.mono_ns):
             if not self._is_met(address):
                 self._dial(address, fills_slot=False)
@@ -150,7 +168,7 @@ class SlotManager:
             self._fill_one(now)
 
     def deadline(self) -> int | None:
-        return earliest(self._redials.deadline(), self._fill_deadline())
+        return earliest(self._redials.deadline(), self._fill_deadline()) if self._active else None
 
     # --- outbound
 

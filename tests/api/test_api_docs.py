@@ -50,6 +50,10 @@ PROMISED = [
     "getchainspec",
     "getaccount",
     "getaccounthistory",
+    "rpc.discover",
+    "dev_snapshot",
+    "dev_revert",
+    "dev_automine",
 ]
 """What programs hold on to."""
 

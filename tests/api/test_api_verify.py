@@ -12,8 +12,8 @@ import pytest
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.state import ABSENT, Account, Reward, decode_undo, encode_undo
 from pychain.daemon.api.errors import RpcError
-from pychain.daemon.api.search import search_block
 from pychain.daemon.api.verify import MAX_LEVEL, ChainCheck
+from pychain.daemon.search import search_block
 from pychain.daemon.services import Services
 from pychain.ledger.store import Batch
 from pychain.ledger.template import BlockTemplate

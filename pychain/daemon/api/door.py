@@ -46,9 +46,9 @@ class Door:
         self._too_many = Route(lambda request: _TOO_MANY)
         self._wrong_host = Route(lambda request: _WRONG_HOST)
 
-    def add(self, path: str, method: str, entrance: Entrance) -> None:
-        """An entrance at exactly this path, or at all paths below one that ends in a slash and is not the root."""
-        table = self._prefixes if len(path) > 1 and path.endswith("/") else self._exact
+    def add(self, path: str, method: str, entrance: Entrance, *, below: bool = False) -> None:
+        """An entrance at exactly this path, or at all paths that begin with it."""
+        table = self._prefixes if below else self._exact
         entrances = {**table.get(path.encode(), {}), method.encode(): entrance}
         if method == "GET":
             entrances[b"HEAD"] = entrance

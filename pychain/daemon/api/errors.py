@@ -45,6 +45,7 @@ class Code(IntEnum):
     """The transaction is in a block already."""
     NODE_NOT_CONNECTED = -29
     INVALID_IP_OR_SUBNET = -30
+    NETWORK_DISABLED = -31
 
 
 class RpcError(PychainError):

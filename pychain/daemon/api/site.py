@@ -6,8 +6,12 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from importlib import import_module
 from importlib.resources import files
+from typing import Any
+
+import msgspec
 
 from pychain.daemon.api.door import Door, Entrance
 from pychain.daemon.api.events.broadcast import Broadcaster
@@ -15,7 +19,7 @@ from pychain.daemon.api.events.ring import Ring
 from pychain.daemon.api.events.stream import Events
 from pychain.daemon.api.jsonrpc import JsonRpc
 from pychain.daemon.api.method import table
-from pychain.daemon.api.methods.control import GROUPS
+from pychain.daemon.api.methods.control import GROUPS, openrpc
 from pychain.daemon.api.rest.context import Context
 from pychain.daemon.api.rest.endpoint import ROOT, Rest
 from pychain.daemon.api.rest.openapi import document
@@ -23,7 +27,7 @@ from pychain.daemon.api.rest.resources import RESOURCES, by_prefix
 from pychain.daemon.http.assets import Asset, load_assets
 from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
 from pychain.daemon.http.limiter import RateLimiter
-from pychain.daemon.http.message import JSON, SNIFF_NOT, Request, Response
+from pychain.daemon.http.message import JSON, SNIFF_NOT, Handler, Request, Response
 from pychain.daemon.http.server import HttpServer
 from pychain.daemon.metrics.sources import Sources
 from pychain.daemon.services import Services
@@ -79,11 +83,13 @@ class Site:
     def _add_rest(self) -> None:
         rest = Rest(Context(self._services), self._services.meters.calls)
         for prefix, endpoints in by_prefix(RESOURCES).items():
-            self._door.add(prefix, "GET", Entrance(rest.handler(endpoints)))
+            below = any(endpoint.in_path is not None for endpoint in endpoints)
+            self._door.add(prefix, "GET", Entrance(rest.handler(endpoints)), below=below)
         self._door.add(f"{ROOT}/events", "GET", Entrance(Events(self._broadcaster).serve))
-        openapi = Response(200, document(RESOURCES), (JSON, SNIFF_NOT))
         self._door.add("/metrics", "GET", Entrance(self._metrics))
-        self._door.add("/openapi.json", "GET", Entrance(lambda request: openapi))
+        dev = self._services.settings.spec.dev
+        self._door.add("/openapi.json", "GET", Entrance(_document(lambda: document(RESOURCES))))
+        self._door.add("/openrpc.json", "GET", Entrance(_document(lambda: openrpc(dev))))
 
     async def _metrics(self, request: Request) -> Response:
         """The library behind it is loaded for the first who asks, beside the loop."""
@@ -97,3 +103,18 @@ class Site:
             self._door.add(path, "GET", Entrance(asset.serve))
 
         load_assets(files("pychain.daemon.explorer") / "static", "/", add)
+        load_assets(files("pychain.daemon.api") / "docs", "/docs/", add)
+
+
+def _document(make: Callable[[], dict[str, Any]]) -> Handler:
+    """Serves a description that is made beside the loop, for the first who asks."""
+    made: list[Response] = []
+
+    async def serve(request: Request) -> Response:
+        if not made:
+            made.append(
+                Response(HTTPStatus.OK, await asyncio.to_thread(lambda: msgspec.json.encode(make())), (JSON, SNIFF_NOT))
+            )
+        return made[0]
+
+    return serve

@@ -56,8 +56,8 @@ class Asset:
 
 
 def load_assets(directory: Traversable, at: str, add: Callable[[str, Asset], None]) -> None:
-    """Call `add` with the path and content of each file below a directory of the package; `at` ends in a slash, and is
-    where its `index.html` is served too."""
+    """Call `add` with the path and content of each file below a directory of the package; `at` ends in a slash; its
+    `index.html` is served there too, with the slash and without."""
     if not directory.is_dir():
         return
     for entry in sorted(directory.iterdir(), key=lambda each: each.name):
@@ -67,4 +67,5 @@ def load_assets(directory: Traversable, at: str, add: Callable[[str, Asset], Non
             asset = Asset(entry.name, entry.read_bytes())
             add(at + entry.name, asset)
             if entry.name == INDEX:
-                add(at, asset)
+                for path in dict.fromkeys((at, at.rstrip("/") or at)):
+                    add(path, asset)

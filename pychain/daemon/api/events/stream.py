@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pychain.daemon.api.errors import RpcError, out_of_range
 from pychain.daemon.api.events.broadcast import STALL_S, Broadcaster
 from pychain.daemon.api.events.ring import render
-from pychain.daemon.api.events.views import KINDS, Kind
+from pychain.daemon.api.events.views import KINDS, Kind, ResetEvent
 from pychain.daemon.api.rest.endpoint import fields_of, problem
 from pychain.daemon.http.message import SNIFF_NOT, Header, Request, Response, Sink, line
 
@@ -87,7 +87,7 @@ class EventStream:
             self._told = number
             return b""
         reason = "the events since then are not kept any more: read the state anew"
-        return render(f"{ring.name}-{ring.last}", RESET, {"reason": reason})
+        return render(f"{ring.name}-{ring.last}", RESET, ResetEvent(reason=reason))
 
 
 class Events:

@@ -80,6 +80,12 @@ class PeerEvent(Struct, kw_only=True):
     reason: str | UnsetType = UNSET
 
 
+class ResetEvent(Struct, kw_only=True):
+    """`reset`: what happened since the event that the listener had last is not kept any more."""
+
+    reason: str
+
+
 EventView = TipEvent | ReorgEvent | TxEvent | PeerEvent
 VIEWS = (TipEvent, ReorgEvent, TxEvent, PeerEvent)
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Annotated, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pychain.chain.address import encode_address
 from pychain.chain.block import decode_block
 from pychain.chain.hashes import parse_hash_hex
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.method import Group
-from pychain.daemon.api.methods.lookups import key_of
+from pychain.daemon.api.methods.lookups import key_of, payable_key
 from pychain.daemon.api.render import rendered
 from pychain.daemon.api.types import Address, Amount, HashHex
 from pychain.daemon.api.views.history import Confirmed, HistoryView, history_view
@@ -49,6 +49,15 @@ class AccountView(Struct, kw_only=True):
     pending: Annotated[int, Meta(ge=0, description="transfers in the mempool that the account sends")]
 
 
+class AddressCheck(Struct, kw_only=True):
+    """What an address is. `address` is as this node writes it."""
+
+    isvalid: bool
+    address: Address | UnsetType = UNSET
+    public_key: Annotated[str, Meta(description="64 hex digits")] | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
 @group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
 def getaccount(services: Services, address: Address) -> AccountView:
     """An account's balance, and the sequence of its next transfer."""
@@ -67,6 +76,16 @@ def getaccount(services: Services, address: Address) -> AccountView:
         pending_sequence=pending_sequence,
         pending=len(queue),
     )
+
+
+@group.method(example=("dpyc1...",))
+def validateaddress(services: Services, address: Annotated[str, Meta(max_length=1000)]) -> AddressCheck:
+    """Whether a text is an address of this network that coins may be paid to, and why not."""
+    try:
+        key = payable_key(services, address)
+    except RpcError as error:
+        return AddressCheck(isvalid=False, error=error.message)
+    return AddressCheck(isvalid=True, address=encode_address(services.settings.spec.hrp, key), public_key=key.hex())
 
 
 @group.method(

@@ -133,6 +133,12 @@ def getblockcount(services: Services) -> Height:
     return services.node.queries.tip.height
 
 
+@group.method()
+def getdifficulty(services: Services) -> Difficulty:
+    """Difficulty of the tip."""
+    return difficulty(services.node.queries.tip.header.bits)
+
+
 @group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(0,))
 def getblockhash(services: Services, height: Height) -> HashHex:
     """Hash of the active block at a height."""
@@ -257,6 +263,18 @@ async def waitforblockheight(
 ) -> TipView:
     """Wait until the tip is at least at this height."""
     await wait_for_tip(services, lambda tip: tip.height >= height, timeout / 1000 or None)
+    return _tip(services)
+
+
+@group.method(waits=True, example=("00" * 32, 1000))
+async def waitforblock(
+    services: Services,
+    blockhash: HashHex,
+    timeout: Milliseconds = 0,  # noqa: ASYNC109  # Core's name
+) -> TipView:
+    """Wait until a block is the tip."""
+    wanted = blockhash.lower()
+    await wait_for_tip(services, lambda tip: hash_hex(tip.hash) == wanted, timeout / 1000 or None)
     return _tip(services)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pychain.base.time import NS
 from pychain.daemon.api.describe import method_text, overview_text
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.method import Group, table
 from pychain.daemon.api.methods import accounts, blockchain, dev, fees, mempool, mining, network
+from pychain.daemon.api.openrpc import document
+from pychain.daemon.api.render import rendered
 from pychain.daemon.services import Services
 
 group = Group("control", "The node")
@@ -26,6 +29,17 @@ def help(services: Services, command: str | None = None) -> str:
     if command not in methods:
         raise RpcError(Code.METHOD_NOT_FOUND, f"help: unknown method '{command[:64]}'")
     return method_text(methods[command])
+
+
+@group.method(name="rpc.discover")
+async def discover(services: Services) -> dict[str, Any]:
+    """An OpenRPC document of all methods, from the definitions that serve them."""
+    return await rendered(lambda: openrpc(services.settings.spec.dev))
+
+
+def openrpc(dev: bool) -> dict[str, Any]:
+    """The OpenRPC document of a node, on a development network or another one. It takes some 20 ms: for a thread."""
+    return document(table(GROUPS, dev=dev))
 
 
 @group.method()

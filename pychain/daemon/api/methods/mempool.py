@@ -14,7 +14,7 @@ from pychain.chain.hashes import hash_hex, parse_hash_hex
 from pychain.chain.transaction import Transfer, decode_transaction, signed_message
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.structure import parse_transfer
-from pychain.daemon.api.errors import Code, RpcError
+from pychain.daemon.api.errors import Code, RpcError, not_found
 from pychain.daemon.api.method import Group
 from pychain.daemon.api.methods.lookups import body, from_hex, known_block
 from pychain.daemon.api.render import rendered
@@ -148,6 +148,16 @@ def getmempoolinfo(services: Services) -> MempoolInfo:
         maxmempool=mempool.limits.max_bytes,
         minrelaytxfee=mempool.limits.relay_fee,
     )
+
+
+@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "it is not in the mempool"}, example=("00" * 32,))
+def getmempoolentry(services: Services, txid: HashHex) -> PendingView:
+    """What a transfer in the mempool pays, and since when it waits."""
+    queries = services.node.queries
+    pending = queries.mempool.get(parse_hash_hex(txid))
+    if pending is None:
+        raise not_found("Transaction not in mempool")
+    return pending_view(queries.spec.hrp, pending)
 
 
 @group.method(example=(True,))

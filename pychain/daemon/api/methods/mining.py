@@ -18,12 +18,12 @@ from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.method import Group
 from pychain.daemon.api.methods.lookups import from_hex, payable_key
 from pychain.daemon.api.render import rendered
-from pychain.daemon.api.search import search_block
 from pychain.daemon.api.types import Address, Bits, Count, Difficulty, HashHex, Height, Hex, Target
 from pychain.daemon.api.views.targets import bits_hex, difficulty, target_hex
 from pychain.daemon.api.views.templates import TemplateView, template_view
 from pychain.daemon.api.waiting import long_poll_id, wait_for_template
 from pychain.daemon.entropy import SystemEntropy
+from pychain.daemon.search import search_block
 from pychain.daemon.services import Services
 from pychain.daemon.stratum.views import StratumInfo
 from pychain.ledger.template import BlockTemplate
@@ -121,6 +121,20 @@ def getmininginfo(services: Services) -> MiningInfo:
 def getstratuminfo(services: Services) -> StratumInfo:
     """Who mines over Stratum: shares, rejects and estimated hash rates of workers and connections."""
     return services.stratum_info()
+
+
+@group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(120,))
+def getnetworkhashps(
+    services: Services,
+    nblocks: Annotated[int, Meta(ge=1)] = HASH_RATE_BLOCKS,
+    height: Annotated[int, Meta(ge=-1, description="of the last of them, -1 for the tip")] = -1,
+) -> float:
+    """Hashes a second of the whole network, by the work and the time of some blocks."""
+    queries = services.node.queries
+    last = queries.tip if height == -1 else queries.at(height)
+    if last is None:
+        raise RpcError(Code.INVALID_PARAMETER, "Block does not exist at specified height")
+    return network_hash_rate(last, nblocks)
 
 
 @group.method(errors=BAD_ADDRESS, example=(None,))
@@ -262,8 +276,8 @@ def _transfer(services: Services, text: Hex) -> Transfer:
         raise RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {error.detail}") from None
 
 
-def network_hash_rate(tip: Entry) -> float:
-    """Hashes a second by the work and the time of the last blocks; 0 before there are any."""
-    first = tip.ancestor(max(1, tip.height - HASH_RATE_BLOCKS)) if tip.height else tip
+def network_hash_rate(tip: Entry, blocks: int = HASH_RATE_BLOCKS) -> float:
+    """Hashes a second by the work and the time of the last blocks up to one; 0 before there are any."""
+    first = tip.ancestor(max(1, tip.height - blocks)) if tip.height else tip
     elapsed = max(tip.header.time - first.header.time, 0)
     return (tip.work - first.work) / elapsed if elapsed else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -10,10 +11,10 @@ from pychain import __version__
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.method import Group
 from pychain.daemon.api.methods.lookups import granted
-from pychain.daemon.api.types import Count, FeeRate, UnixTime
+from pychain.daemon.api.types import Bytes, Count, FeeRate, UnixTime
 from pychain.daemon.api.views.peers import PeerId, PeerView, peer_view
 from pychain.daemon.services import Services
-from pychain.node.requests import AddPeer, Ban, DisconnectPeer, RemovePeer, Request, TryPeer
+from pychain.node.requests import AddPeer, Ban, DisconnectPeer, RemovePeer, Request, SetNetworking, TryPeer
 from pychain.p2p.limits import DEFAULT_BAN_S, PROTOCOL_VERSION
 from pychain.p2p.netaddress import AddressError, NetAddress
 
@@ -30,6 +31,7 @@ class NetworkInfo(Struct, kw_only=True):
     subversion: str
     protocolversion: int
     node_id: Annotated[str, Meta(description="libp2p peer id")]
+    networkactive: bool
     connections: Count
     connections_in: Count
     connections_out: Count
@@ -37,6 +39,14 @@ class NetworkInfo(Struct, kw_only=True):
     addednodes: Annotated[list[str], Meta(description="peers that are kept connected, host:port")]
     knownaddresses: Annotated[int, Meta(description="addresses of nodes that are known")]
     relayfee: FeeRate
+
+
+class NetTotals(Struct, kw_only=True):
+    """Traffic with peers."""
+
+    totalbytesrecv: Bytes
+    totalbytessent: Bytes
+    timemillis: Annotated[int, Meta(description="the machine's clock, Unix milliseconds")]
 
 
 class BanView(Struct, kw_only=True):
@@ -60,6 +70,7 @@ def getnetworkinfo(services: Services) -> NetworkInfo:
         subversion=services.node.config.agent,
         protocolversion=PROTOCOL_VERSION,
         node_id=services.node_id,
+        networkactive=queries.networking,
         connections=len(ready),
         connections_in=inbound,
         connections_out=len(ready) - inbound,
@@ -67,6 +78,30 @@ def getnetworkinfo(services: Services) -> NetworkInfo:
         addednodes=[address.host_port for address in queries.kept_peers()],
         knownaddresses=queries.known_addresses(),
         relayfee=queries.mempool.limits.relay_fee,
+    )
+
+
+@group.method()
+def getconnectioncount(services: Services) -> Count:
+    """How many peers have said hello."""
+    return sum(peer.hello is not None for peer in services.node.queries.peers())
+
+
+@group.method(example=(True,))
+async def setnetworkactive(services: Services, state: bool) -> bool:
+    """Have connections with peers, or none at all until it is switched on again; gives the new state."""
+    await services.ask(SetNetworking(state))
+    return services.node.queries.networking
+
+
+@group.method()
+def getnettotals(services: Services) -> NetTotals:
+    """Bytes exchanged with peers since the node started, over all connections."""
+    queries = services.node.queries
+    return NetTotals(
+        totalbytesrecv=queries.received().bytes,
+        totalbytessent=queries.sent().bytes,
+        timemillis=time.time_ns() // 1_000_000,
     )
 
 
@@ -82,6 +117,7 @@ def getpeerinfo(services: Services) -> list[PeerView]:
         Code.INVALID_PARAMETER: "no address",
         Code.NODE_ALREADY_ADDED: "it is kept connected already",
         Code.NODE_NOT_ADDED: "it was not added",
+        Code.NETWORK_DISABLED: "networking is switched off",
     },
     example=("192.0.2.1:30700", "add"),
 )
@@ -99,7 +135,11 @@ async def addnode(services: Services, node: PeerText, command: Literal["add", "r
             request = RemovePeer(address)
         case "onetry":
             request = TryPeer(address)
-    codes = {"already-added": Code.NODE_ALREADY_ADDED, "not-found": Code.NODE_NOT_ADDED}
+    codes = {
+        "already-added": Code.NODE_ALREADY_ADDED,
+        "not-found": Code.NODE_NOT_ADDED,
+        "networking-off": Code.NETWORK_DISABLED,
+    }
     granted(await services.ask(request), codes)
 
 

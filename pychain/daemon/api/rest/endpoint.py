@@ -9,10 +9,12 @@ import hashlib
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from http import HTTPStatus
-from typing import Any, TypeVar
+from operator import or_
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -87,10 +89,21 @@ class Resources:
         """Answer GET requests at a path with a function; `details` as for `describe`."""
 
         def register(function: Function) -> Function:
-            self.endpoints.append(Endpoint(path, describe(function, self.title, **details)))
+            method = describe(function, self.title, **details)
+            self.endpoints.append(Endpoint(path, replace(method, arguments=_given(method))))
             return function
 
         return register
+
+
+def _given(method: Method) -> type[msgspec.Struct]:
+    """The parameters as they are when they are given: text in a query can be no null, which optional ones allow."""
+    fields = []
+    for each in method.parameters:
+        options = tuple(option for option in get_args(each.type) if option is not NoneType)
+        given = reduce(or_, options) if get_origin(each.type) in (Union, UnionType) else each.type
+        fields.append((each.name, given) if each.required else (each.name, given, each.default))
+    return msgspec.defstruct(f"{method.name}_given", fields, forbid_unknown_fields=True)
 
 
 class Rest:
@@ -137,12 +150,15 @@ class Rest:
 
 
 def fields_of(query: str) -> dict[str, str]:
-    """The fields of a query; of a repeated one, the first counts."""
+    """The fields of a query, each of which may be there once."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
         raise out_of_range(f"a query has at most {MAX_QUERY_FIELDS} fields") from None
-    return dict(reversed(pairs))
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise out_of_range("a field of the query is there twice")
+    return fields
 
 
 def _resolve(by_suffix: dict[str, Endpoint], path: str) -> tuple[Endpoint, dict[str, str]]:

@@ -11,10 +11,9 @@ from msgspec import Meta, Struct, structs
 
 from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
-from pychain.daemon.api.errors import Code, RpcError
+from pychain.daemon.api.errors import Code
 from pychain.daemon.api.methods import accounts, mempool
 from pychain.daemon.api.methods.accounts import MAX_HISTORY, AccountView
-from pychain.daemon.api.methods.lookups import key_of
 from pychain.daemon.api.methods.mempool import MempoolInfo
 from pychain.daemon.api.rest.context import Context
 from pychain.daemon.api.rest.endpoint import Resources
@@ -25,6 +24,7 @@ from pychain.ledger.pending import Pending
 
 ledger = Resources("Transactions and accounts")
 
+NO_ADDRESS = {Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}
 MAX_PENDING_SHOWN = 10_000
 """How deep into the mempool pages go; below that nobody reads, and choosing the best of many costs time."""
 
@@ -67,14 +67,15 @@ async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
     return view
 
 
-@ledger.get("/account/{address}", errors={Code.INVALID_PARAMETER: "no address of this network"}, example=("dpyc1...",))
+@ledger.get(
+    "/account/{address}", errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",)
+)
 def account(context: Context, address: Address) -> AccountView:
     """What an account has, and the sequence of its next transfer. One that was never paid to has zeros."""
-    account_key(context, address)
     return accounts.getaccount(context.services, address)
 
 
-@ledger.get("/account/{address}/history", errors={Code.INVALID_ADDRESS_OR_KEY: "`before` is not in the active chain"})
+@ledger.get("/account/{address}/history", errors=NO_ADDRESS, example=("dpyc1...",))
 async def history(
     context: Context,
     address: Address,
@@ -82,7 +83,6 @@ async def history(
     limit: Annotated[int, Meta(ge=1, le=MAX_HISTORY)] = 25,
 ) -> HistoryPage:
     """An account's transactions in the active chain, newest first: what it sent, received and mined."""
-    account_key(context, address)
 
     def page(views: list[HistoryView]) -> HistoryPage:
         return HistoryPage(transactions=views, next=views[-1].txid if len(views) == limit else None)
@@ -102,14 +102,6 @@ async def mempool_view(
     entries = list(services.node.queries.mempool.entries())
     hrp = services.settings.spec.hrp
     return await asyncio.to_thread(_mempool, hrp, info, entries, offset, limit)
-
-
-def account_key(context: Context, address: Address) -> bytes:
-    """The key behind an address; one that is none is a malformed request here, not a missing thing."""
-    try:
-        return key_of(context.services, address)
-    except RpcError as error:
-        raise RpcError(Code.INVALID_PARAMETER, error.message) from None
 
 
 def _mempool(hrp: str, info: MempoolInfo, entries: Sequence[Pending], offset: int, limit: int) -> MempoolView:

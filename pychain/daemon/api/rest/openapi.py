@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from pychain import __version__
-from pychain.daemon.api.events.views import KINDS, VIEWS
+from pychain.daemon.api.events.stream import RESET
+from pychain.daemon.api.events.views import KINDS, VIEWS, ResetEvent
 from pychain.daemon.api.method import Parameter
 from pychain.daemon.api.rest.endpoint import ROOT, Endpoint, ProblemView, Resources
+from pychain.daemon.api.schemas import parameter_schema, schemas_of
 
-_REF = "#/components/schemas/{name}"
 _PROBLEMS = {
     "400": "A parameter is out of range, malformed or unknown.",
     "401": "The operator asks for a password for reads (`api_open_reads = false`), and it is missing or wrong.",
@@ -25,15 +24,14 @@ _PROBLEMS = {
 _TEXT_PROBLEMS = ("401", "403", "429")
 
 
-def document(resources: Iterable[Resources]) -> bytes:
-    """The document as JSON."""
+def document(resources: Iterable[Resources]) -> dict[str, Any]:
+    """The description of the endpoints."""
     sections = tuple(resources)
     endpoints = [(section, endpoint) for section in sections for endpoint in section.endpoints]
     types = [endpoint.method.result for _, endpoint in endpoints]
     parameters = [each.type for _, endpoint in endpoints for each in endpoint.method.parameters]
-    schemas, components = msgspec.json.schema_components([*types, *parameters, *VIEWS, ProblemView], ref_template=_REF)
-    *described, problem = schemas
-    results, by_parameter, events = described[: len(types)], iter(described[len(types) :]), described[-len(VIEWS) :]
+    (*described, problem), components = schemas_of([*types, *parameters, *VIEWS, ResetEvent, ProblemView])
+    results, by_parameter, events = described[: len(types)], iter(described[len(types) :]), described[-len(VIEWS) - 1 :]
     paths: dict[str, dict[str, Any]] = {
         ROOT + endpoint.path: {
             "get": {
@@ -48,41 +46,33 @@ def document(resources: Iterable[Resources]) -> bytes:
         for (section, endpoint), schema in zip(endpoints, results, strict=True)
     }
     paths[f"{ROOT}/events"] = {"get": _events({"oneOf": events}, problem)}
-    return msgspec.json.encode(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "pychain node",
-                "version": __version__,
-                "description": "Read-only resources of a pychain node. Amounts are integers in base units, 100,000,000 "
-                "a coin; hashes are in display order; times are Unix seconds. Calls that change anything are "
-                "JSON-RPC's, at /rpc.",
-                "license": {"name": "MIT", "identifier": "MIT"},
-            },
-            "servers": [{"url": "/"}],
-            "security": [{}, {"password": []}],
-            "tags": [{"name": section.title} for section in sections] + [{"name": "Events"}],
-            "paths": paths,
-            "components": {
-                "schemas": components,
-                "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
-            },
-        }
-    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "pychain node",
+            "version": __version__,
+            "description": "Read-only resources of a pychain node. Amounts are integers in base units, 100,000,000 "
+            "a coin; hashes are in display order; times are Unix seconds. Calls that change anything are "
+            "JSON-RPC's, at /rpc.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{}, {"password": []}],
+        "tags": [{"name": section.title} for section in sections] + [{"name": "Events"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+        },
+    }
 
 
 def _parameter(endpoint: Endpoint, parameter: Parameter, schema: dict[str, Any]) -> dict[str, Any]:
-    in_path = parameter.name == endpoint.in_path
-    described = {**schema}
-    if not parameter.required and parameter.default is not None:
-        described["default"] = parameter.default
-    if "anyOf" in described:  # optional: what it is when it is there
-        (described,) = [option for option in described["anyOf"] if option.get("type") != "null"]
     return {
         "name": parameter.name,
-        "in": "path" if in_path else "query",
+        "in": "path" if parameter.name == endpoint.in_path else "query",
         "required": parameter.required,
-        "schema": described,
+        "schema": parameter_schema(parameter, schema),
     }
 
 
@@ -121,5 +111,18 @@ def _events(event: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
                 "schema": {"type": "string"},
             },
         ],
-        "responses": {"200": _answer("Events without end.", event, "text/event-stream"), **_problems(problem)},
+        "responses": {"200": _answer("Events without end.", _sent(event), "text/event-stream"), **_problems(problem)},
+    }
+
+
+def _sent(event: dict[str, Any]) -> dict[str, Any]:
+    """An event with its fields, as OpenAPI 3.2 describes those of a stream."""
+    return {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "event": {"enum": [*KINDS, RESET]},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": event},
+        },
+        "required": ["event", "data"],
     }

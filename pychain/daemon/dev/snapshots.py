@@ -1,0 +1,97 @@
+"""Snapshots of a node on a development network: its tip, its pending transfers, its clock; and the way back to one.
+
+Going back is local: the blocks since then are treated as invalid, as by `invalidateblock`, and networking is switched
+off, since peers would not follow and would send them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pychain.base.errors import PychainError
+from pychain.daemon.clock import Clock
+from pychain.ledger.tree import Entry
+from pychain.node.queries import Queries
+from pychain.node.requests import (
+    Answer,
+    DropTransfers,
+    InvalidateBlock,
+    ReconsiderBlock,
+    Request,
+    SetNetworking,
+    SubmitTransfer,
+)
+
+MAX_SNAPSHOTS = 1_000
+"""The oldest is forgotten for one more; each holds references to what was pending."""
+MAX_STEPS = 10_000
+"""Branches to be left on the way back; a miner that never rests could keep us busy for ever."""
+_ACCOUNTS_A_TURN = 500
+
+
+class RevertError(PychainError):
+    """The way back to a snapshot is barred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A node at a moment. `pending`: raw transfers, in the order in which they came; `mocked_s` as the clock's."""
+
+    tip: Entry
+    pending: tuple[bytes, ...]
+    mocked_s: int | None
+
+
+class Snapshots:
+    """One a node; loop thread only."""
+
+    def __init__(self, ask: Callable[[Request], Awaitable[Answer]], queries: Queries, clock: Clock) -> None:
+        self._ask = ask
+        self._queries = queries
+        self._clock = clock
+        self._kept: dict[int, Snapshot] = {}
+        self._last = 0
+        self._busy = asyncio.Lock()
+
+    def take(self) -> int:
+        """Keep the present, and return its number."""
+        pending = tuple(each.transfer.raw for each in self._queries.mempool.entries())
+        self._last += 1
+        self._kept[self._last] = Snapshot(self._queries.tip, pending, self._clock.mocked_s)
+        if len(self._kept) > MAX_SNAPSHOTS:
+            del self._kept[next(iter(self._kept))]
+        return self._last
+
+    async def revert(self, number: int) -> bool:
+        """Go back to a snapshot, and forget it and all that were taken later. False where there is none of that number;
+        RevertError where the node does not come to rest there."""
+        async with self._busy:
+            snapshot = self._kept.get(number)
+            if snapshot is None:
+                return False
+            await self._ask(SetNetworking(False))
+            await self._go_back(snapshot.tip)
+            await self._ask(DropTransfers(_ACCOUNTS_A_TURN))
+            while len(self._queries.mempool):
+                await self._ask(DropTransfers(_ACCOUNTS_A_TURN))
+            self._clock.mock(snapshot.mocked_s)
+            for raw in snapshot.pending:
+                await self._ask(SubmitTransfer(raw))
+            self._kept = {each: kept for each, kept in self._kept.items() if each < number}
+            return True
+
+    async def _go_back(self, goal: Entry) -> None:
+        """Leave branches until the goal is the tip."""
+        if goal.doomed:
+            await self._ask(ReconsiderBlock(goal.hash))
+        for _ in range(MAX_STEPS):
+            tip = self._queries.tip
+            if tip is goal:
+                return
+            fork = self._queries.fork_point(tip, goal)
+            if fork is tip:
+                raise RevertError("the blocks on the way back are not stored any more")
+            await self._ask(InvalidateBlock(tip.ancestor(fork.height + 1).hash))
+        raise RevertError("new blocks keep coming: stop mining first")
