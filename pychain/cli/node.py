@@ -51,6 +51,8 @@ def command(context: Context, /, **flags: Any) -> int:
         pychain node --network test --connect 192.0.2.1:31700
     Mine on it, on two threads:
         pychain node --network test --mine --threads 2
+    Serve miners on this machine, each paid at its own address:
+        pychain node --network test --stratum-port 3333
     A private chain, a block every 5 seconds, on any free ports:
         pychain node --network dev --mine --mine-interval 5 --p2p-port 0 --api-port 0
     """

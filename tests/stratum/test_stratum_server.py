@@ -159,3 +159,14 @@ def test_without_a_port_there_is_no_server(tmp_path: Path) -> None:
         assert node.process.ready["stratum"] is None
         assert node.call("getstratuminfo")["listening"] is None
         assert node.call("getstratuminfo")["workers"] == []
+
+
+def test_a_node_that_stops_hangs_up_on_its_miners(tmp_path: Path) -> None:
+    with ApiNode(tmp_path / "node", stratum_port=0) as node:
+        assert node.process.ready is not None
+        with Miner(node.process.ready["stratum"], ONE).log_in() as miner:
+            miner.wait_work()
+            assert node.process.stop() == 0
+            with pytest.raises(ConnectionError):
+                miner.read_line()
+    assert "Traceback" not in node.process.log

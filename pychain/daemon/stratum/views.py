@@ -70,11 +70,14 @@ class StratumInfo(Struct, kw_only=True):
 
 
 def stratum_info(listening: str, registry: Registry, sessions: Iterable[Session], now: Now) -> StratumInfo:
-    """The snapshot of a server at a moment."""
+    """The snapshot of a server at a moment. Its hash rate is the workers' together: it stood idle before they came."""
+    workers = [_worker(worker, now) for worker in registry.workers]
+    shares = _shares(registry.total, now)
+    shares.hashespersec = sum(worker.shares.hashespersec for worker in workers)
     return StratumInfo(
         listening=listening,
-        shares=_shares(registry.total, now),
-        workers=[_worker(worker, now) for worker in registry.workers],
+        shares=shares,
+        workers=workers,
         connections=[_connection(session, now) for session in sessions],
     )
 
