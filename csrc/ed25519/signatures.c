@@ -5,12 +5,12 @@
 
 #include "pychain.h"
 #include "cpu.h"
+#include "helpers.h"
 #include "selftest.h"
 #include "verify.h"
 
 #ifdef __SIZEOF_INT128__
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -21,8 +21,8 @@
 
 enum {
     CHUNK = 512,        /* signatures summed together: more gains little, fewer are searched when one is bad */
-    THREAD_SHARE = 128, /* least signatures for which another thread is started */
-    MOST_THREADS = 64,
+    THREAD_SHARE = 128, /* least signatures for which another thread is called */
+    MOST_THREADS = MOST_HELPERS + 1,
 };
 
 static const struct ed25519_kernel *const TABLE[] = {
@@ -44,6 +44,7 @@ size_t pychain_ed25519_init(void)
     if (usable_count != 0)
         return usable_count;
     ed25519_fill_base();
+    helpers_init();
     for (size_t i = 0; i < TABLE_SIZE; i++)
         if (!(TABLE[i]->needs & ~features) && ed25519_selftest(TABLE[i]))
             usable[usable_count++] = TABLE[i];
@@ -115,12 +116,11 @@ static size_t next_chunk(void *context)
     return atomic_fetch_add(&job->next, job->capacity);
 }
 
-static void *run(void *context)
+static void run(void *context)
 {
     struct job *const job = context;
 
     verify_chunks(job->kernel, job->batch, job->capacity, next_chunk, job);
-    return NULL;
 }
 
 /* Chunks of equal size, as many for each thread, none greater than CHUNK. */
@@ -129,19 +129,6 @@ static size_t chunk_capacity(size_t count, size_t threads)
     const size_t rounds = (count + threads * CHUNK - 1) / (threads * CHUNK), chunks = rounds * threads;
 
     return (count + chunks - 1) / chunks;
-}
-
-static void verify_on_threads(struct job *job, size_t threads)
-{
-    pthread_t started[MOST_THREADS];
-    size_t running = 0;
-
-    /* Where a thread cannot be had, the others do its work. */
-    while (running + 1 < threads && pthread_create(&started[running], NULL, run, job) == 0)
-        running++;
-    run(job);
-    while (running > 0)
-        pthread_join(started[--running], NULL);
 }
 
 /* The first bad offset of a batch, or -1. */
@@ -170,8 +157,9 @@ static void verify_all(struct signature_batch batch, unsigned threads)
     most = most < batch.count / THREAD_SHARE ? most : batch.count / THREAD_SHARE;
     most = most > 1 ? most : 1;
     struct job job = {.kernel = kernel, .batch = &batch, .capacity = chunk_capacity(batch.count, most)};
+    struct task task = {.run = run, .context = &job};
     atomic_init(&job.next, 0);
-    verify_on_threads(&job, most);
+    helpers_run(&task, (unsigned)most - 1);
 }
 
 int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages, size_t size,

@@ -172,9 +172,9 @@ def joined(parts: Sequence[Bytes], what: str) -> bytes:
 def joined_sized(parts: Sequence[Bytes], size: int, what: str) -> bytes:
     """The parts one after another, each of `size` bytes."""
     whole = joined(parts, what)
-    lengths = set(map(len, parts))
-    if not lengths <= {size}:
-        raise ValueError(f"{what} must be {size} bytes, not {min(lengths - {size})}")
+    lengths = [*map(len, parts)]
+    if lengths.count(size) != len(lengths):
+        raise ValueError(f"{what} must be {size} bytes, not {min(set(lengths) - {size})}")
     if len(whole) != size * len(parts):
         raise _wide_items(what)
     return whole

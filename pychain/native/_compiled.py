@@ -215,7 +215,8 @@ def verify_signatures(
 ) -> list[bool]:
     """n signatures by ZIP-215 in one call: keys and signatures back to back, messages as of `sha256d_many`."""
     call = lib.pychain_ed25519_verify_batch
-    return [answer == 1 for answer in _verify(call, public_keys, messages, offsets, signatures, seed, threads)]
+    answers = _verify(call, public_keys, messages, offsets, signatures, seed, threads)
+    return memoryview(answers).cast("?").tolist()
 
 
 def verify_signatures_strictly(
