@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from array import array
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pychain.native._arguments import (
     HASH_SIZE,
@@ -216,7 +216,7 @@ def verify_signatures(
     """n signatures by ZIP-215 in one call: keys and signatures back to back, messages as of `sha256d_many`."""
     call = lib.pychain_ed25519_verify_batch
     answers = _verify(call, public_keys, messages, offsets, signatures, seed, threads)
-    return memoryview(answers).cast("?").tolist()
+    return cast("list[bool]", memoryview(answers).cast("?").tolist())
 
 
 def verify_signatures_strictly(
