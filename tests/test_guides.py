@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import packaged_spec
 from pychain.daemon.stratum import limits
 from pychain.p2p.limits import Rate
 from tests.support.guide import Guide
+
+pytestmark = pytest.mark.timeout(600)
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -97,13 +97,13 @@ def require_funds(sender: AccountName, account: Account, cost: int) -> None:
 
 
 def signer_for(context: Context, name: str, account: AccountName, password_file: str | None) -> Signer:
-    """What signs for a wallet's account: the wallet's agent where it is unlocked, else its key, for the password."""
+    """What signs for an account: the wallet's agent where that has its key, else the key itself, for the password."""
     if account.watched:
         raise WalletError(
             f"account '{account.label}' is only watched: write the payment with --offline, sign it where the key is"
         )
     keystore = context.keystore
-    if unlocked_until(keystore.directory, name) is not None:
+    if unlocked_until(keystore.directory, name, account.public_key) is not None:
         return AgentKey(keystore.directory, name, account.public_key)
     keys = keystore.load(name).unlock(get_password(password_file)).keys()
     if account.label not in keys:

@@ -62,7 +62,8 @@ def test_it_signs_what_the_key_itself_would(directory: Path) -> None:
     before = time.time()
     until = unlock(directory, "savings", [KEY], 60)
     assert before + 58 < until <= time.time() + 61
-    assert unlocked_until(directory, "savings") == until
+    assert unlocked_until(directory, "savings") == unlocked_until(directory, "savings", KEY.public_key) == until
+    assert unlocked_until(directory, "savings", OTHER.public_key) is None, "an account that was made since"
     key = AgentKey(directory, "savings", KEY.public_key)
     transfer = sign_transfer(key, GENESIS, 3, PAYMENT)
     assert transfer == sign_transfer(KEY, GENESIS, 3, PAYMENT)

@@ -15,7 +15,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-PATIENCE_S = 240.0
+from pychain.daemon.keystore.unlocked import lock
+
+PATIENCE_S = 500.0
+"""Generous: a page is dozens of processes, and test machines are busy."""
 _BLOCK = re.compile(r"^```sh( background)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FREE_PORTS = "--p2p-port 0 --api-port 0"
 
@@ -50,6 +53,8 @@ class Guide:
             for process in started:
                 process.kill()
                 process.wait()
+            for socket in (self._data / "wallets").glob("*.agent"):
+                lock(socket.parent, socket.stem)
 
     def python(self, code: str, *arguments: str) -> str:
         """Run a Python block of the page where the script ran."""

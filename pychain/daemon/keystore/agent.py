@@ -43,7 +43,9 @@ class Sign(msgspec.Struct, tag_field="ask", tag="sign"):
 
 
 class Status(msgspec.Struct, tag_field="ask", tag="status"):
-    """How long still, and for which keys."""
+    """How long still, for an account or (empty) for any."""
+
+    public_key: Hex = ""
 
 
 class Lock(msgspec.Struct, tag_field="ask", tag="lock"):
@@ -105,15 +107,18 @@ class Agent:
         if isinstance(request, Lock):
             self._locked = True
             return Answer()
-        if isinstance(request, Status):
+        public_key = bytes.fromhex(request.public_key)
+        if isinstance(request, Status) and not public_key:
             return Answer(self._until)
-        return self._sign(bytes.fromhex(request.public_key), bytes.fromhex(request.message))
-
-    def _sign(self, public_key: bytes, message: bytes) -> Answer:
         key = self._keys.get(public_key)
         if key is None:
             return Answer(error="the account is not among the unlocked ones")
-        if not is_transfer_message(message, public_key):
+        if isinstance(request, Status):
+            return Answer(self._until)
+        return self._sign(key, bytes.fromhex(request.message))
+
+    def _sign(self, key: PrivateKey, message: bytes) -> Answer:
+        if not is_transfer_message(message, key.public_key):
             return Answer(error="only transfers of the account itself are signed")
         return Answer(self._until, key.sign(message).hex())
 

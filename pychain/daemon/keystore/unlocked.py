@@ -50,11 +50,11 @@ class AgentKey:
         return bytes.fromhex(answer.signature)
 
 
-def unlocked_until(directory: Path, name: str) -> int | None:
-    """The Unix time until which a wallet's agent signs; None where none runs."""
+def unlocked_until(directory: Path, name: str, public_key: bytes = b"") -> int | None:
+    """The Unix time until which a wallet's agent signs; None where none runs, or none that has this account's key."""
     if not (directory / socket_name(name)).exists():
         return None
-    answer = _ask(directory, name, Status())
+    answer = _ask(directory, name, Status(public_key.hex()))
     return None if answer is None or answer.error else answer.until
 
 
