@@ -194,14 +194,14 @@ def encode_undo(undo: Undo) -> bytes:
 
 def decode_undo(data: bytes) -> Undo:
     """The undo record in `data`; DecodeError where it is damaged."""
-    return tuple(undo_rows(data))
+    return tuple([(key, Account(balance, sequence)) for key, balance, sequence in undo_rows(data)])
 
 
-def undo_rows(data: bytes) -> Iterator[tuple[bytes, Account]]:
-    """The rows of an undo record one by one, for who has little time. DecodeError at once where it is damaged."""
+def undo_rows(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The rows of an undo record (key, balance, sequence) one by one, for who has little time. DecodeError at once
+    where it is damaged."""
     reader = Reader(data)
     count = reader.compact_size()
     if count * _UNDO_ROW.size != reader.remaining:
         raise DecodeError(f"an undo record of {count} accounts has {reader.remaining} bytes")
-    rows = _UNDO_ROW.iter_unpack(reader.take(reader.remaining))
-    return ((key, Account(balance, sequence)) for key, balance, sequence in rows)
+    return _UNDO_ROW.iter_unpack(reader.take(reader.remaining))

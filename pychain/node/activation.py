@@ -70,10 +70,11 @@ class _Transition:
         self.plan = plan
         self.layer = AccountLayer(overlay)
         self.undone: list[_Undone] = []
+        """The lowest block first: what an account was before it is what remains of all the records."""
         self.connected: list[_Connected] = []
         self.rewards: dict[bytes, Reward] = {}
         """Those of the blocks in `connected`, by block hash."""
-        self.undoing: Iterator[tuple[bytes, Account]] | None = None
+        self.undoing: Iterator[tuple[bytes, int, int]] | None = None
         """What is left of the undo record of the block that is being undone."""
         self.connection: BlockConnection | None = None
         self.connecting: Block | None = None
@@ -162,7 +163,7 @@ class Activation:
         """One step; returns its cost, or sets `_waiting` where a body is not in memory."""
         undone = len(transition.undone)
         if undone < len(transition.plan.disconnect):
-            cost = self._undo(transition, transition.plan.disconnect[undone], budget)
+            cost = self._undo(transition, transition.plan.disconnect[-1 - undone], budget)
         elif len(transition.connected) < len(transition.plan.connect):
             cost = self._connect(transition, transition.plan.connect[len(transition.connected)], budget)
         else:
@@ -174,20 +175,22 @@ class Activation:
     def _undo(self, transition: _Transition, entry: Entry, budget: int) -> int:
         block = self._bodies.block(entry)
         if block is None and not self._bodies.is_damaged(entry):
-            for ahead in transition.plan.disconnect[len(transition.undone) : len(transition.undone) + PREFETCH]:
+            rest = transition.plan.disconnect[: len(transition.plan.disconnect) - len(transition.undone)]
+            for ahead in rest[: -PREFETCH - 1 : -1]:
                 self._bodies.prefetch(ahead)
             self._waiting = True
             return 0
         if transition.undoing is None:
             transition.undoing = self._undo_rows(entry)
         rows = list(islice(transition.undoing, budget))
-        transition.layer.changes.update(rows)
+        changes = transition.layer.changes
+        changes.update({key: Account(balance, sequence) for key, balance, sequence in rows if key not in changes})
         if len(rows) < budget:
             transition.undone.append(_Undone(entry, block))
             transition.undoing = None
         return BLOCK_WORK + len(rows)
 
-    def _undo_rows(self, entry: Entry) -> Iterator[tuple[bytes, Account]]:
+    def _undo_rows(self, entry: Entry) -> Iterator[tuple[bytes, int, int]]:
         record = self._overlay.undo(entry.hash)
         if record is None:
             raise OSError(f"block {entry.height} must be undone, but its undo record is pruned or lost")
@@ -250,7 +253,7 @@ class Activation:
         """Enter the overlay, move the tip, tell the rest of the node."""
         overlay, plan = self._overlay, transition.plan
         overlay.put_accounts(transition.layer.changes)
-        for undone in transition.undone:
+        for undone in reversed(transition.undone):
             overlay.disconnect(undone.entry.hash, undone.entry.prev_hash)
         tip = plan.fork
         for step in transition.connected:
@@ -262,7 +265,7 @@ class Activation:
         self._transition = None
         self._on_change(
             TipChange(
-                tuple([undone.block for undone in transition.undone if undone.block is not None]),
+                tuple([undone.block for undone in reversed(transition.undone) if undone.block is not None]),
                 tuple([step.block for step in transition.connected]),
                 tuple(transition.layer.changes),
             )

@@ -17,13 +17,14 @@ from pychain.chain.block import Block
 from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import check_bounds
-from pychain.consensus.state import AccountReader
+from pychain.consensus.state import BulkAccountReader
 from pychain.consensus.structure import parse_transfer
 from pychain.ledger.mempool import Mempool, Policy, PolicyError
 from pychain.ledger.waiting import WaitingTransfers
 from pychain.node.effects import VerifyTransfers
 from pychain.node.events import TransferAccepted, TransferDropped
 from pychain.node.outbox import Outbox
+from pychain.node.returning import Returning
 
 MAX_RECENT_REJECTS = 10_000
 """Txids not asked for again until the next tip (Core keeps 120,000 in a filter): about 1 MB."""
@@ -74,7 +75,7 @@ class TransferIntake:
     def __init__(
         self,
         mempool: Mempool,
-        accounts: AccountReader,
+        accounts: BulkAccountReader,
         outbox: Outbox,
         on_arrival: Callable[[int, bytes, Now], None],
         on_verdict: Callable[[Verdict, Now], None],
@@ -99,10 +100,9 @@ class TransferIntake:
         self._contenders: dict[tuple[bytes, int], list[_Candidate]] = {}
         """Transfers that wait for the verdict on another one of their account and sequence."""
         self._batch: list[_Candidate] = []
-        self._returning: deque[Transfer] = deque()
-        """Transfers of undone blocks that the mempool has not been offered yet, the lowest block's first."""
-        self._mined: dict[bytes, None] = {}
-        """Txids mined since the first of them was undone."""
+        self._returning = Returning()
+        self._is_durable = True
+        """Whether all that was decided about the chain was on disk at the last turn."""
         self._next_expiry_ns = 0
 
     def is_known(self, txid: bytes) -> bool:
@@ -125,7 +125,7 @@ class TransferIntake:
         blocks, and those whose signatures are being checked.
         """
         undecided = [candidate.transfer for candidate in self._undecided()]
-        return [*self._arrived.get(None, ()), *(transfer.raw for transfer in (*self._returning, *undecided))]
+        return [*self._arrived.get(None, ()), *self._returning.raws(), *(transfer.raw for transfer in undecided)]
 
     def requests(self) -> list[int]:
         """Requests that wait for a signature check."""
@@ -259,24 +259,28 @@ class TransferIntake:
         """Follow the working tip: mined transfers leave, those of undone blocks come back, so many a turn, refusals are
         forgotten.
         """
-        mined = [txid for block in connected for txid in block.txid_list()]
-        touched = list(touched)
-        for block in reversed(list(disconnected)):
-            for transaction in block.transactions:
-                self._mined.pop(transaction.txid, None)
-                if isinstance(transaction, Transfer):
-                    self._returning.append(transaction)
-        if self._returning:
-            self._mined.update(dict.fromkeys(mined))
-        self.mempool.rebase(touched, (), mined, now.wall_s)
+        connected, touched = list(connected), list(touched)
+        self._returning.tip_changed(list(disconnected), connected)
+        self.mempool.rebase(touched, (), self._mined_of_interest(connected), now.wall_s)
         self._rejected.clear()
         for key in self._waiting.senders_among(touched):
             self._waiting.forget_used(key, self._accounts.account(key).sequence)
             self._examine_waiting(key, self.mempool.next_sequence(key), now)
 
-    def work(self, now: Now) -> None:
-        """One turn: let the mempool follow the tip, hand gathered signatures over, let go of what expired."""
-        self._take_back(now)
+    def _mined_of_interest(self, connected: Iterable[Block]) -> list[bytes]:
+        """The txids that the mempool has to know as mined; none where it holds nothing."""
+        if not len(self.mempool) and self.mempool.is_settled:
+            return []
+        return [txid for block in connected for txid in block.txid_list()]
+
+    def work(self, now: Now, is_durable: bool) -> None:
+        """One turn: let the mempool follow the tip, hand gathered signatures over, let go of what expired.
+
+        What undone blocks leave over waits until the new chain `is_durable`, which is more urgent.
+        """
+        self._is_durable = is_durable
+        if is_durable and self._returning:
+            self._take_back(now)
         self.mempool.settle(SETTLED_A_TURN)
         self._look_at_arrived(now)
         self.flush()
@@ -293,19 +297,16 @@ class TransferIntake:
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
-        if self._arrived or self._returning or not self.mempool.is_settled:
+        if self._arrived or (self._returning and self._is_durable) or not self.mempool.is_settled:
             return now.mono_ns
         return self._next_expiry_ns if len(self.mempool) else None
 
     def _take_back(self, now: Now) -> None:
-        """Offer the mempool transfers of undone blocks, unless they were mined again."""
-        if not self._returning:
-            return
-        count = min(len(self._returning), SETTLED_A_TURN)
-        returned = [self._returning.popleft() for _ in range(count)]
-        self.mempool.rebase((), [back for back in returned if back.txid not in self._mined], (), now.wall_s)
-        if not self._returning:
-            self._mined.clear()
+        """Offer the mempool transfers of undone blocks, unless they were mined again or their sequences were used."""
+        returned, lost = self._returning.take(SETTLED_A_TURN, self._accounts)
+        self.mempool.rebase((), returned, (), now.wall_s)
+        for transfer in lost:
+            self._outbox.publish(TransferDropped(transfer, Policy.CONFLICT.value))
 
     def _look_at_arrived(self, now: Now) -> None:
         budget = ARRIVED_A_TURN
