@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pychain.client import Client, endpoint_of
-
 if TYPE_CHECKING:
     from pychain.chain.spec import ChainSpec
+    from pychain.client import Client
     from pychain.daemon.keystore import Keystore
     from pychain.daemon.settings import Settings
 
@@ -62,6 +61,7 @@ class Context:
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
         """Put a question to the node of the data directory. UnreachableError where none runs."""
+        from pychain.client import Client, endpoint_of
 
         async def put() -> T:
             async with Client(endpoint_of(self.datadir)) as node:

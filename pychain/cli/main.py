@@ -17,7 +17,6 @@ from pychain import __version__
 from pychain.base.errors import ConfigError, PychainError
 from pychain.cli.context import common_options
 from pychain.cli.output import complain
-from pychain.client.errors import UnreachableError
 
 FAILED, WRONG_USAGE, UNREACHABLE = 1, 2, 3
 
@@ -92,15 +91,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except UnreachableError as error:
-        complain(str(error))
-        return UNREACHABLE
-    except ConfigError as error:
-        complain(str(error))
-        return WRONG_USAGE
     except PychainError as error:
         complain(str(error))
-        return FAILED
+        return _exit_code(error)
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
         return FAILED
+
+
+def _exit_code(error: PychainError) -> int:
+    """The client is imported here, as a node starts without it."""
+    from pychain.client.errors import UnreachableError
+
+    if isinstance(error, UnreachableError):
+        return UNREACHABLE
+    return WRONG_USAGE if isinstance(error, ConfigError) else FAILED

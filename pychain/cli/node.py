@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pychain.base.errors import ConfigError
-from pychain.chain.address import encode_address
-from pychain.chain.spec import ChainSpec
 from pychain.cli.context import Context, common_options, pass_context
-from pychain.daemon.keystore import DEFAULT_WALLET, Keystore
-from pychain.wallet.keys import dev_key
+
+if TYPE_CHECKING:
+    from pychain.chain.spec import ChainSpec
+    from pychain.daemon.keystore import Keystore
 
 _OWN_WALLET = "\0"
 """What `--mine` holds where it stands without an address."""
@@ -66,6 +66,10 @@ def command(context: Context, /, **flags: Any) -> int:
 
 
 def _own_address(spec: ChainSpec, keystore: Keystore) -> str:
+    from pychain.chain.address import encode_address
+    from pychain.daemon.keystore import DEFAULT_WALLET
+    from pychain.wallet.keys import dev_key
+
     if DEFAULT_WALLET in keystore.names():
         return encode_address(spec.hrp, keystore.load(DEFAULT_WALLET).accounts[0].public_key)
     if spec.dev:

@@ -1,4 +1,7 @@
-"""What commands print: tables for people, JSON for programs, one line for what went wrong."""
+"""What commands print: tables for people, JSON for programs, one line for what went wrong.
+
+The library that draws for people is imported where it is used: a node starts, and programs are answered, without it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 from pychain.base.text import printable
 from pychain.base.units import format_coins
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PIPE_WIDTH = 10_000
 """Columns that programs can read: there a row is one line, however long."""
@@ -33,6 +36,8 @@ def print_json(value: object) -> None:
 
 def console() -> Console:
     """Where tables go: colours on a terminal alone, and rows of any length into a pipe."""
+    from rich.console import Console
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
@@ -40,6 +45,9 @@ def console() -> Console:
 def progress(what: str, unit: str) -> Iterator[Callable[[float, float], None]]:
     """A bar on standard error while long work goes on, on a terminal alone. Yields a function to tell it how far the
     work has come: done, of how many."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -56,6 +64,9 @@ def progress(what: str, unit: str) -> Iterator[Callable[[float, float], None]]:
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Names and values, one a line."""
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -66,6 +77,9 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """A table with a heading; the columns in `right` hold numbers."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")

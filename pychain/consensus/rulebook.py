@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 from pychain.base.errors import ConfigError
@@ -38,6 +37,8 @@ def _named(spec: ChainSpec, kind: str, name: str, built_in: Mapping[str, Any]) -
     """The rule of that name: built in, or a plug-in's entry point in group `pychain.<kind>`."""
     if name in built_in:
         return built_in[name]
+    from importlib.metadata import entry_points  # seldom needed, and slow to import
+
     plug_ins = {point.name: point for point in entry_points(group=f"pychain.{kind}")}
     if name in plug_ins:
         return plug_ins[name].load()

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from contextlib import AsyncExitStack, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pychain import __version__, native
 from pychain.base.errors import PychainError
@@ -31,7 +31,6 @@ from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.hub import EventHub
 from pychain.daemon.identity import load_identity, peer_id
 from pychain.daemon.listeners import bind_listeners
-from pychain.daemon.live import LiveView
 from pychain.daemon.log import log_event, set_up_log, take_down_log
 from pychain.daemon.loop import loop_factory
 from pychain.daemon.metrics.meters import Meters
@@ -40,7 +39,6 @@ from pychain.daemon.resolver import resolve
 from pychain.daemon.rlimit import raise_descriptor_limit
 from pychain.daemon.services import Services
 from pychain.daemon.settings import Settings, unknown_variables
-from pychain.daemon.stratum.server import StratumServer
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
 from pychain.daemon.workers import default_verifiers, share_the_interpreter
@@ -58,6 +56,10 @@ from pychain.node.effects import (
 from pychain.node.inputs import BlockMined, Input, Start, Stop
 from pychain.p2p.limits import MAX_INBOUND, MAX_OUTBOUND, MAX_PERSISTENT
 from pychain.p2p.netaddress import NetAddress
+
+if TYPE_CHECKING:
+    from pychain.daemon.live import LiveView
+    from pychain.daemon.stratum.server import StratumServer
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ async def _serve(settings: Settings, directory: DataDirectory, live: bool) -> st
     async with AsyncExitStack() as stack:
         daemon = Daemon(settings, directory, stack)
         await daemon.start()
-        async with LiveView(daemon.services) if live else nullcontext():
+        async with _live_view(daemon.services) if live else nullcontext():
             await daemon.until_told()
         return await daemon.end()
 
@@ -162,9 +164,7 @@ class Daemon:
             workers=engine.workers,
             transport=transport,
             miner=miner,
-            stratum=None
-            if self._stratum_listener is None
-            else StratumServer(node.queries, driver.ask, events, clock, descriptors // STRATUM_SHARE),
+            stratum=self._stratum(engine, events, descriptors // STRATUM_SHARE),
             clock=clock,
             events=events,
             snapshots=Snapshots(driver.ask, node.queries, clock),
@@ -180,6 +180,14 @@ class Daemon:
         for listener in listeners:
             self._stack.callback(listener.close)
         return listeners
+
+    def _stratum(self, engine: Engine, events: EventHub, room: int) -> StratumServer | None:
+        """The Stratum server, where there is one."""
+        if self._stratum_listener is None:
+            return None
+        from pychain.daemon.stratum.server import StratumServer  # most nodes have none, and start sooner
+
+        return StratumServer(engine.node.queries, engine.driver.ask, events, engine.clock, room)
 
     def _bind_stratum(self, settings: Settings) -> socket.socket | None:
         port = settings.options.stratum_port
@@ -293,6 +301,12 @@ class Daemon:
             api=f"http://{_local(self._api_listener)}",
             stratum=None if self._stratum_listener is None else _local(self._stratum_listener),
         )
+
+
+def _live_view(services: Services) -> LiveView:
+    from pychain.daemon.live import LiveView  # what draws it takes long to import: in a pipe, a node starts without
+
+    return LiveView(services)
 
 
 def _node_config(settings: Settings, bound: tuple[NetAddress, ...]) -> NodeConfig:

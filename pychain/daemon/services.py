@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pychain.daemon.clock import Clock
 from pychain.daemon.dev.automine import Automine
@@ -14,7 +15,6 @@ from pychain.daemon.hub import EventHub, Subscription
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.settings import Settings
-from pychain.daemon.stratum.server import StratumServer
 from pychain.daemon.stratum.views import StratumInfo, no_stratum
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
@@ -23,6 +23,9 @@ from pychain.ledger.store import WritableStore
 from pychain.node.node import Node
 from pychain.node.requests import Answer, Request
 from pychain.p2p.netaddress import NetAddress
+
+if TYPE_CHECKING:
+    from pychain.daemon.stratum.server import StratumServer
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,11 @@ class PackedHeaders:
 
     def rows_with(self, bits: int) -> list[int]:
         """All rows in which all of these are set."""
-        return [row for row, state in enumerate(self._state) if state & bits == bits]
+        marks = self._state.translate(bytes(state & bits == bits for state in range(256)))
+        rows, row = [], -1
+        while (row := marks.find(1, row + 1)) >= 0:
+            rows.append(row)
+        return rows
 
     def arrival(self, row: int) -> int:
         """The place of the block among those that became linked; 0 where that was before this index."""

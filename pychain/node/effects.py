@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from pychain.chain.transaction import Transfer
 from pychain.consensus.semantic import KnownTxids
 from pychain.ledger.store import Batch
@@ -13,39 +15,34 @@ from pychain.node.requests import Answer
 from pychain.p2p.netaddress import NetAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Put bytes on a peer's stream, after those of earlier `Send`s; report them by `BytesDrained` as they leave."""
 
     peer: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(Struct, frozen=True):
     """Open a connection; `PeerOpened` or `DialFailed` follows."""
 
     address: NetAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(Struct, frozen=True):
     """Look a host name up; `NameResolved` follows. `port` is for the addresses found."""
 
     name: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True):
     """Close a connection once what was sent has left (or a short time has passed); `PeerClosed` follows."""
 
     peer: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """Make a batch durable, in the order of the commits; `CommitDone` or `CommitFailed` follows. One is under way at
     a time.
     """
@@ -65,8 +62,7 @@ class VerifyBlocks:
     known: KnownTxids = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyTransfers:
+class VerifyTransfers(Struct, frozen=True):
     """Check signatures under the strict policy (`native.verify_strict`), beside the loop; `TransfersVerified`
     follows.
     """
@@ -75,8 +71,7 @@ class VerifyTransfers:
     transfers: tuple[Transfer, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBlocks:
+class ReadBlocks(Struct, frozen=True):
     """Read the bodies of blocks from disk, decoded or raw; `BlocksRead` follows."""
 
     job: int
@@ -84,36 +79,31 @@ class ReadBlocks:
     decoded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StartMining:
+class StartMining(Struct, frozen=True):
     """Search on this template, instead of any before it; `BlockMined` follows, at some time or never."""
 
     template: BlockTemplate
     recipient: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StopMining:
+class StopMining(Struct, frozen=True):
     """Search no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to `Asked` with this id."""
 
     request_id: int
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Struct, frozen=True):
     """Something that listeners (log, API streams, tests) want to know."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """The node has ended and asks for nothing more. `fault` is one line where it ended because something failed."""
 
     fault: str | None = None

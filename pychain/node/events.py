@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from pychain.chain.header import Header
 from pychain.chain.transaction import Transfer
 
 
-@dataclass(frozen=True, slots=True)
-class NewTip:
+class NewTip(Struct, frozen=True):
     """The durable tip changed. `disconnected` (old tip first) is empty but for a reorganisation; `connected` is
     lowest first.
     """
@@ -21,8 +21,7 @@ class NewTip:
     connected: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRefused:
+class BlockRefused(Struct, frozen=True):
     """A block or header was judged invalid."""
 
     block_hash: bytes
@@ -30,23 +29,20 @@ class BlockRefused:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class TransferAccepted:
+class TransferAccepted(Struct, frozen=True):
     """A transfer entered the mempool."""
 
     transfer: Transfer
 
 
-@dataclass(frozen=True, slots=True)
-class TransferDropped:
+class TransferDropped(Struct, frozen=True):
     """A transfer left the mempool without being mined; the reason is one of the mempool's codes."""
 
     transfer: Transfer
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerUp:
+class PeerUp(Struct, frozen=True):
     """A peer's handshake is complete."""
 
     peer: int
@@ -55,8 +51,7 @@ class PeerUp:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerDown:
+class PeerDown(Struct, frozen=True):
     """A connection ended."""
 
     peer: int
@@ -64,8 +59,7 @@ class PeerDown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One line for the operator."""
 
     level: Literal["info", "warning", "error"]

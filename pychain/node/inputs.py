@@ -5,7 +5,7 @@ Results of jobs carry the job's id and may come in any order, and after their su
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pychain.chain.block import Block
 from pychain.consensus.rules import RuleError
@@ -13,23 +13,19 @@ from pychain.node.requests import Request
 from pychain.p2p.netaddress import NetAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """The world is ready: first input of every node."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """The deadline that the node asked for has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """End in order: peers are told, tables are committed, then the `Stopped` effect comes."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerOpened:
+class PeerOpened(Struct, frozen=True):
     """A connection stands. `peer` is an id that the world never uses twice; `address` is the remote end (for one that
     we dialled, the address as it was dialled).
     """
@@ -39,64 +35,56 @@ class PeerOpened:
     inbound: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DialFailed:
+class DialFailed(Struct, frozen=True):
     """A `Dial` came to nothing."""
 
     address: NetAddress
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NameResolved:
+class NameResolved(Struct, frozen=True):
     """The addresses behind a name asked for by `Resolve`; none if there are none."""
 
     name: str
     addresses: tuple[NetAddress, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BytesReceived:
+class BytesReceived(Struct, frozen=True):
     """Bytes of the stream, cut anywhere."""
 
     peer: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BytesDrained:
+class BytesDrained(Struct, frozen=True):
     """So many bytes of earlier `Send`s have left our memory."""
 
     peer: int
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerClosed:
+class PeerClosed(Struct, frozen=True):
     """The connection is gone, whoever ended it."""
 
     peer: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlocksVerified:
+class BlocksVerified(Struct, frozen=True):
     """Result of `VerifyBlocks`: for each, in order, the decoded block or the rule of level 1 or 2 that it breaks."""
 
     job: int
     results: tuple[Block | RuleError, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TransfersVerified:
+class TransfersVerified(Struct, frozen=True):
     """Result of `VerifyTransfers`: one verdict for each, in order."""
 
     job: int
     valid: tuple[bool, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BlocksRead:
+class BlocksRead(Struct, frozen=True):
     """Result of `ReadBlocks`: for each, in order, the raw block, or the decoded one where that was asked for; None if
     it is not on disk or damaged there."""
 
@@ -104,30 +92,26 @@ class BlocksRead:
     blocks: tuple[Block | bytes | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitDone:
+class CommitDone(Struct, frozen=True):
     """The batch is durable and the store that the node reads has advanced to it."""
 
     job: int
 
 
-@dataclass(frozen=True, slots=True)
-class CommitFailed:
+class CommitFailed(Struct, frozen=True):
     """The batch was not written (a full disk). The node stops; its durable tip is intact."""
 
     job: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlockMined:
+class BlockMined(Struct, frozen=True):
     """A miner solved a template: the whole raw block."""
 
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request from the API; a `Reply` with the same id answers it, once."""
 
     request_id: int

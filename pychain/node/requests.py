@@ -5,7 +5,7 @@ Plain reads do not pass through here: `Node.queries` serves them at once, from t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pychain.ledger.template import BlockTemplate
 from pychain.p2p.netaddress import NetAddress
@@ -14,36 +14,31 @@ INCONCLUSIVE = "inconclusive"
 """Of a block that is valid so far, but not on the best chain (BIP 22)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitBlock:
+class SubmitBlock(Struct, frozen=True):
     """Take a raw block as if mined here. Answer: None once it is the durable tip, or a string as BIP 22 has it:
     a rule's code, "duplicate", "duplicate-invalid", "inconclusive" (valid so far, but not on the best chain)."""
 
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LoadBlocks:
+class LoadBlocks(Struct, frozen=True):
     """Take raw blocks of a chain, at least one, each the parent of the next. Answer: None once the last one is on the
     durable chain; a rule's code where it does not come to that, "inconclusive" where it is not on the best chain."""
 
     raws: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitRest:
+class AwaitRest(Struct, frozen=True):
     """Answer: None once no block is on its way into the chain and all that was decided is durable."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitTransfer:
+class SubmitTransfer(Struct, frozen=True):
     """Take a raw transfer into the mempool and announce it. Answer: its txid, or `Refused`."""
 
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TestTransfer:
+class TestTransfer(Struct, frozen=True):
     """Would `SubmitTransfer` take it? Answer: its txid, or `Refused`; nothing changes."""
 
     __test__ = False  # not a test class, whatever its name begins with
@@ -51,78 +46,67 @@ class TestTransfer:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class GetTemplate:
+class GetTemplate(Struct, frozen=True):
     """Answer: a `BlockTemplate` on the current tip."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetMining:
+class SetMining(Struct, frozen=True):
     """Mine to this public key, or not at all for None. Answer: None."""
 
     recipient: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class InvalidateBlock:
+class InvalidateBlock(Struct, frozen=True):
     """Treat a block and its descendants as invalid, as Bitcoin Core's invalidateblock. Answer: None when the tip that
     follows is durable, or `Refused`."""
 
     block_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ReconsiderBlock:
+class ReconsiderBlock(Struct, frozen=True):
     """Take `InvalidateBlock` back for a block, its ancestors and descendants. Answer as there."""
 
     block_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AddPeer:
+class AddPeer(Struct, frozen=True):
     """Keep a connection to an address up for good. Answer: None, or `Refused` where it is already kept."""
 
     address: NetAddress
 
 
-@dataclass(frozen=True, slots=True)
-class RemovePeer:
+class RemovePeer(Struct, frozen=True):
     """Keep it up no longer (an open connection stays). Answer: None, or `Refused`."""
 
     address: NetAddress
 
 
-@dataclass(frozen=True, slots=True)
-class TryPeer:
+class TryPeer(Struct, frozen=True):
     """Dial an address once. Answer: None."""
 
     address: NetAddress
 
 
-@dataclass(frozen=True, slots=True)
-class DisconnectPeer:
+class DisconnectPeer(Struct, frozen=True):
     """Close one connection. Answer: None, or `Refused` where there is no such peer."""
 
     peer: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ban:
+class Ban(Struct, frozen=True):
     """Refuse connections with a host for so many seconds; 0 ends it. Answer: None."""
 
     host: str
     duration_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetNetworking:
+class SetNetworking(Struct, frozen=True):
     """Have connections with peers, or none at all: those that stand are ended. Answer: None."""
 
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DropTransfers:
+class DropTransfers(Struct, frozen=True):
     """Let go of pending transfers, up to so many accounts' at a time, and of all that was on its way into the mempool
     but for signatures under check. Answer: None; the mempool's length says whether to go on."""
 
@@ -149,8 +133,7 @@ Request = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A request that was not carried out: the code for programs, the text for people."""
 
     code: str

@@ -47,7 +47,6 @@ _PLACE = struct.Struct("<IQII")
 _END = struct.Struct("<IQ")
 _CRC = struct.Struct("<I")
 
-_INDEX_ROW_BYTES = HEADER_BYTES + 1
 _HEIGHT_BYTES = 4
 _STATUS_MAX = 2 * max(Status) - 1
 
@@ -65,15 +64,13 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
     keys = b"".join([key[_HEIGHT_BYTES:] for key, _ in rows])
     raw = b"".join([row[:HEADER_BYTES] for _, row in rows])
     statuses = b"".join([row[HEADER_BYTES:] for _, row in rows])
-    is_whole = all(len(key) == _INDEX_KEY.size and len(row) == _INDEX_ROW_BYTES for key, row in rows)
-    if not is_whole or max(statuses) > _STATUS_MAX:
+    if len(raw) != HEADER_BYTES * len(rows) or len(statuses) != len(rows) or max(statuses) > _STATUS_MAX:
         raise DamagedStoreError("a row of the header index is damaged")
     hashes = native.sha256d_records(raw, HEADER_BYTES)
     if hashes != keys:
-        at = next(
-            at for at in range(0, len(hashes), HASH_BYTES) if hashes[at : at + HASH_BYTES] != keys[at : at + HASH_BYTES]
-        )
-        (height, _) = _INDEX_KEY.unpack(rows[at // HASH_BYTES][0])
+        pairs = zip(rows, range(0, len(hashes), HASH_BYTES), strict=True)
+        first = next(key for (key, _), at in pairs if key[_HEIGHT_BYTES:] != hashes[at : at + HASH_BYTES])
+        height = int.from_bytes(first[:_HEIGHT_BYTES], "big")
         raise DamagedStoreError(f"the header index is damaged at height {height}: a header and its hash differ")
     return IndexSlice(raw, hashes, statuses)
 

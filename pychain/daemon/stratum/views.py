@@ -6,14 +6,17 @@ What a miner calls itself and its workers is text from outside: it is printable,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pychain.base.time import Now
 from pychain.daemon.api.types import Address, Count, UnixTime
 from pychain.daemon.stratum.registry import Registry, ShareMeter, Tally, Worker
-from pychain.daemon.stratum.session import Session
 from pychain.stratum.messages import ErrorCode
+
+if TYPE_CHECKING:
+    from pychain.daemon.stratum.session import Session
 
 
 class RejectedShares(Struct, kw_only=True):
