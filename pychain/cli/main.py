@@ -29,12 +29,14 @@ _COMMANDS = {
     "peers": "connections with other nodes",
     "mempool": "transfers that wait to be mined",
     "rpc": "any call of the node's API",
+    "rpc-auth": "a user of the node's API",
     "miner": "mine for a Stratum server",
     "devnet": "a network of several nodes on this machine",
     "bench": "how fast this machine hashes and verifies",
     "completion": "shell completion",
 }
-"""Each command is `command` in the module of its name; listed here, so that help and start need not import them all."""
+"""Each command is `command` in the module of its name, with underscores for hyphens; listed here, so that help and
+start need not import them all."""
 
 
 class _Commands(click.Group):
@@ -46,7 +48,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = import_module(f"pychain.cli.{cmd_name}").command
+        command = import_module(f"pychain.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

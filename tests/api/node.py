@@ -39,6 +39,10 @@ class Caller:
         """A second connection, for calls at the same time."""
         return Caller(*self._where)
 
+    def as_user(self, authorization: str) -> Caller:
+        """A connection of somebody else."""
+        return Caller(*self._where[:2], authorization)
+
     def close(self) -> None:
         self._connection.close()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pychain.daemon.api.door import Door, Entrance
+from pychain.daemon.api.door import Door, call
 from pychain.daemon.api.jsonrpc import JsonRpc
 from pychain.daemon.api.method import Group, table
 from pychain.daemon.http import server as server_module
@@ -83,7 +83,7 @@ async def serving() -> AsyncIterator[tuple[HttpServer, Connect]]:
     rpc = JsonRpc(table([group], dev=False), None, CallMeter())
     door = Door(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(0), open_reads=True)
     for path in ("/", "/rpc"):
-        door.add(path, "POST", Entrance(lambda request: rpc.serve(request.body, request.caller_gone), MAX_BODY, False))
+        door.add(path, "POST", call(lambda request: rpc.serve(request.body, request.caller_gone), MAX_BODY))
     server = HttpServer(door)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]

@@ -21,12 +21,20 @@ FAILED_LOGIN_DELAY_S = 0.25
 
 
 class Entrance(NamedTuple):
-    """What one method of HTTP does at a path.
-    `body_limit`: bytes of JSON that it takes, None where it takes no body. `open`: needs no password."""
+    """Where one method of HTTP leads at a path, and whether only who has a password gets there."""
 
-    handler: Handler
-    body_limit: int | None = None
-    open: bool = True
+    route: Route
+    locked: bool
+
+
+def read(handler: Handler) -> Entrance:
+    """An entrance for all."""
+    return Entrance(Route(handler), locked=False)
+
+
+def call(handler: Handler, body_limit: int) -> Entrance:
+    """An entrance for those with a password, who bring so many bytes of JSON at most."""
+    return Entrance(Route(handler, body_limit), locked=True)
 
 
 Entrances = Mapping[bytes, Entrance]
@@ -43,8 +51,6 @@ class Door:
         self._open_reads = open_reads
         self._exact: dict[bytes, Entrances] = {}
         self._prefixes: dict[bytes, Entrances] = {}
-        self._too_many = Route(lambda request: _TOO_MANY)
-        self._wrong_host = Route(lambda request: _WRONG_HOST)
 
     def add(self, path: str, method: str, entrance: Entrance, *, below: bool = False) -> None:
         """An entrance at exactly this path, or at all paths that begin with it."""
@@ -57,9 +63,9 @@ class Door:
     def route(self, request: Request) -> Route:
         headers = request.headers
         if not self._hosts.allows(headers.get(b"host", b"")):
-            return self._wrong_host
+            return _route(_WRONG_HOST)
         if not self._limiter.allows(request.remote):
-            return self._too_many
+            return _route(_TOO_MANY)
         entrances = self._exact.get(request.target) or self._find(request.target)
         if entrances is None:
             return _route(line(HTTPStatus.NOT_FOUND, "there is nothing here; /docs lists what there is"))
@@ -67,11 +73,11 @@ class Door:
         if entrance is None:
             allow = b", ".join(entrances)
             return _route(line(HTTPStatus.METHOD_NOT_ALLOWED, "not by this method", (b"allow", allow)))
-        if not (entrance.open and self._open_reads) and not self._auth.allows(headers.get(b"authorization")):
-            return Route(_refuse_login)
-        if entrance.body_limit is not None and not _is_json(headers.get(b"content-type", b"")):
+        if (entrance.locked or not self._open_reads) and not self._auth.allows(headers.get(b"authorization")):
+            return _REFUSE_LOGIN
+        if entrance.route.body_limit is not None and not _is_json(headers.get(b"content-type", b"")):
             return _route(line(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json"))
-        return Route(entrance.handler, entrance.body_limit)
+        return entrance.route
 
     def _find(self, target: bytes) -> Entrances | None:
         """The entrances of a target that is no exact path: one with a query, or below a prefix."""
@@ -101,6 +107,9 @@ _LOGIN = line(
 async def _refuse_login(request: Request) -> Response:
     await asyncio.sleep(FAILED_LOGIN_DELAY_S)
     return _LOGIN
+
+
+_REFUSE_LOGIN = Route(_refuse_login)
 
 
 def _route(response: Response) -> Route:

@@ -86,6 +86,7 @@ class _Done(NamedTuple):
 
 _NOTHING = Response(HTTPStatus.NO_CONTENT, b"", ())
 """The answer to notifications."""
+_OK = HTTPStatus.OK
 _STATUS_1 = {
     Code.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
     Code.METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -208,7 +209,7 @@ class JsonRpc:
 def _succeeded(request: _Request, result: Any) -> _Done:
     request_id = None if request.id is msgspec.UNSET else request.id
     answer = _Result2(result, request_id) if request.is_2 else _Answer1(result, None, request_id)
-    return _Done(HTTPStatus.OK, _encode(answer), False)
+    return _Done(_OK, _encode(answer), False)
 
 
 def _failed(request: _Request, error: RpcError) -> _Done:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from pychain.daemon.api.door import Door, Entrance
+from pychain.daemon.api.door import Door, call, read
 from pychain.daemon.api.events.broadcast import Broadcaster
 from pychain.daemon.api.events.ring import Ring
 from pychain.daemon.api.events.stream import Events
@@ -78,18 +78,18 @@ class Site:
         block_hex_bytes = 2 * spec.max_block_bytes
         limit = max(MIN_BODY_BYTES, block_hex_bytes + block_hex_bytes // 8)
         for path in RPC_PATHS:
-            self._door.add(path, "POST", Entrance(serve, limit, open=False))
+            self._door.add(path, "POST", call(serve, limit))
 
     def _add_rest(self) -> None:
         rest = Rest(Context(self._services), self._services.meters.calls)
         for prefix, endpoints in by_prefix(RESOURCES).items():
             below = any(endpoint.in_path is not None for endpoint in endpoints)
-            self._door.add(prefix, "GET", Entrance(rest.handler(endpoints)), below=below)
-        self._door.add(f"{ROOT}/events", "GET", Entrance(Events(self._broadcaster).serve))
-        self._door.add("/metrics", "GET", Entrance(self._metrics))
+            self._door.add(prefix, "GET", read(rest.handler(endpoints)), below=below)
+        self._door.add(f"{ROOT}/events", "GET", read(Events(self._broadcaster).serve))
+        self._door.add("/metrics", "GET", read(self._metrics))
         dev = self._services.settings.spec.dev
-        self._door.add("/openapi.json", "GET", Entrance(_document(lambda: document(RESOURCES))))
-        self._door.add("/openrpc.json", "GET", Entrance(_document(lambda: openrpc(dev))))
+        self._door.add("/openapi.json", "GET", read(_document(lambda: document(RESOURCES))))
+        self._door.add("/openrpc.json", "GET", read(_document(lambda: openrpc(dev))))
 
     async def _metrics(self, request: Request) -> Response:
         """The library behind it is loaded for the first who asks, beside the loop."""
@@ -100,7 +100,7 @@ class Site:
 
     def _add_pages(self) -> None:
         def add(path: str, asset: Asset) -> None:
-            self._door.add(path, "GET", Entrance(asset.serve))
+            self._door.add(path, "GET", read(asset.serve))
 
         load_assets(files("pychain.daemon.explorer") / "static", "/", add)
         load_assets(files("pychain.daemon.api") / "docs", "/docs/", add)

@@ -41,17 +41,6 @@ class Owner(Protocol):
     def admits(self, connection: Connection) -> bool: ...
 
 
-class _Exchange:
-    """A request and what is to become of it."""
-
-    __slots__ = ("keep_alive", "request", "route")
-
-    def __init__(self, request: Request, route: Route, keep_alive: bool) -> None:
-        self.request = request
-        self.route = route
-        self.keep_alive = keep_alive
-
-
 class Connection(asyncio.Protocol):
     """Parses, queues, answers. `owes_since` is the tick since which the caller owes us the rest of a request, and
     `idle_since` that since which nothing happens; None where that is not so."""
@@ -62,8 +51,8 @@ class Connection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # what comes then is not read
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._remote = ""
-        self._queue: deque[_Exchange] = deque()
-        self._current: _Exchange | None = None
+        self._queue: deque[Request] = deque()
+        self._current: Request | None = None
         self._task: asyncio.Task[None] | None = None
         self._stream: Stream | None = None
         self._gone: asyncio.Future[None] | None = None
@@ -78,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._incoming: _Exchange | None = None
+        self._incoming: Request | None = None
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -157,89 +146,88 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         parser = self._parser
         request = Request(parser.get_method(), self._target, self._headers, self._remote, self._caller_gone)
-        route = self._owner.app.route(request)
-        limit = route.body_limit
-        exchange = _Exchange(request, route, parser.should_keep_alive() and not parser.should_upgrade())
+        request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        request.route = self._owner.app.route(request)
+        limit = request.route.body_limit
         if limit is None:
-            self._enqueue(exchange)
+            self._enqueue(request)
             return
         if int(self._headers.get(b"content-length", 0)) > limit:
-            self._too_large(exchange, limit)
+            self._too_large(request, limit)
             return
-        self._incoming = exchange
+        self._incoming = request
         if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        exchange = self._incoming
-        if exchange is None:
+        request = self._incoming
+        if request is None:
             return
-        request = exchange.request
         if not request.body and not self._pieces:
             request.body = body
             self._size = len(body)
         else:
             self._pieces.append(body)
             self._size += len(body)
-        limit = exchange.route.body_limit
+        limit = request.route.body_limit
         assert limit is not None
         if self._size > limit:
             self._incoming = None
             self._pieces.clear()
             request.body = b""
-            self._too_large(exchange, limit)
+            self._too_large(request, limit)
 
     def on_message_complete(self) -> None:
         self._reading = False
         self._head_bytes = 0
         self.owes_since = None
-        exchange = self._incoming
-        if exchange is not None:
+        request = self._incoming
+        if request is not None:
             self._incoming = None
             if self._pieces:
-                exchange.request.body += b"".join(self._pieces)
+                request.body += b"".join(self._pieces)
                 self._pieces.clear()
-            self._enqueue(exchange)
+            self._enqueue(request)
         if self._current is None and not self._queue:
             self._at_rest()
 
     # --- answering, one after the other
 
-    def _enqueue(self, exchange: _Exchange) -> None:
+    def _enqueue(self, request: Request) -> None:
         if self._closing:
             return
         if self._current is None and not self._queue and not self._choked:
-            self._serve(exchange)
+            self._serve(request)
         else:
-            self._queue.append(exchange)
+            self._queue.append(request)
 
-    def _serve(self, exchange: _Exchange) -> None:
-        self._current = exchange
+    def _serve(self, request: Request) -> None:
+        self._current = request
         try:
-            outcome = exchange.route.serve(exchange.request)
+            outcome = request.route.serve(request)
             if not isinstance(outcome, Response) and isinstance(outcome, Awaitable):
-                self._task = asyncio.get_running_loop().create_task(self._await(outcome, exchange))
+                self._task = asyncio.get_running_loop().create_task(self._await(outcome, request))
                 return
         except Exception as error:
             outcome = _bug(error)
-        self._answer(exchange, outcome)
+        self._answer(request, outcome)
 
-    async def _await(self, awaited: Awaitable[Outcome], exchange: _Exchange) -> None:
+    async def _await(self, awaited: Awaitable[Outcome], request: Request) -> None:
         try:
             outcome = await awaited
         except Exception as error:
             outcome = _bug(error)
         self._task = None
         if not self._transport.is_closing():
-            self._answer(exchange, outcome)
+            self._answer(request, outcome)
             self._serve_queue()
 
-    def _answer(self, exchange: _Exchange, outcome: Outcome) -> None:
-        with_body = exchange.request.method != b"HEAD"
+    def _answer(self, request: Request, outcome: Outcome) -> None:
+        with_body = request.method != b"HEAD"
         responses = self._owner.responses
         if isinstance(outcome, Response):
             responses[outcome.status] = responses.get(outcome.status, 0) + 1
-            keep_alive = exchange.keep_alive and not self._closing
+            keep_alive = request.keep_alive and not self._closing
             self._transport.write(render(outcome, keep_alive=keep_alive, body=with_body))
             self._current = None
             if not keep_alive:
@@ -278,10 +266,10 @@ class Connection(asyncio.Protocol):
         else:
             self.idle_since = self._owner.tick
 
-    def _too_large(self, exchange: _Exchange, limit: int) -> None:
+    def _too_large(self, request: Request, limit: int) -> None:
         refusal = line(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request here has at most {limit} bytes")
-        exchange.route = Route(lambda request: refusal)
-        self._enqueue(exchange)
+        request.route = Route(lambda _: refusal)
+        self._enqueue(request)
 
     def _refuse(self, response: Response) -> None:
         """Say why and hang up; what is under way is not waited for."""

@@ -19,20 +19,32 @@ SNIFF_NOT: Header = (b"x-content-type-options", b"nosniff")
 """Browsers take a body for what its type says, nothing else."""
 
 
-@dataclass(slots=True)
 class Request:
     """A request's head, and once it is served its body.
 
     target: path and query as they came. headers: by lower-case name; of a repeated one, the first counts. remote: the
-    caller's IP address. caller_gone: a future that is done when the caller has hung up.
+    caller's IP address. caller_gone: gives a future that is done when the caller has hung up. route and keep_alive are
+    the connection's: who serves it, and whether another may follow.
     """
 
-    method: bytes
-    target: bytes
-    headers: dict[bytes, bytes]
-    remote: str
-    caller_gone: Callable[[], Future[None]]
-    body: bytes = b""
+    __slots__ = ("body", "caller_gone", "headers", "keep_alive", "method", "remote", "route", "target")
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: dict[bytes, bytes],
+        remote: str,
+        caller_gone: Callable[[], Future[None]],
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.remote = remote
+        self.caller_gone = caller_gone
+        self.body = b""
+        self.route = NOWHERE
+        self.keep_alive = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,14 @@ class Route(NamedTuple):
 
     serve: Handler
     body_limit: int | None = None
+
+
+def _nowhere(request: Request) -> Response:
+    raise AssertionError("this request has no route")
+
+
+NOWHERE = Route(_nowhere)
+"""Where a request leads before the application has decided."""
 
 
 class App(Protocol):

@@ -59,10 +59,14 @@ class EventStream:
     def tell(self) -> None:
         ring = self._broadcaster.ring
         while self._sink is not None and self._told < ring.last:
-            if not ring.covers(self._told, self._kinds):
-                self._sink.abort()  # he comes back, and is told to begin anew
-                return
+            covered = ring.covers(self._told, self._kinds)
             if self._paused_since is not None:
+                if not covered:
+                    self._sink.abort()
+                return
+            if not covered:  # more happened at once than the ring holds
+                self._told = ring.last
+                self._sink.write(self._reset())
                 return
             chunk = ring.chunk(self._told, self._kinds)
             self._told = chunk.last
@@ -86,6 +90,10 @@ class EventStream:
         if number is not None and ring.covers(number, self._kinds):
             self._told = number
             return b""
+        return self._reset()
+
+    def _reset(self) -> bytes:
+        ring = self._broadcaster.ring
         reason = "the events since then are not kept any more: read the state anew"
         return render(f"{ring.name}-{ring.last}", RESET, ResetEvent(reason=reason))
 
