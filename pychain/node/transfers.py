@@ -290,7 +290,7 @@ class TransferIntake:
 
     def drop(self, accounts: int) -> None:
         """Let go of what waits outside the mempool, and of up to so many accounts' transfers in it."""
-        self._returning.clear()
+        self._returning = Returning()
         self._arrived.clear()
         self._waiting = WaitingTransfers()
         self.mempool.drop(accounts)
