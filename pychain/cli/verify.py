@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
@@ -19,7 +14,7 @@ from pychain.chain.header import HEADER_BYTES
 from pychain.chain.spec import PACKAGED_NETWORKS, packaged_spec
 from pychain.chain.target import work_from_bits
 from pychain.cli.context import Context, common_options, pass_context
-from pychain.cli.output import moment, print_facts, print_json
+from pychain.cli.output import moment, print_facts, print_json, progress
 from pychain.cli.payments import require_same_chain
 from pychain.cli.proofs import PROOF_SUFFIX, digest_of
 from pychain.client import Client, RefusedError
@@ -76,8 +71,10 @@ def _require_network(context: Context, proof: Proof) -> None:
 
 
 def _offline(context: Context, proof: Proof, digest: bytes) -> _Verdict:
-    with _progress(0 if proof.headers is None else len(proof.headers) // HEADER_BYTES) as progress:
-        stamped, placed = check_offline(Rulebook(context.spec), proof, digest, int(time.time()), progress)
+    total = len(proof.headers or b"") // HEADER_BYTES
+    with progress("checking", "headers") as bar:
+        judged = check_offline(Rulebook(context.spec), proof, digest, int(time.time()), lambda done: bar(done, total))
+    stamped, placed = judged
     return _Verdict(stamped, placed.median_time, placed.confirmations, placed.work_on_top)
 
 
@@ -148,12 +145,3 @@ def _effort(work: int) -> str:
         if seconds >= length:
             return f"{seconds / length:.3g} {unit} of a machine of 100 TH/s"
     return "less than a second of a machine of 100 TH/s"
-
-
-@contextmanager
-def _progress(headers: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal; it goes when it is full."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("headers", total=headers)
-        yield lambda done: bar.update(task, completed=done)
