@@ -16,7 +16,7 @@ from pychain.base.errors import DecodeError
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
 from pychain.daemon.api.method import Group, table
-from pychain.daemon.http.message import Response
+from pychain.daemon.http.message import Request, Response
 from pychain.daemon.metrics.meters import CallMeter
 
 group = Group("test", "Methods to be called")
@@ -76,7 +76,7 @@ def secret(context: Context) -> int:
 
 def served_by(rpc: JsonRpc, body: bytes, gone: asyncio.Future[None]) -> asyncio.Future[Response]:
     """Serve a body, whether at once or in time."""
-    served = rpc.serve(body, lambda: gone)
+    served = rpc.serve(Request(b"POST", b"/", {}, "", lambda: gone, body=body))
     if isinstance(served, Response):
         done: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         done.set_result(served)

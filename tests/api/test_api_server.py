@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pychain.daemon.api.door import Door, call
 from pychain.daemon.api.jsonrpc import JsonRpc
 from pychain.daemon.api.method import Group, table
 from pychain.daemon.http import server as server_module
-from pychain.daemon.http.connection import MAX_HEAD_BYTES
+from pychain.daemon.http.connection import MAX_HEAD_BYTES, Connection
 from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
 from pychain.daemon.http.limiter import RateLimiter
 from pychain.daemon.http.server import HttpServer
@@ -31,6 +35,12 @@ group = Group("test", "Methods to be called")
 def size(context: object, text: str = "") -> int:
     """Length of a text."""
     return len(text)
+
+
+@group.method()
+def echo(context: object, text: str) -> str:
+    """Give a text back."""
+    return text
 
 
 @group.method(waits=True)
@@ -78,13 +88,18 @@ class Caller:
 Connect = Callable[[], Coroutine[Any, Any, Caller]]
 
 
-@asynccontextmanager
-async def serving() -> AsyncIterator[tuple[HttpServer, Connect]]:
+def _door() -> Door:
+    """The test's methods at both of their paths, for one user."""
     rpc = JsonRpc(table([group], dev=False), None, CallMeter())
     door = Door(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(0), open_reads=True)
     for path in ("/", "/rpc"):
-        door.add(path, "POST", call(lambda request: rpc.serve(request.body, request.caller_gone), MAX_BODY))
-    server = HttpServer(door)
+        door.add(path, "POST", call(rpc.serve, MAX_BODY))
+    return door
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[HttpServer, Connect]]:
+    server = HttpServer(_door())
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     await server.start(listener)
@@ -286,3 +301,172 @@ def test_the_end_does_not_wait_for_those_who_wait(monkeypatch: pytest.MonkeyPatc
         await server.close()  # again is no error
 
     on_a_server(test)
+
+
+@pytest.mark.parametrize(
+    ("head", "goes_on"),
+    [
+        ("HTTP/1.1", True),
+        ("HTTP/1.1\r\nConnection: close", False),
+        ("HTTP/1.0", False),
+        ("HTTP/1.0\r\nConnection: keep-alive", True),
+    ],
+)
+def test_who_wants_another_call_on_a_connection_gets_it(head: str, goes_on: bool) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
+        caller = await connect()
+        caller.send(
+            f"POST /rpc {head}\r\nHost: localhost\r\nAuthorization: {LOGIN}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(CALL)}\r\n\r\n".encode()
+            + CALL
+        )
+        status, headers, body = await caller.answer()
+        assert (status, json.loads(body)["result"]) == (200, 3)
+        assert ("connection" in headers) != goes_on
+        if goes_on:
+            caller.call(CALL)
+            assert (await caller.answer())[0] == 200
+        else:
+            assert await caller.ended()
+
+    on_a_server(test)
+
+
+def test_who_would_rather_speak_something_else_is_told_so() -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
+        caller = await connect()
+        caller.call(CALL, Connection="Upgrade", Upgrade="h2c")
+        status, headers, _ = await caller.answer()
+        assert (status, headers["connection"]) == (400, "close")
+        assert await caller.ended()
+
+    on_a_server(test)
+
+
+def test_who_asks_whether_to_send_a_body_is_told() -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
+        caller = await connect()
+        caller.call(b"", Expect="100-continue", Content_Length=str(len(CALL)))
+        assert (await caller.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        caller.send(CALL)
+        assert (await caller.answer())[0] == 200
+        caller.call(b"", Expect="100-continue", Content_Length=str(MAX_BODY + 1))
+        assert (await caller.answer())[0] == 413, "before he sent it"
+
+    on_a_server(test)
+
+
+def test_who_does_not_read_is_not_served_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls without end from one who leaves the answers lie: the server stops reading, and goes on where he does."""
+
+    async def test(server: HttpServer, connect: Connect) -> None:
+        caller = await connect()
+        text = "x" * 1000
+        call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "echo", "params": [text]}).encode()
+        sent = 0
+        while True:
+            caller.call(call)
+            sent += 1
+            try:
+                async with asyncio.timeout(0.5):
+                    await caller.writer.drain()
+            except TimeoutError:
+                break
+            assert sent < 200_000, "it reads for ever"
+        (connection,) = server.connections
+        assert connection._transport.get_write_buffer_size() < 10_000_000
+        for _ in range(sent):
+            assert json.loads((await caller.answer())[2])["result"] == text
+
+    on_a_server(test)
+
+
+def test_more_connections_than_there_is_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
+        server._max_connections = 2
+        callers = [await connect() for _ in range(2)]
+        for caller in callers:
+            caller.call(CALL)
+            assert (await caller.answer())[0] == 200
+        third = await connect()
+        assert (await third.reader.readline()).startswith(b"HTTP/1.1 503")
+        callers[0].writer.close()
+        callers[1].call(CALL)
+        assert (await callers[1].answer())[0] == 200
+        fourth = await connect()
+        fourth.call(CALL)
+        assert (await fourth.answer())[0] == 200
+
+    on_a_server(test)
+
+
+class Wire:
+    """A transport in memory."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.closing = False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closing = True
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def get_extra_info(self, name: str) -> tuple[str, int]:
+        return ("127.0.0.1", 1)
+
+    def set_write_buffer_limits(self, high: int) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+def _fed(server: HttpServer, pieces: Iterable[bytes]) -> Wire:
+    wire, connection = Wire(), Connection(server)
+    connection.connection_made(wire)  # type: ignore[arg-type]
+    for piece in pieces:
+        if wire.closing:
+            break
+        connection.data_received(piece)
+    connection.connection_lost(None)
+    return wire
+
+
+REQUEST = (
+    b"POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + LOGIN.encode() + b"\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(CALL), CALL)
+)
+
+
+@given(data=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300), max_size=5))
+def test_no_bytes_make_it_stumble(data: bytes, cuts: list[int]) -> None:
+    server = HttpServer(_door())
+    bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    _fed(server, (data[start:end] for start, end in pairwise(bounds)))
+    assert not server.connections
+
+
+@given(cuts=st.lists(st.integers(0, 2 * len(REQUEST)), max_size=8))
+def test_however_calls_are_cut_they_are_answered(cuts: list[int]) -> None:
+    data = 2 * REQUEST
+    bounds = [0, *sorted(cuts), len(data)]
+    wire = _fed(HttpServer(_door()), (data[start:end] for start, end in pairwise(bounds)))
+    assert wire.written.count(b'"result":3') == 2
+
+
+@given(position=st.integers(0, len(REQUEST) - 1), byte=st.integers(0, 255))
+def test_a_call_with_one_wrong_byte_is_answered_or_refused(position: int, byte: int) -> None:
+    async def run() -> None:
+        data = bytearray(REQUEST)
+        data[position] = byte
+        wire = _fed(HttpServer(_door()), [bytes(data)])
+        assert re.fullmatch(rb"(HTTP/1\.1 \d{3} .*)?", wire.written, re.DOTALL)
+
+    asyncio.run(run())

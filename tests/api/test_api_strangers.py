@@ -26,7 +26,7 @@ from pychain.wallet.keys import dev_key
 from tests.api.node import SPEC, ApiNode, address
 from tests.daemon.process import TIMEOUT_S
 
-EXAMPLES = 12
+EXAMPLES = 8
 """For each operation and way; `schemathesis run` below takes many more, and all its phases."""
 LONG_EXAMPLES = 200
 EVENTS = "/api/v1/events"

@@ -22,7 +22,7 @@ from pychain.daemon.http.message import Handler, Request, Response, line, render
 STRANGER = "192.0.2.7"
 
 
-def request(method: str = "GET", target: str = "/", remote: str = "127.0.0.1", **headers: str) -> Request:
+def request(method: str = "GET", target: str = "/", remote: str = "", **headers: str) -> Request:
     sent = {b"host": b"localhost"} | {
         name.replace("_", "-").encode(): value.encode() for name, value in headers.items()
     }
@@ -63,10 +63,8 @@ def test_no_one_gets_more_than_the_rate_and_one_burst(rate: int, gaps: list[int]
         assert allowed <= rate * BURST_S + sum(gaps[1:]) * rate / NS + 1
 
 
-def test_loopback_is_not_counted_and_nobody_is_without_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    time, limiter = Time(monkeypatch), RateLimiter(1)
-    for remote in ("127.0.0.1", "127.9.9.9", "::1"):
-        assert time.allowed(limiter, remote, 1000) == 1000
+def test_nobody_is_counted_without_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = Time(monkeypatch)
     assert time.allowed(RateLimiter(0), STRANGER, 1000) == 1000
 
 

@@ -64,7 +64,7 @@ class Door:
         headers = request.headers
         if not self._hosts.allows(headers.get(b"host", b"")):
             return _route(_WRONG_HOST)
-        if not self._limiter.allows(request.remote):
+        if request.remote and not self._limiter.allows(request.remote):
             return _route(_TOO_MANY)
         entrances = self._exact.get(request.target) or self._find(request.target)
         if entrances is None:

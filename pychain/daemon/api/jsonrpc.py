@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from pychain.base.time import NS
 from pychain.daemon.api.errors import Code, RpcError, told
 from pychain.daemon.api.method import Method
 from pychain.daemon.http.message import JSON, SNIFF_NOT, Response
+from pychain.daemon.http.message import Request as HttpRequest
 from pychain.daemon.metrics.meters import CallMeter
 
 MAX_BATCH_CALLS = 1_000
@@ -76,7 +77,7 @@ class _Answer1(msgspec.Struct):
     id: Any
 
 
-class _Done(NamedTuple):
+class _Done(msgspec.Struct, gc=False):
     """A call that was carried out: its answer, encoded, and the HTTP status that goes with it alone in a body."""
 
     status: HTTPStatus
@@ -106,14 +107,13 @@ class JsonRpc:
         self._context = context
         self._meter = meter
 
-    def serve(self, body: bytes, caller_gone: CallerGone) -> Response | Awaitable[Response]:
-        """Carry out a body's request or batch, at once where nothing has to be waited for. `caller_gone` gives a future
-        that is done when the caller hangs up: nobody waits then."""
+    def serve(self, http: HttpRequest) -> Response | Awaitable[Response]:
+        """Carry out a body's request or batch, at once where nothing has to be waited for."""
         try:
-            request = _request_decoder.decode(body)
+            request = _request_decoder.decode(http.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._serve_other(body, caller_gone)
-        outcome = self._begin(request, caller_gone)
+            return self._serve_other(http.body, http.caller_gone)
+        outcome = self._begin(request, http.caller_gone)
         return _respond(request, outcome) if isinstance(outcome, _Done) else self._finish(request, outcome)
 
     async def _finish(self, request: _Request, outcome: Awaitable[_Done]) -> Response:

@@ -54,37 +54,40 @@ class Method:
 
     def bind(self, params: Any) -> Sequence[Any]:
         """The function's arguments out of a call's `params` (a list, an object, or None), converted and checked."""
-        if not params and not self.parameters and (params is None or isinstance(params, (list, dict))):
-            return ()
-        if not params:
-            if params is None or isinstance(params, (list, dict)):
-                return self.convert({})
-        elif isinstance(params, list):
+        if params is None:
+            params = {}
+        if isinstance(params, list):
             if len(params) > len(self.parameters):
                 raise RpcError(Code.INVALID_PARAMS, f"too many parameters: {self.signature}")
-            names = (parameter.name for parameter in self.parameters)
-            given = dict(zip(names, params, strict=False))
             # As in Core, null in the place of an optional parameter means its default.
-            optional = {parameter.name for parameter in self.parameters if not parameter.required}
-            return self.convert({k: v for k, v in given.items() if v is not None or k not in optional})
-        elif isinstance(params, dict):
-            return self.convert(params)
-        raise RpcError(Code.INVALID_REQUEST, "params is neither a list nor an object")
+            params = {
+                parameter.name: value
+                for parameter, value in zip(self.parameters, params, strict=False)
+                if value is not None or parameter.required
+            }
+        elif not isinstance(params, dict):
+            raise RpcError(Code.INVALID_REQUEST, "params is neither a list nor an object")
+        return self.convert(params) if params or self.parameters else ()
 
     def convert(self, given: dict[str, Any], *, strict: bool = True) -> Sequence[Any]:
         """The arguments out of values by name; unless `strict`, text stands for numbers and booleans too."""
-        for parameter in self.parameters:
-            if parameter.required and parameter.name not in given:
-                raise RpcError(Code.INVALID_PARAMS, f"parameter '{parameter.name}' is missing: {self.signature}")
-        for name in given:
-            if all(name != parameter.name for parameter in self.parameters):
-                raise RpcError(Code.INVALID_PARAMETER, f"there is no parameter '{name[:64]}': {self.signature}")
         try:
             return msgspec.structs.astuple(msgspec.convert(given, self.arguments, strict=strict))
         except msgspec.ValidationError as error:
-            wrong_type = str(error).startswith(("Expected `", "Invalid type")) and ", got `" in str(error)
-            code = Code.TYPE_ERROR if wrong_type else Code.INVALID_PARAMETER
-            raise RpcError(code, f"{error}: {self.signature}") from None
+            raise self._refusal(given, str(error)) from None
+
+    def _refusal(self, given: dict[str, Any], error: str) -> RpcError:
+        """What was wrong with a call's parameters."""
+        names = [parameter.name for parameter in self.parameters]
+        for parameter in self.parameters:
+            if parameter.required and parameter.name not in given:
+                return RpcError(Code.INVALID_PARAMS, f"parameter '{parameter.name}' is missing: {self.signature}")
+        for name in given:
+            if name not in names:
+                return RpcError(Code.INVALID_PARAMETER, f"there is no parameter '{name[:64]}': {self.signature}")
+        wrong_type = error.startswith(("Expected `", "Invalid type")) and ", got `" in error
+        code = Code.TYPE_ERROR if wrong_type else Code.INVALID_PARAMETER
+        return RpcError(code, f"{error}: {self.signature}")
 
     @property
     def signature(self) -> str:

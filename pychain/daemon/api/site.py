@@ -71,14 +71,10 @@ class Site:
     def _add_rpc(self) -> None:
         spec = self._services.settings.spec
         rpc = JsonRpc(table(GROUPS, dev=spec.dev), self._services, self._services.meters.calls)
-
-        def serve(request: Request) -> Response | Awaitable[Response]:
-            return rpc.serve(request.body, request.caller_gone)
-
         block_hex_bytes = 2 * spec.max_block_bytes
         limit = max(MIN_BODY_BYTES, block_hex_bytes + block_hex_bytes // 8)
         for path in RPC_PATHS:
-            self._door.add(path, "POST", call(serve, limit))
+            self._door.add(path, "POST", call(rpc.serve, limit))
 
     def _add_rest(self) -> None:
         rest = Rest(Context(self._services), self._services.meters.calls)

@@ -70,12 +70,14 @@ class Connection(asyncio.Protocol):
         self._incoming: Request | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._limit = 0
 
     # --- the transport's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._remote = str((transport.get_extra_info("peername") or ("",))[0])
+        remote = str((transport.get_extra_info("peername") or ("",))[0])
+        self._remote = "" if remote.startswith("127.") or remote == "::1" else remote
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self.owes_since = self._owner.tick
         if not self._owner.admits(self):
@@ -90,7 +92,7 @@ class Connection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # served in HTTP/1.1 as if the caller had asked for nothing else
+        except httptools.HttpParserUpgrade:  # it was answered, and no other may follow
             return
         except httptools.HttpParserError:
             self._refuse(line(HTTPStatus.BAD_REQUEST, "this is no HTTP/1.1 request"))
@@ -145,10 +147,14 @@ class Connection(asyncio.Protocol):
         self._in_head = False
         self._head_bytes = 0
         parser = self._parser
-        request = Request(parser.get_method(), self._target, self._headers, self._remote, self._caller_gone)
-        request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
-        request.route = self._owner.app.route(request)
-        limit = request.route.body_limit
+        upgrade = parser.should_upgrade()  # we speak HTTP/1.1 alone
+        keep_alive = parser.should_keep_alive() and not upgrade
+        request = Request(parser.get_method(), self._target, self._headers, self._remote, self._caller_gone, keep_alive)
+        route = self._owner.app.route(request)
+        limit = route.body_limit
+        if limit is not None and upgrade:  # what follows is not parsed as a body
+            route, limit = _NO_UPGRADE, None
+        request.route = route
         if limit is None:
             self._enqueue(request)
             return
@@ -156,6 +162,7 @@ class Connection(asyncio.Protocol):
             self._too_large(request, limit)
             return
         self._incoming = request
+        self._limit = limit
         if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
             self._transport.write(_CONTINUE)
 
@@ -169,13 +176,11 @@ class Connection(asyncio.Protocol):
         else:
             self._pieces.append(body)
             self._size += len(body)
-        limit = request.route.body_limit
-        assert limit is not None
-        if self._size > limit:
+        if self._size > self._limit:
             self._incoming = None
             self._pieces.clear()
             request.body = b""
-            self._too_large(request, limit)
+            self._too_large(request, self._limit)
 
     def on_message_complete(self) -> None:
         self._reading = False
@@ -204,6 +209,7 @@ class Connection(asyncio.Protocol):
     def _serve(self, request: Request) -> None:
         self._current = request
         try:
+            assert request.route is not None
             outcome = request.route.serve(request)
             if not isinstance(outcome, Response) and isinstance(outcome, Awaitable):
                 self._task = asyncio.get_running_loop().create_task(self._await(outcome, request))
@@ -307,6 +313,13 @@ class Connection(asyncio.Protocol):
         if self._task is None:
             self._transport.close()
         return self._task
+
+
+def _refuse_upgrade(request: Request) -> Response:
+    return line(HTTPStatus.BAD_REQUEST, "a call here is HTTP/1.1, and asks for nothing else")
+
+
+_NO_UPGRADE = Route(_refuse_upgrade)
 
 
 def _bug(error: Exception) -> Response:

@@ -14,7 +14,7 @@ MAX_ADDRESSES = 4_096
 
 
 class RateLimiter:
-    """Counts requests by IP address, IPv6 by its /64, which one subscriber has. Loopback is not counted."""
+    """Counts requests by IP address, IPv6 by its /64, which one subscriber has."""
 
     def __init__(self, per_second: int) -> None:
         """`per_second`: requests that one address may make in the long run; 0 for any number."""
@@ -23,7 +23,7 @@ class RateLimiter:
 
     def allows(self, remote: str) -> bool:
         """Take a request of an address into account."""
-        return not self._gap_ns or _is_loopback(remote) or self._take(remote, time.monotonic_ns())
+        return not self._gap_ns or self._take(remote, time.monotonic_ns())
 
     def _take(self, remote: str, now_ns: int) -> bool:
         """`_until` is when an address would have nothing left to answer for at its rate."""
@@ -34,11 +34,6 @@ class RateLimiter:
         if len(self._until) > MAX_ADDRESSES:
             del self._until[next(iter(self._until))]
         return allowed
-
-
-def _is_loopback(remote: str) -> bool:
-    """As the kernel writes it (IPv4 comes to sockets of its own); empty for a caller who is gone already."""
-    return remote.startswith("127.") or remote in ("::1", "")
 
 
 def _subscriber(remote: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from asyncio import Future
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
 from wsgiref.handlers import format_date_time
+
+from msgspec import Struct
 
 Header = tuple[bytes, bytes]
 
@@ -19,36 +20,25 @@ SNIFF_NOT: Header = (b"x-content-type-options", b"nosniff")
 """Browsers take a body for what its type says, nothing else."""
 
 
-class Request:
+class Request(Struct, gc=False):
     """A request's head, and once it is served its body.
 
     target: path and query as they came. headers: by lower-case name; of a repeated one, the first counts. remote: the
-    caller's IP address. caller_gone: gives a future that is done when the caller has hung up. route and keep_alive are
-    the connection's: who serves it, and whether another may follow.
+    caller's IP address, empty for this machine's loopback. caller_gone: gives a future that is done when the caller has
+    hung up. keep_alive: whether another may follow. route: who serves it, once the application has decided.
     """
 
-    __slots__ = ("body", "caller_gone", "headers", "keep_alive", "method", "remote", "route", "target")
-
-    def __init__(
-        self,
-        method: bytes,
-        target: bytes,
-        headers: dict[bytes, bytes],
-        remote: str,
-        caller_gone: Callable[[], Future[None]],
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.remote = remote
-        self.caller_gone = caller_gone
-        self.body = b""
-        self.route = NOWHERE
-        self.keep_alive = True
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    remote: str
+    caller_gone: Callable[[], Future[None]]
+    keep_alive: bool = True
+    body: bytes = b""
+    route: Route | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """An answer. `headers` lack the date and the length, which the connection writes."""
 
     status: int
@@ -97,14 +87,6 @@ class Route(NamedTuple):
     body_limit: int | None = None
 
 
-def _nowhere(request: Request) -> Response:
-    raise AssertionError("this request has no route")
-
-
-NOWHERE = Route(_nowhere)
-"""Where a request leads before the application has decided."""
-
-
 class App(Protocol):
     """Decides over requests by their heads."""
 
@@ -118,31 +100,21 @@ def line(status: HTTPStatus, text: str, *headers: Header) -> Response:
 
 def render(response: Response, *, keep_alive: bool, body: bool = True) -> bytes:
     """The bytes of a response; without its body for HEAD."""
-    length = b"%d" % len(response.body)
-    head = _head(response.status, response.headers)
-    close = b"" if keep_alive else b"connection: close\r\n"
-    shown = response.body if body else b""
+    head = _head(response.status, response.headers, int(time.time()))
+    close = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
     if response.status == HTTPStatus.NO_CONTENT:
-        return b"".join((head, _date(), close, b"\r\n"))
-    return b"".join((head, _date(), b"content-length: ", length, b"\r\n", close, b"\r\n", shown))
+        return head + close
+    return b"%bcontent-length: %d\r\n%b%b" % (head, len(response.body), close, response.body if body else b"")
 
 
 def render_stream_head(headers: tuple[Header, ...]) -> bytes:
     """The head of an answer that lasts until the connection ends."""
-    return b"".join((_head(HTTPStatus.OK.value, headers), _date(), b"connection: close\r\n\r\n"))
+    return _head(HTTPStatus.OK.value, headers, int(time.time())) + b"connection: close\r\n\r\n"
 
 
-@lru_cache(maxsize=256)
-def _head(status: int, headers: tuple[Header, ...]) -> bytes:
-    phrase = HTTPStatus(status).phrase.encode()
-    return b"".join([b"HTTP/1.1 %d %b\r\n" % (status, phrase), *(b"%b: %b\r\n" % header for header in headers)])
-
-
-def _date() -> bytes:
-    """RFC 9110, 6.6.1: a server with a clock sends it."""
-    return _date_at(int(time.time()))
-
-
-@lru_cache(maxsize=1)
-def _date_at(second: int) -> bytes:
-    return b"date: %b\r\n" % format_date_time(second).encode()
+@lru_cache(maxsize=64)
+def _head(status: int, headers: tuple[Header, ...], second: int) -> bytes:
+    """Status line, date (RFC 9110, 6.6.1: a server with a clock sends it) and headers."""
+    lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
+    lines += [b"%b: %b" % header for header in headers]
+    return b"\r\n".join([*lines, b"date: " + format_date_time(second).encode(), b""])
