@@ -14,7 +14,7 @@ from functools import cached_property
 from pychain import native
 from pychain.base.codec import Reader, compact_size
 from pychain.base.errors import DecodeError
-from pychain.chain.hashes import HASH_BYTES
+from pychain.chain.hashes import HASH_BYTES, split_hashes
 from pychain.chain.header import HEADER_BYTES, Header, decode_header
 from pychain.chain.transaction import (
     KEY_BYTES,
@@ -90,11 +90,6 @@ class Block:
 
     def __repr__(self) -> str:
         return f"<Block {self.hash[::-1].hex()}, {len(self.raw)} bytes>"
-
-
-def split_hashes(joined: bytes) -> list[bytes]:
-    """Hashes of 32 bytes that stand one after another."""
-    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
 def new_block(header: Header, transactions: Sequence[Transaction]) -> Block:

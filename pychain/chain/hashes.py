@@ -10,6 +10,11 @@ HASH_BYTES = 32
 ZERO_HASH = bytes(HASH_BYTES)
 
 
+def split_hashes(joined: bytes) -> list[bytes]:
+    """Hashes of 32 bytes that stand one after another."""
+    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
+
+
 def hash_hex(block_or_tx_hash: bytes) -> str:
     """Display order: the 32 bytes reversed, in hex."""
     return block_or_tx_hash[::-1].hex()

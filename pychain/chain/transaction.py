@@ -9,12 +9,15 @@ Coinbase, 46 bytes + extra:
 from __future__ import annotations
 
 import struct
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
 
 import msgspec
 
 from pychain import native
-from pychain.base.codec import Reader
 from pychain.base.errors import DecodeError
+from pychain.chain.hashes import split_hashes
 
 COINBASE_TYPE = 0
 TRANSFER_TYPE = 1
@@ -34,20 +37,35 @@ MIN_TRANSACTION_BYTES = COINBASE_BYTES + MIN_EXTRA_BYTES
 _SIGNING_DOMAIN = b"pychain/transfer/v1"
 _TRANSFER_HEAD = struct.Struct("<B32sQ32sQQH")
 _COINBASE_HEAD = struct.Struct("<BI32sQB")
+_RECIPIENT = slice(1 + KEY_BYTES + 8, 1 + KEY_BYTES + 8 + KEY_BYTES)
+_MEMO_LENGTH = struct.Struct("<H")
+_MEMO_LENGTH_AT = _TRANSFER_HEAD.size - _MEMO_LENGTH.size
 
 
 class Transfer(msgspec.Struct, frozen=True, gc=False):
-    """A signed payment from `sender`'s account; amounts in base units. Make it with `new_transfer` or a decoder."""
+    """A signed payment from `sender`'s account; amounts in base units. Make it with `new_transfer` or a decoder.
+
+    What few ask for is cut out of `raw` when they do: a mempool holds hundreds of thousands of these.
+    """
 
     raw: bytes
     txid: bytes
     sender: bytes
     sequence: int
-    recipient: bytes
     amount: int
     fee: int
-    memo: bytes
-    signature: bytes
+
+    @property
+    def recipient(self) -> bytes:
+        return self.raw[_RECIPIENT]
+
+    @property
+    def memo(self) -> bytes:
+        return self.raw[_TRANSFER_HEAD.size : -SIGNATURE_BYTES]
+
+    @property
+    def signature(self) -> bytes:
+        return self.raw[-SIGNATURE_BYTES:]
 
 
 class Coinbase(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +110,12 @@ def new_coinbase(height: int, recipient: bytes, amount: int, extra: bytes) -> Co
     return Coinbase(raw, native.sha256d(raw), height, recipient, amount, extra)
 
 
+def transaction_ids(raws: Sequence[bytes]) -> list[bytes]:
+    """The ids of raw transactions, hashed together."""
+    offsets = array("I", accumulate(map(len, raws), initial=0))
+    return split_hashes(native.sha256d_many(b"".join(raws), offsets))
+
+
 def decode_transfer(raw: bytes) -> Transfer:
     """The transfer that is exactly `raw`."""
     transaction = decode_transaction(raw)
@@ -100,35 +124,38 @@ def decode_transfer(raw: bytes) -> Transfer:
     return transaction
 
 
-def decode_transaction(raw: bytes) -> Transaction:
-    """The transaction that is exactly `raw`."""
+def decode_transaction(raw: bytes, txid: bytes | None = None) -> Transaction:
+    """The transaction that is exactly `raw`; `txid` is its id where that is known already."""
     end = transaction_end(raw, 0)
     if end != len(raw):
         raise DecodeError(f"{len(raw) - end} trailing bytes after the transaction")
-    return build_transaction(raw, native.sha256d(raw))
+    return build_transaction(raw, native.sha256d(raw) if txid is None else txid)
 
 
 def transaction_end(data: bytes, start: int) -> int:
     """Where the transaction that begins at `start` ends; reads its type and its one length field only."""
-    reader = Reader(data, start)
-    kind = reader.u8()
-    if kind == TRANSFER_TYPE:
-        reader.take(TRANSFER_BYTES - SIGNATURE_BYTES - 3)
-        reader.take(reader.u16() + SIGNATURE_BYTES)
-    elif kind == COINBASE_TYPE:
-        reader.take(COINBASE_BYTES - 2)
-        reader.take(reader.u8())
+    left = len(data) - start
+    if left <= 0:
+        raise DecodeError(f"a transaction expected at offset {start}, where the data end")
+    if data[start] == TRANSFER_TYPE:
+        size = TRANSFER_BYTES
+        if left >= size:
+            size += _MEMO_LENGTH.unpack_from(data, start + _MEMO_LENGTH_AT)[0]
+    elif data[start] == COINBASE_TYPE:
+        size = COINBASE_BYTES
+        if left >= size:
+            size += data[start + COINBASE_BYTES - 1]
     else:
-        raise DecodeError(f"transaction type {kind} is unknown")
-    return reader.position
+        raise DecodeError(f"transaction type {data[start]} is unknown")
+    if size > left:
+        raise DecodeError(f"a transaction of {size} bytes expected at offset {start}, {left} left")
+    return start + size
 
 
 def build_transaction(raw: bytes, txid: bytes) -> Transaction:
     """The transaction in `raw`, whose extent `transaction_end` has checked and whose id is known."""
     if raw[0] == TRANSFER_TYPE:
-        _, sender, sequence, recipient, amount, fee, memo_bytes = _TRANSFER_HEAD.unpack_from(raw)
-        memo_start = _TRANSFER_HEAD.size
-        memo_end = memo_start + memo_bytes
-        return Transfer(raw, txid, sender, sequence, recipient, amount, fee, raw[memo_start:memo_end], raw[memo_end:])
+        _, sender, sequence, _, amount, fee, _ = _TRANSFER_HEAD.unpack_from(raw)
+        return Transfer(raw, txid, sender, sequence, amount, fee)
     _, height, recipient, amount, _ = _COINBASE_HEAD.unpack_from(raw)
     return Coinbase(raw, txid, height, recipient, amount, raw[_COINBASE_HEAD.size :])

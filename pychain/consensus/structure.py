@@ -9,6 +9,7 @@ from pychain.chain.transaction import (
     MAX_EXTRA_BYTES,
     MAX_MEMO_BYTES,
     MIN_EXTRA_BYTES,
+    TRANSFER_BYTES,
     Coinbase,
     Transaction,
     Transfer,
@@ -27,19 +28,19 @@ def parse_block(spec: ChainSpec, raw: bytes) -> Block:
         raise RuleError(Rule.BLOCK_ENCODING, str(error)) from None
 
 
-def parse_transaction(raw: bytes) -> Transaction:
-    """The transaction that is exactly `raw`, its sizes checked."""
+def parse_transaction(raw: bytes, txid: bytes | None = None) -> Transaction:
+    """The transaction that is exactly `raw`, its sizes checked; `txid` is its id where that is known already."""
     try:
-        transaction = decode_transaction(raw)
+        transaction = decode_transaction(raw, txid)
     except DecodeError as error:
         raise RuleError(Rule.TX_ENCODING, str(error)) from None
     check_sizes(transaction)
     return transaction
 
 
-def parse_transfer(raw: bytes) -> Transfer:
+def parse_transfer(raw: bytes, txid: bytes | None = None) -> Transfer:
     """As `parse_transaction`, for a transaction that stands alone: there a coinbase has no business."""
-    transaction = parse_transaction(raw)
+    transaction = parse_transaction(raw, txid)
     if isinstance(transaction, Coinbase):
         raise RuleError(Rule.COINBASE_MULTIPLE, "a coinbase exists only inside its block")
     return transaction
@@ -51,7 +52,7 @@ def check_sizes(transaction: Transaction) -> None:
     if isinstance(transaction, Coinbase):
         if not MIN_EXTRA_BYTES <= len(transaction.extra) <= MAX_EXTRA_BYTES:
             raise RuleError(Rule.COINBASE_EXTRA_LENGTH, f"{len(transaction.extra)} bytes of extra")
-    elif len(transaction.memo) > MAX_MEMO_BYTES:
+    elif len(transaction.raw) > TRANSFER_BYTES + MAX_MEMO_BYTES:
         raise memo_too_long(len(transaction.memo))
 
 

@@ -34,9 +34,10 @@ class QueueEnds:
 
     def push(self, pending: Pending) -> None:
         """This transfer is the last of its queue now."""
-        heapq.heappush(self._heap, _end(pending))
+        end = _end(pending)
+        heapq.heappush(self._heap, end)
         if self._sweep:
-            heapq.heappush(self._next, _end(pending))
+            heapq.heappush(self._next, end)
             self._take_over()
         elif len(self._heap) > SLACK * len(self._queues) + 64:
             self._sweep = list(self._queues)

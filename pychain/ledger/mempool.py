@@ -20,7 +20,7 @@ from pychain.base.errors import PychainError
 from pychain.chain.transaction import Transfer
 from pychain.consensus.state import Account, AccountReader
 from pychain.ledger.ends import QueueEnds
-from pychain.ledger.pending import Pending, Queue, fee_rate
+from pychain.ledger.pending import Pending, Queue, cost_of, fee_rate
 
 MAX_PENDING_PER_ACCOUNT = 64
 """Bounds the work of one account's change, and how much of the pool one funded key can take cheaply."""
@@ -93,6 +93,8 @@ class Mempool:
         self.fees = 0
         self.revision = 0
         """Counts changes, so that others see when looking again is worth while."""
+        self.losses = 0
+        """Counts what may undo an answer of `check`: moves of the tip, and transfers that leave."""
         self._accounts = accounts
         self._queues: dict[bytes, Queue] = {}
         self._by_txid: dict[bytes, Pending] = {}
@@ -137,10 +139,11 @@ class Mempool:
 
     # --- admission
 
-    def check(self, transfer: Transfer, coming: Mapping[int, Transfer] = _NOTHING) -> None:
+    def check(self, transfer: Transfer, coming: Mapping[int, Transfer] = _NOTHING) -> int:
         """All of admission but structure and signature, cheapest first; PolicyError if the transfer is not wanted.
 
         `coming` are the sender's transfers whose signatures are being checked, by sequence: they count as pending.
+        Returns the transfer's place in its account's queue.
         """
         self._settle_account(transfer.sender)
         if transfer.txid in self._by_txid:
@@ -165,20 +168,35 @@ class Mempool:
             growth -= len(queue[place].transfer.raw)
             self._check_replacement(queue[place].transfer, transfer)
         self._check_room(transfer, growth)
+        return place
+
+    def still_fits(self, transfer: Transfer, place: int, losses: int) -> bool:
+        """Whether what `check` said of a transfer, when nothing was coming and `losses` was this, must hold now: only
+        additions came since, it is the next of its queue, and there is room.
+        """
+        return (
+            losses == self.losses
+            and place == len(self.queue(transfer.sender))
+            and self.bytes + len(transfer.raw) <= self.limits.max_bytes
+        )
 
     def _check_funds(self, transfer: Transfer, account: Account, queue: Queue, coming: Mapping[int, Transfer]) -> None:
         """Its sequence follows on, and the balance covers all that the account has pending."""
-        costs = {account.sequence + place: pending.cost for place, pending in enumerate(queue)}
-        for sequence, other in coming.items():
-            if sequence >= account.sequence:
-                costs[sequence] = other.amount + other.fee
-        following = account.sequence + len(queue)
-        while following in costs:
-            following += 1
-        if transfer.sequence > following:
-            raise PolicyError(Policy.SEQUENCE_GAP, f"sequence {transfer.sequence}, the next is {following}")
-        costs[transfer.sequence] = transfer.amount + transfer.fee
-        total = sum(costs.values())
+        cost = transfer.amount + transfer.fee
+        if not coming and transfer.sequence == account.sequence + len(queue):
+            total = cost + cost_of(queue)
+        else:
+            costs = {account.sequence + place: pending.cost for place, pending in enumerate(queue)}
+            for sequence, other in coming.items():
+                if sequence >= account.sequence:
+                    costs[sequence] = other.amount + other.fee
+            following = account.sequence + len(queue)
+            while following in costs:
+                following += 1
+            if transfer.sequence > following:
+                raise PolicyError(Policy.SEQUENCE_GAP, f"sequence {transfer.sequence}, the next is {following}")
+            costs[transfer.sequence] = cost
+            total = sum(costs.values())
         if account.balance == 0:  # where relaying is free too: what costs nothing would be free to any key
             raise PolicyError(Policy.UNFUNDED, "the account has nothing")
         if total > account.balance:
@@ -213,7 +231,8 @@ class Mempool:
         pending = Pending(transfer, wall_s)
         self._enter(pending)
         self._set_queue(transfer.sender, (*queue[:place], pending, *queue[place + 1 :]))
-        self._evict(exempt=transfer.sender)
+        if self.bytes > self.limits.max_bytes:
+            self._evict(exempt=transfer.sender)
 
     # --- leaving
 
@@ -246,6 +265,7 @@ class Mempool:
         touched: accounts that it may have altered. returned: transfers of blocks that were disconnected, lowest block
         first. mined: txids of blocks that were connected.
         """
+        self.losses += 1
         for sender in touched:
             if sender in self._queues:
                 self._stale.setdefault(sender, {})
@@ -312,6 +332,7 @@ class Mempool:
 
     def _leave(self, pending: Pending, why: Policy) -> None:
         self.revision += 1
+        self.losses += 1
         self.bytes -= len(pending.transfer.raw)
         self.fees -= pending.transfer.fee
         del self._by_txid[pending.transfer.txid]

@@ -31,3 +31,8 @@ Queue = tuple[Pending, ...]
 def fee_rate(transfer: Transfer) -> int:
     """Base units a 1,000 bytes, rounded down."""
     return transfer.fee * 1000 // len(transfer.raw)
+
+
+def cost_of(queue: Queue) -> int:
+    """What all of a queue takes from its account's balance."""
+    return sum([pending.transfer.amount + pending.transfer.fee for pending in queue])

@@ -8,6 +8,7 @@ from typing import Any
 from pychain.base.errors import DecodeError
 from pychain.base.time import Now
 from pychain.chain.header import HEADER_BYTES, decode_header, decode_headers
+from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import Rule, RuleError
 from pychain.ledger.mempool import PolicyError
 from pychain.ledger.overlay import Overlay
@@ -44,7 +45,7 @@ from pychain.node.requests import (
     TestTransfer,
     TryPeer,
 )
-from pychain.node.transfers import TransferIntake, Verdict
+from pychain.node.transfers import Refusal, TransferIntake
 from pychain.p2p.messages import GoodbyeCode
 from pychain.p2p.misbehaviour import parse_network
 from pychain.p2p.netaddress import AddressError
@@ -225,20 +226,24 @@ class Desk:
     def _submit_transfer(self, request_id: int, request: SubmitTransfer, now: Now) -> None:
         self._transfers.offer(request.raw, None, request_id, now)
 
-    def transfer_judged(self, verdict: Verdict) -> None:
-        """A submitted transfer was accepted or refused."""
-        if verdict.request is None:
+    def transfer_accepted(self, request_id: int, transfer: Transfer) -> None:
+        """A submitted transfer is in the mempool."""
+        self._reply(request_id, transfer.txid)
+
+    def transfer_refused(self, refusal: Refusal) -> None:
+        """A submitted transfer was refused, perhaps because it is in the mempool already."""
+        if refusal.request is None:
             return
-        if verdict.error is None or verdict.txid in self._transfers.mempool:
-            self._reply(verdict.request, verdict.txid)
+        if refusal.transfer is not None and refusal.transfer.txid in self._transfers.mempool:
+            self._reply(refusal.request, refusal.transfer.txid)
         else:
-            self._reply(verdict.request, refusal(verdict.error))
+            self._reply(refusal.request, refused(refusal.error))
 
     def _test_transfer(self, request_id: int, request: TestTransfer, now: Now) -> None:
         try:
             self._reply(request_id, self._transfers.test(request.raw).txid)
         except (RuleError, PolicyError) as error:
-            self._reply(request_id, refusal(error))
+            self._reply(request_id, refused(error))
 
     def _drop_transfers(self, request_id: int, request: DropTransfers, now: Now) -> None:
         self._transfers.drop(request.accounts)
@@ -304,7 +309,7 @@ class Desk:
         self._reply(request_id, None)
 
 
-def refusal(error: RuleError | PolicyError) -> Refused:
+def refused(error: RuleError | PolicyError) -> Refused:
     """An error of the rules or of the mempool as an answer."""
     if isinstance(error, RuleError):
         return Refused(error.rule.code, error.detail or error.rule.meaning)

@@ -112,7 +112,7 @@ class Dialogue:
         )
         self.ping = PingManager(peers, entropy, random)
         self.relay = RelayManager(peers, random, view)
-        self.requests = RequestTracker(peers, {Kind.TRANSACTION: limits.TX_TIMEOUT_NS, Kind.BLOCK: block_timeout})
+        self.requests = RequestTracker(peers, limits.TX_TIMEOUT_NS)
         self.fees = FeeFilterManager(peers)
         self.sync = SyncManager(peers, view, block_timeout, spec.max_block_bytes)
         self._limiter = MessageLimiter()
@@ -221,13 +221,13 @@ class Dialogue:
         if inv.kind is Kind.BLOCK:
             self.sync.ask_headers(peer.peer_id, now)
         elif not self._view.is_behind():
-            self.requests.announced(peer.peer_id, inv.kind, unknown, now)
+            self.requests.announced(peer.peer_id, unknown, now)
 
     def _on_missing(self, peer: Peer, missing: Missing, now: Now) -> None:
         if missing.kind is Kind.BLOCK:
             self.sync.blocks_missing(peer.peer_id, missing.hashes)
         else:
-            self.requests.missing(peer.peer_id, missing.kind, missing.hashes, now)
+            self.requests.missing(peer.peer_id, missing.hashes, now)
 
     def _on_txs(self, peer: Peer, txs: Txs, now: Now) -> None:
         if not self._view.is_behind():
@@ -239,7 +239,7 @@ class Dialogue:
         if not asked and not self._limiter.allows(peer.peer_id, None, now.mono_ns):
             self.misbehaviour.offend(peer, Offence.FLOODING, "blocks that were not asked for", now)
             return
-        self.relay.learned(peer.peer_id, Kind.BLOCK, header.hash)
+        self.relay.learned(peer.peer_id, Kind.BLOCK, (header.hash,))
         self.sync.block_arrived(header.hash, len(block.raw), peer.peer_id)
         self._sink.block_came(peer.peer_id, header, block.raw, asked, now)
 
@@ -256,7 +256,7 @@ class Dialogue:
         may_be_answer = not headers or self._sink.headers_connect(peer.peer_id, headers[0])
         answer = may_be_answer and self.sync.headers_arrived(peer.peer_id)
         if headers:
-            self.relay.learned(peer.peer_id, Kind.BLOCK, headers[-1].hash)
+            self.relay.learned(peer.peer_id, Kind.BLOCK, (headers[-1].hash,))
             if self._sink.headers_came(peer.peer_id, headers, answer):
                 return
             self.misbehaviour.offend(peer, Offence.FLOODING, "headers", now)

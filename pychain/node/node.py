@@ -21,6 +21,7 @@ from pychain.consensus.state import Reward, genesis_accounts
 from pychain.ledger.known import KnownSignatures
 from pychain.ledger.mempool import Mempool, Policy
 from pychain.ledger.overlay import Overlay
+from pychain.ledger.pending import fee_rate
 from pychain.ledger.store import Store
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.activation import Activation, TipChange
@@ -57,7 +58,7 @@ from pychain.node.peers import Peers
 from pychain.node.queries import Queries
 from pychain.node.serving import Serving
 from pychain.node.tables import Tables
-from pychain.node.transfers import TransferIntake, Verdict
+from pychain.node.transfers import Candidate, Refusal, TransferIntake
 from pychain.node.view import ChainView
 from pychain.p2p.limits import MAX_ANNOUNCED_HEADERS
 from pychain.p2p.messages import GoodbyeCode, Kind
@@ -91,7 +92,12 @@ class Node:
         )
         self._commits = Commits(self._tree, self._overlay, self._outbox)
         self._transfers = TransferIntake(
-            self._mempool, self._overlay, self._outbox, self._transfer_arrived, self._transfer_judged
+            self._mempool,
+            self._overlay,
+            self._outbox,
+            self._transfers_arrived,
+            self._transfers_accepted,
+            self._transfer_refused,
         )
         self._mining = Mining(self._tree, self._mempool, self._outbox, random, config.mine_to, config.mine_interval_s)
         self._peers = Peers(self._outbox, spec.max_block_bytes)
@@ -385,18 +391,25 @@ class Node:
         self._dialogue.ours.tip_height = durable.height
         self._dialogue.ours.tip_work = durable.work
 
-    def _transfer_judged(self, verdict: Verdict, now: Now) -> None:
-        self._desk.transfer_judged(verdict)
-        if verdict.error is None:
-            self._known.add(verdict.txid)
-            pending = self._mempool.get(verdict.txid)
-            if pending is not None:
-                self._dialogue.relay.announce_transaction(verdict.txid, pending.rate, now)
-            sender = None if verdict.peer is None else self._peers.get(verdict.peer)
+    def _transfers_accepted(self, accepted: Sequence[Candidate], now: Now) -> None:
+        news = []
+        for candidate in accepted:
+            transfer = candidate.transfer
+            self._known.add(transfer.txid)
+            if transfer.txid in self._mempool:
+                news.append((transfer.txid, fee_rate(transfer)))
+            if candidate.request is not None:
+                self._desk.transfer_accepted(candidate.request, transfer)
+        self._dialogue.relay.announce_transactions(news, now)
+        for peer in dict.fromkeys(candidate.peer for candidate in accepted):
+            sender = None if peer is None else self._peers.get(peer)
             if sender is not None:
                 sender.last_transaction_ns = now.mono_ns
-        elif isinstance(verdict.error, RuleError) or verdict.error.policy is Policy.SIGNATURE:
-            self._dialogue.offend(verdict.peer, Offence.INVALID_TRANSACTION, str(verdict.error), now)
+
+    def _transfer_refused(self, refusal: Refusal, now: Now) -> None:
+        self._desk.transfer_refused(refusal)
+        if isinstance(refusal.error, RuleError) or refusal.error.policy is Policy.SIGNATURE:
+            self._dialogue.offend(refusal.peer, Offence.INVALID_TRANSACTION, str(refusal.error), now)
 
     # --- what peers send (`Sink`)
 
@@ -428,9 +441,9 @@ class Node:
     def transactions_came(self, peer: int, raws: Sequence[bytes]) -> None:
         self._transfers.submit(raws, peer)
 
-    def _transfer_arrived(self, peer: int, txid: bytes, now: Now) -> None:
-        self._dialogue.relay.learned(peer, Kind.TRANSACTION, txid)
-        self._dialogue.requests.received(Kind.TRANSACTION, (txid,), now)
+    def _transfers_arrived(self, peer: int, txids: Sequence[bytes], now: Now) -> None:
+        self._dialogue.relay.learned(peer, Kind.TRANSACTION, txids)
+        self._dialogue.requests.received(txids, now)
 
 
 def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:

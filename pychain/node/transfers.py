@@ -1,26 +1,29 @@
 """Transfer intake: from raw bytes to the mempool, cheapest checks first, signatures last and beside the loop.
 
-What arrives is looked at so much a turn, each peer's in turn. A transfer counts as pending while its signature is
-checked, so a burst of one account's transfers is admitted in one go. What comes before its predecessors waits for them.
+What arrives is looked at together, so many a turn, each peer's in turn. Its signatures are gathered while those before
+it are being checked, so that a flood is checked by the hundred and a single transfer at once. A transfer counts as
+pending meanwhile, so a burst of one account's transfers is admitted in one go. What comes before its predecessors waits
+for them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
+from types import MappingProxyType
 
-from pychain import native
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block
-from pychain.chain.transaction import Transfer
+from pychain.chain.transaction import Transfer, transaction_ids
 from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import check_bounds
 from pychain.consensus.state import BulkAccountReader
 from pychain.consensus.structure import parse_transfer
 from pychain.ledger.mempool import Mempool, Policy, PolicyError
 from pychain.ledger.waiting import WaitingTransfers
+from pychain.node.arrivals import Arrivals
 from pychain.node.effects import VerifyTransfers
 from pychain.node.events import TransferAccepted, TransferDropped
 from pychain.node.outbox import Outbox
@@ -29,15 +32,15 @@ from pychain.node.returning import Returning
 MAX_RECENT_REJECTS = 10_000
 """Txids not asked for again until the next tip (Core keeps 120,000 in a filter): about 1 MB."""
 ARRIVED_A_TURN = 250
-"""Raw transfers looked at in one turn, about 5 ms of Python."""
-ARRIVED_AT_A_TIME = 50
-"""Of one peer before the next one's are looked at."""
-MAX_ARRIVED = 1_000
-"""Of one peer and not looked at yet; what is over it is dropped, and asked of others when the time for it is over. An
-honest peer sends what he was asked for, which is less."""
-BATCH = 128
-"""Signatures checked by one job: enough to be worth a thread's turn, few enough that telling a hundred peers of all of
-them is still a short turn."""
+"""Raw transfers looked at in one turn, about 3 ms of Python."""
+BATCH = 256
+"""Signatures checked by one job: enough for the batch verifier to be nearly at its best, few enough that telling of all
+of them is still a short turn."""
+MAX_JOBS = 2
+"""Jobs under way: one that is being checked, and one that waits, so that no thread waits for the loop. What comes
+meanwhile is the next job."""
+MAX_UNCHECKED = 4 * BATCH
+"""Signatures that wait or are being checked, at which no more arrivals are looked at."""
 MAX_CONTENDERS = 8
 """Transfers of one account and sequence that wait for the verdict on another; a forged one costs its sender his
 connection."""
@@ -47,26 +50,33 @@ EXPIRY_INTERVAL_NS = 60 * NS
 EXPIRY_A_TURN = 5_000
 """Accounts whose oldest transfers are looked at in one turn."""
 
+_NOTHING: Mapping[int, Transfer] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one transfer. `error` is None where it entered the mempool; `waits` where it is kept for its
-    predecessors.
+
+@dataclass(slots=True)
+class Candidate:
+    """A transfer that wants into the mempool: from a peer, from a request, or (both None) from our own disk or out of
+    an undone block. `place` and `losses` are what `Mempool.still_fits` asks for.
     """
 
-    txid: bytes
-    error: RuleError | PolicyError | None
+    transfer: Transfer
+    peer: int | None
+    request: int | None = None
+    place: int = 0
+    losses: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A transfer that was not taken; `waits` where it is kept for its predecessors. `transfer` is None where its bytes
+    are no transfer.
+    """
+
+    error: RuleError | PolicyError
     peer: int | None
     request: int | None
     transfer: Transfer | None = None
     waits: bool = False
-
-
-@dataclass(slots=True)
-class _Candidate:
-    transfer: Transfer
-    peer: int | None
-    request: int | None = None
 
 
 class TransferIntake:
@@ -77,104 +87,119 @@ class TransferIntake:
         mempool: Mempool,
         accounts: BulkAccountReader,
         outbox: Outbox,
-        on_arrival: Callable[[int, bytes, Now], None],
-        on_verdict: Callable[[Verdict, Now], None],
+        on_arrival: Callable[[int, Sequence[bytes], Now], None],
+        on_accepted: Callable[[Sequence[Candidate], Now], None],
+        on_refused: Callable[[Refusal, Now], None],
     ) -> None:
-        """`accounts` is the state after the working tip; `on_arrival` hears of each txid that a peer has sent before it
-        is looked at; `on_verdict` hears once of each transfer that was offered, and of those that came back out of
-        undone blocks.
+        """`accounts` is the state after the working tip; `on_arrival` hears of the txids that a peer has sent before
+        they are looked at; `on_accepted` or `on_refused` hears once of each transfer that was offered, and
+        `on_accepted` of those that came back out of undone blocks.
         """
         self.mempool = mempool
         self._accounts = accounts
         self._outbox = outbox
         self._on_arrival = on_arrival
-        self._on_verdict = on_verdict
-        self._arrived: dict[int | None, deque[bytes]] = {}
-        """Raw transfers by who sent them, None for our own disk; who stands first has the next turn."""
+        self._on_accepted = on_accepted
+        self._on_refused = on_refused
+        self._arrived = Arrivals()
         self._waiting = WaitingTransfers()
         self._rejected: dict[bytes, None] = {}
-        self._jobs: dict[int, list[_Candidate]] = {}
+        self._jobs: dict[int, list[Candidate]] = {}
         self._checking: dict[bytes, None] = {}
         self._by_sender: dict[bytes, dict[int, Transfer]] = {}
         """Transfers whose signatures are being checked: account -> sequence -> transfer."""
-        self._contenders: dict[tuple[bytes, int], list[_Candidate]] = {}
+        self._contenders: dict[tuple[bytes, int], list[Candidate]] = {}
         """Transfers that wait for the verdict on another one of their account and sequence."""
-        self._batch: list[_Candidate] = []
+        self._batch: deque[Candidate] = deque()
+        """Those that the next jobs are made of."""
+        self._accepted: list[Candidate] = []
+        """Those of which `on_accepted` has not heard yet."""
         self._returning = Returning()
         self._is_durable = True
         """Whether all that was decided about the chain was on disk at the last turn."""
         self._next_expiry_ns = 0
 
-    def is_known(self, txid: bytes) -> bool:
-        """It is in the mempool, on its way there, or was refused since the last tip: nobody needs to send it."""
-        return txid in self.mempool or txid in self._rejected or txid in self._waiting or txid in self._checking
+    def unknown(self, txids: Iterable[bytes]) -> list[bytes]:
+        """Those that are not in the mempool, nor on their way there, nor were refused since the last tip: the others
+        nobody needs to send.
+        """
+        pool, rejected, waiting, checking = self.mempool, self._rejected, self._waiting, self._checking
+        return [
+            txid
+            for txid in txids
+            if txid not in pool and txid not in checking and txid not in rejected and txid not in waiting
+        ]
 
     # --- offering
 
     def submit(self, raws: Iterable[bytes], peer: int | None) -> None:
         """Queue raw transfers from a peer, or all that there are from our own disk (None)."""
-        queue = self._arrived.setdefault(peer, deque())
-        queue.extend(raws if peer is None else islice(raws, max(0, MAX_ARRIVED - len(queue))))
+        self._arrived.put(raws, peer)
 
     def forget_peer(self, peer: int) -> None:
         """A peer is gone: what he sent and was not looked at yet is dropped, and can be asked of others."""
-        self._arrived.pop(peer, None)
+        self._arrived.forget(peer)
 
     def unsettled(self) -> list[bytes]:
         """Raw transfers that are on their way into the mempool: those of our disk, those that come back out of undone
         blocks, and those whose signatures are being checked.
         """
         undecided = [candidate.transfer for candidate in self._undecided()]
-        return [*self._arrived.get(None, ()), *self._returning.raws(), *(transfer.raw for transfer in undecided)]
+        return [*self._arrived.own(), *self._returning.raws(), *(transfer.raw for transfer in undecided)]
 
     def requests(self) -> list[int]:
         """Requests that wait for a signature check."""
         return [candidate.request for candidate in self._undecided() if candidate.request is not None]
 
-    def _undecided(self) -> Iterator[_Candidate]:
+    def _undecided(self) -> Iterator[Candidate]:
         return chain(*self._jobs.values(), self._batch, *self._contenders.values())
 
-    def offer(self, raw: bytes, peer: int | None, request: int | None, now: Now) -> None:
-        """Look at a raw transfer from a peer, from a request, or (both None) from our own disk, now."""
+    def offer(self, raw: bytes, peer: int | None, request: int | None, now: Now, txid: bytes | None = None) -> None:
+        """Look at a raw transfer from a peer, from a request, or (both None) from our own disk, now. `txid` is its id
+        where that is known already.
+        """
         try:
-            transfer = parse_transfer(raw)
+            transfer = parse_transfer(raw, txid)
             check_bounds(transfer)
         except RuleError as error:
-            self._on_verdict(Verdict(b"", error, peer, request), now)
+            self._on_refused(Refusal(error, peer, request), now)
             return
-        self._examine(_Candidate(transfer, peer, request), now)
+        self._examine(Candidate(transfer, peer, request), now)
 
     def test(self, raw: bytes) -> Transfer:
         """Would it be taken, its signature apart? RuleError or PolicyError where not."""
         transfer = parse_transfer(raw)
         check_bounds(transfer)
-        self._check(transfer)
+        self._check_new(transfer)
+        self.mempool.check(transfer, self._by_sender.get(transfer.sender, _NOTHING))
         return transfer
 
-    def _examine(self, candidate: _Candidate, now: Now) -> None:
+    def _check_new(self, transfer: Transfer) -> None:
+        if transfer.txid in self._checking:
+            raise PolicyError(Policy.KNOWN, "its signature is being checked")
+
+    def _examine(self, candidate: Candidate, now: Now) -> None:
         transfer = candidate.transfer
+        coming = self._by_sender.get(transfer.sender)
         try:
-            self._check(transfer)
+            self._check_new(transfer)
+            candidate.place = self.mempool.check(transfer, coming or _NOTHING)
         except PolicyError as error:
             self._refuse(candidate, error, now)
             return
-        coming = self._by_sender.setdefault(transfer.sender, {})
-        if transfer.sequence in coming:  # anyone can put a forged one in its way: it is looked at after that
+        if coming is None:
+            candidate.losses = self.mempool.losses
+            self._by_sender[transfer.sender] = {transfer.sequence: transfer}
+        elif transfer.sequence in coming:  # anyone can put a forged one in its way: it is looked at after that
             self._contend(candidate, now)
             return
+        else:
+            coming[transfer.sequence] = transfer
         self._checking[transfer.txid] = None
-        coming[transfer.sequence] = transfer
         self._batch.append(candidate)
-        if len(self._batch) >= BATCH:
-            self.flush()
-        self._examine_next(transfer, now)
+        self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
 
-    def _check(self, transfer: Transfer) -> None:
-        if transfer.txid in self._checking:
-            raise PolicyError(Policy.KNOWN, "its signature is being checked")
-        self.mempool.check(transfer, self._by_sender.get(transfer.sender, {}))
-
-    def _contend(self, candidate: _Candidate, now: Now) -> None:
+    def _contend(self, candidate: Candidate, now: Now) -> None:
         transfer = candidate.transfer
         contenders = self._contenders.setdefault((transfer.sender, transfer.sequence), [])
         if len(contenders) < MAX_CONTENDERS:
@@ -192,40 +217,38 @@ class TransferIntake:
         for candidate in contenders:
             self._examine(candidate, now)
 
-    def _examine_next(self, transfer: Transfer, now: Now) -> None:
-        """What waited for this one may have its turn."""
-        self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
-
     def _examine_waiting(self, sender: bytes, sequence: int, now: Now) -> None:
-        for transfer, peer in self._waiting.take(sender, sequence):
-            self._examine(_Candidate(transfer, peer), now)
+        """What waited for the one before this sequence may have its turn."""
+        if self._waiting:
+            for transfer, peer in self._waiting.take(sender, sequence):
+                self._examine(Candidate(transfer, peer), now)
 
-    def _refuse(self, candidate: _Candidate, error: PolicyError, now: Now) -> None:
+    def _refuse(self, candidate: Candidate, error: PolicyError, now: Now) -> None:
         transfer = candidate.transfer
         waits = error.policy is Policy.SEQUENCE_GAP and candidate.request is None
         if waits and self._accounts.account(transfer.sender).balance > 0:
             self._waiting.add(transfer, candidate.peer)
         elif error.policy is not Policy.KNOWN and transfer.sender not in self._by_sender:
             self._reject(transfer.txid)  # what others that are being checked had a part in is not held against it
-        self._on_verdict(Verdict(transfer.txid, error, candidate.peer, candidate.request, transfer, waits), now)
+        self._on_refused(Refusal(error, candidate.peer, candidate.request, transfer, waits), now)
 
     def _reject(self, txid: bytes) -> None:
         self._rejected[txid] = None
         if len(self._rejected) > MAX_RECENT_REJECTS:
             del self._rejected[next(iter(self._rejected))]
 
-    def flush(self) -> None:
-        """Have the signatures gathered so far checked."""
-        if self._batch:
+    def _have_checked(self) -> None:
+        """Have the signatures gathered so far checked, as many jobs as may be under way."""
+        while self._batch and len(self._jobs) < MAX_JOBS:
+            candidates = [self._batch.popleft() for _ in range(min(len(self._batch), BATCH))]
             job = self._outbox.new_job()
-            self._jobs[job] = self._batch
-            self._outbox.emit(VerifyTransfers(job, tuple(candidate.transfer for candidate in self._batch)))
-            self._batch = []
+            self._jobs[job] = candidates
+            self._outbox.emit(VerifyTransfers(job, tuple([candidate.transfer for candidate in candidates])))
 
     # --- results
 
     def verified(self, job: int, valid: Sequence[bool], now: Now) -> None:
-        """Signatures were checked. The state may have moved meanwhile, so everything else is checked again."""
+        """Signatures were checked. Where the state may have moved meanwhile, everything else is checked again."""
         for candidate, is_valid in zip(self._jobs.pop(job), valid, strict=True):
             transfer = candidate.transfer
             del self._checking[transfer.txid]
@@ -237,19 +260,35 @@ class TransferIntake:
                 self._admit(candidate, now)
             else:
                 self._refuse(candidate, PolicyError(Policy.SIGNATURE, "the signature does not hold"), now)
-            self._examine_contenders(transfer, now)
+            if self._contenders:
+                self._examine_contenders(transfer, now)
+        self._tell(now)
 
-    def _admit(self, candidate: _Candidate, now: Now) -> None:
+    def _admit(self, candidate: Candidate, now: Now) -> None:
         transfer = candidate.transfer
-        try:
-            self.mempool.check(transfer)
-        except PolicyError as error:
-            self._refuse(candidate, error, now)
-            return
+        if not self.mempool.still_fits(transfer, candidate.place, candidate.losses):
+            try:
+                self.mempool.check(transfer)
+            except PolicyError as error:
+                self._refuse(candidate, error, now)
+                return
         self.mempool.add(transfer, now.wall_s)
-        self._accepted(Verdict(transfer.txid, None, candidate.peer, candidate.request, transfer), now)
-        self._report(now)
-        self._examine_next(transfer, now)
+        self._outbox.publish(TransferAccepted(transfer))
+        self._accepted.append(candidate)
+        self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
+
+    def _tell(self, now: Now) -> None:
+        """Tell of what entered the mempool, what left it, and what came back to it."""
+        for transfer, why in self.mempool.take_changes():
+            if why is None:
+                self._outbox.publish(TransferAccepted(transfer))
+                self._accepted.append(Candidate(transfer, None))
+                self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
+            else:
+                self._outbox.publish(TransferDropped(transfer, why.value))
+        if self._accepted:
+            accepted, self._accepted = self._accepted, []
+            self._on_accepted(accepted, now)
 
     # --- the chain moves
 
@@ -274,7 +313,8 @@ class TransferIntake:
         return [txid for block in connected for txid in block.txid_list()]
 
     def work(self, now: Now, is_durable: bool) -> None:
-        """One turn: let the mempool follow the tip, hand gathered signatures over, let go of what expired.
+        """One turn: let the mempool follow the tip, look at what arrived, have signatures checked, let go of what
+        expired.
 
         What undone blocks leave over waits until the new chain `is_durable`, which is more urgent.
         """
@@ -283,21 +323,21 @@ class TransferIntake:
             self._take_back(now)
         self.mempool.settle(SETTLED_A_TURN)
         self._look_at_arrived(now)
-        self.flush()
+        self._have_checked()
         if now.mono_ns >= self._next_expiry_ns and self.mempool.expire(now.wall_s, EXPIRY_A_TURN):
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
-        self._report(now)
+        self._tell(now)
 
     def drop(self, accounts: int) -> None:
         """Let go of what waits outside the mempool, and of up to so many accounts' transfers in it."""
         self._returning = Returning()
-        self._arrived.clear()
+        self._arrived = Arrivals()
         self._waiting = WaitingTransfers()
         self.mempool.drop(accounts)
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
-        if self._arrived or (self._returning and self._is_durable) or not self.mempool.is_settled:
+        if (self._arrived and self._has_room) or (self._returning and self._is_durable) or not self.mempool.is_settled:
             return now.mono_ns
         return self._next_expiry_ns if len(self.mempool) else None
 
@@ -308,32 +348,20 @@ class TransferIntake:
         for transfer in lost:
             self._outbox.publish(TransferDropped(transfer, Policy.CONFLICT.value))
 
+    @property
+    def _has_room(self) -> bool:
+        """Signatures of more arrivals may be gathered."""
+        return len(self._checking) < MAX_UNCHECKED
+
     def _look_at_arrived(self, now: Now) -> None:
-        budget = ARRIVED_A_TURN
-        while self._arrived and budget > 0:
-            peer = next(iter(self._arrived))
-            queue = self._arrived.pop(peer)
-            for _ in range(min(len(queue), ARRIVED_AT_A_TIME)):
-                budget -= 1
-                raw = queue.popleft()
-                txid = native.sha256d(raw)
-                if peer is not None:
-                    self._on_arrival(peer, txid, now)
-                if not self.is_known(txid):
-                    self.offer(raw, peer, None, now)
-            if queue:
-                self._arrived[peer] = queue
-
-    def _accepted(self, verdict: Verdict, now: Now) -> None:
-        assert verdict.transfer is not None
-        self._outbox.publish(TransferAccepted(verdict.transfer))
-        self._on_verdict(verdict, now)
-
-    def _report(self, now: Now) -> None:
-        """Tell of what left the mempool and what came back to it."""
-        for transfer, why in self.mempool.take_changes():
-            if why is None:
-                self._accepted(Verdict(transfer.txid, None, None, None, transfer), now)
-                self._examine_next(transfer, now)
-            else:
-                self._outbox.publish(TransferDropped(transfer, why.value))
+        if not self._has_room:
+            return
+        for peer, raws in self._arrived.take(ARRIVED_A_TURN):
+            txids = transaction_ids(raws)
+            if peer is not None:
+                self._on_arrival(peer, txids, now)
+            unknown = dict.fromkeys(self.unknown(txids))
+            for raw, txid in zip(raws, txids, strict=True):
+                if txid in unknown:
+                    del unknown[txid]
+                    self.offer(raw, peer, None, now, txid)

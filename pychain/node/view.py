@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.activation import Activation
@@ -31,10 +31,10 @@ class ChainView:
 
     # --- Inventory
 
-    def has(self, kind: Kind, object_hash: bytes) -> bool:
+    def lacking(self, kind: Kind, hashes: Iterable[bytes]) -> list[bytes]:
         if kind is Kind.BLOCK:
-            return self._tree.get(object_hash) is not None
-        return self._transfers.is_known(object_hash)
+            return [block_hash for block_hash in hashes if self._tree.get(block_hash) is None]
+        return self._transfers.unknown(hashes)
 
     # --- SyncView
 

@@ -159,7 +159,7 @@ KNOWN_BLOCKS: Final = 512
 """Blocks remembered as known to one peer: eight minutes on the fastest network."""
 
 MAX_ANNOUNCE_QUEUE: Final = 10_000
-"""Transactions waiting to be announced to one peer; what does not fit is not announced to him (others will)."""
+"""Transactions waiting to be announced; to who falls further behind the oldest are not announced (others will)."""
 
 MAX_ANNOUNCED_HEADERS: Final = 8
 """New tips announced by their headers; a longer reorganisation is announced by the tip's hash and fetched by
@@ -194,8 +194,8 @@ MAX_ANNOUNCED_BY_PEER: Final = 5000
 """Objects one peer may have announced that we neither got nor gave up (Core's number)."""
 
 MAX_OBJECTS_TRACKED: Final = 50_000
-"""The same over all peers together, 1 KB each. When it is reached, a peer may still announce as much as his even share,
-so that no crowd of liars can keep the others from being heard; at most twice as many objects are tracked."""
+"""The same over all peers together, under 1 KB each. When it is reached, a peer may still announce as much as his even
+share, so that no crowd of liars can keep the others from being heard; at most twice as many objects are tracked."""
 
 # --- addresses
 
@@ -272,14 +272,14 @@ GET_ADDRS_RATE: Final = Rate(tokens=1, period_ns=seconds(60), burst=3)
 ADDRS_MESSAGE_RATE: Final = Rate(tokens=1, period_ns=seconds(1), burst=30)
 """Messages; their entries are limited by `ADDRS_RATE`."""
 
-INV_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=100_000)
-"""Hashes; twice what the network's largest blocks can confirm."""
+INV_RATE: Final = Rate(tokens=50_000, period_ns=seconds(1), burst=100_000)
+"""Hashes; more than a node can look at from all peers together, so only the useless comes faster."""
 
-WANT_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=100_000)
+WANT_RATE: Final = Rate(tokens=50_000, period_ns=seconds(1), burst=100_000)
 """Hashes; the bytes served for them are bounded by the send queue."""
 
-TXS_RATE: Final = Rate(tokens=10_000, period_ns=seconds(1), burst=50_000)
-"""Transactions, which cost a signature check each."""
+TXS_RATE: Final = Rate(tokens=50_000, period_ns=seconds(1), burst=100_000)
+"""Transactions; of what is not asked for, `node.arrivals` keeps so much and each peer has his turn."""
 
 GET_HEADERS_RATE: Final = Rate(tokens=100, period_ns=seconds(1), burst=50)
 """Each costs up to 2,000 header reads, a third of a millisecond; a joining peer sends one for each answer."""

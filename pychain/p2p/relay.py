@@ -1,12 +1,13 @@
 """Gossip: who knows which transaction and block, and telling each peer once of what is new.
 
 Blocks are announced at once, by their headers. Transactions wait a random moment, drawn for each peer anew, and go
-out together: so the order in which peers hear of one says little about where it came from.
+out together: so the order in which peers hear of one says little about where it came from. They stand in one list, in
+which each peer has his place, so a new one costs the same whether one peer or a hundred will hear of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -27,8 +28,9 @@ _BATCHES_A_TURN = 16
 class Inventory(Protocol):
     """What the node has; the ledger answers."""
 
-    def has(self, kind: Kind, object_hash: bytes) -> bool:
-        """Whether we hold this object, or know that we do not want it (rejected a moment ago, known invalid)."""
+    def lacking(self, kind: Kind, hashes: Iterable[bytes]) -> list[bytes]:
+        """Of these objects those that we do not hold, and of which we do not know that we do not want them (rejected a
+        moment ago, known invalid); in their order."""
         ...
 
 
@@ -43,17 +45,43 @@ class NewBlock(NamedTuple):
 class _Listener:
     """One peer as a receiver of announcements."""
 
-    __slots__ = ("fee_filter", "known", "queue", "trickle_ns")
+    __slots__ = ("fee_filter", "known", "place", "trickle_ns")
 
-    def __init__(self, trickle_ns: int) -> None:
+    def __init__(self, trickle_ns: int, place: int) -> None:
         self.trickle_ns = trickle_ns
         self.fee_filter = 0
         self.known: dict[Kind, RollingSet[bytes]] = {
             Kind.TRANSACTION: RollingSet(limits.KNOWN_TXS),
             Kind.BLOCK: RollingSet(limits.KNOWN_BLOCKS),
         }
-        self.queue: dict[bytes, int] = {}
-        """Transactions to announce, with their fees per kilobyte, oldest first: an account's stay in sequence."""
+        self.place = place
+        """Number of the first transaction that he has not been told of."""
+
+
+class _News:
+    """The latest transactions, numbered, with their fees per kilobyte, oldest first: an account's stay in sequence."""
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._news: list[tuple[bytes, int]] = []
+
+    @property
+    def end(self) -> int:
+        """The number that the next one gets."""
+        return self._first + len(self._news)
+
+    def add(self, news: Iterable[tuple[bytes, int]]) -> None:
+        """Add some at the end; those that are too many leave at the beginning."""
+        self._news += news
+        if len(self._news) >= 2 * limits.MAX_ANNOUNCE_QUEUE:
+            excess = len(self._news) - limits.MAX_ANNOUNCE_QUEUE
+            del self._news[:excess]
+            self._first += excess
+
+    def since(self, place: int, count: int) -> tuple[Sequence[tuple[bytes, int]], int]:
+        """Up to so many from a number on, or from the oldest that is left; and the number after them."""
+        start = max(place, self._first, self.end - limits.MAX_ANNOUNCE_QUEUE)
+        return self._news[start - self._first : start - self._first + count], min(start + count, self.end)
 
 
 class RelayManager:
@@ -64,22 +92,22 @@ class RelayManager:
         self._random = random
         self._inventory = inventory
         self._listeners: dict[int, _Listener] = {}
+        self._news = _News()
         self._timers: Timers[int] = Timers()
 
     def peer_ready(self, peer: Peer) -> None:
-        self._listeners[peer.peer_id] = _Listener(
-            limits.TRICKLE_INBOUND_NS if peer.inbound else limits.TRICKLE_OUTBOUND_NS
-        )
+        trickle_ns = limits.TRICKLE_INBOUND_NS if peer.inbound else limits.TRICKLE_OUTBOUND_NS
+        self._listeners[peer.peer_id] = _Listener(trickle_ns, self._news.end)
 
     def peer_closed(self, peer_id: int) -> None:
         self._listeners.pop(peer_id, None)
         self._timers.cancel(peer_id)
 
-    def learned(self, peer_id: int, kind: Kind, object_hash: bytes) -> None:
-        """The peer has this object: it came from him, or he named it. He will not be told of it."""
+    def learned(self, peer_id: int, kind: Kind, hashes: Iterable[bytes]) -> None:
+        """The peer has these objects: they came from him, or he named them. He will not be told of them."""
         listener = self._listeners.get(peer_id)
         if listener is not None:
-            listener.known[kind].add(object_hash)
+            listener.known[kind].update(hashes)
 
     def knows(self, peer_id: int, kind: Kind, object_hash: bytes) -> bool:
         """Whether the peer has told us of this object, or we him."""
@@ -91,11 +119,9 @@ class RelayManager:
         listener = self._listeners.get(peer_id)
         if listener is None:
             return []
-        known = listener.known[inv.kind]
         hashes = dict.fromkeys(inv.hashes)
-        for object_hash in hashes:
-            known.add(object_hash)
-        return [object_hash for object_hash in hashes if not self._inventory.has(inv.kind, object_hash)]
+        listener.known[inv.kind].update(hashes)
+        return self._inventory.lacking(inv.kind, hashes)
 
     def on_fee_filter(self, peer_id: int, fee_per_kb: int) -> None:
         """The peer wants no announcement of transactions that pay less."""
@@ -103,17 +129,17 @@ class RelayManager:
         if listener is not None:
             listener.fee_filter = fee_per_kb
 
-    def announce_transaction(self, txid: bytes, fee_per_kb: int, now: Now) -> None:
-        """Tell every peer who does not know this transaction, each after a random moment."""
+    def announce_transactions(self, news: Iterable[tuple[bytes, int]], now: Now) -> None:
+        """Tell every peer who does not know these transactions, named with their fees per kilobyte, each after a random
+        moment; at once where a message is full, which hides the single one as well.
+        """
+        if not self._listeners:
+            return
+        self._news.add(news)
         for peer_id, listener in self._listeners.items():
-            if (
-                txid in listener.known[Kind.TRANSACTION]
-                or fee_per_kb < listener.fee_filter
-                or len(listener.queue) >= limits.MAX_ANNOUNCE_QUEUE
-            ):
-                continue
-            listener.queue[txid] = fee_per_kb
-            if peer_id not in self._timers:
+            if self._news.end - listener.place >= limits.MAX_INV:
+                self._timers.set(peer_id, now.mono_ns)
+            elif peer_id not in self._timers:
                 self._arm(peer_id, listener, now)
 
     def announce_blocks(self, blocks: Sequence[NewBlock]) -> None:
@@ -131,8 +157,7 @@ class RelayManager:
                 self._wire.send(peer_id, Headers(tuple(block.header for block in unknown)))
             else:
                 self._wire.send(peer_id, Inv(Kind.BLOCK, (unknown[-1].block_hash,)))
-            for block in unknown:
-                known.add(block.block_hash)
+            known.update(block.block_hash for block in unknown)
 
     def poll(self, now: Now) -> None:
         """Send the transaction announcements whose moment has come."""
@@ -141,7 +166,9 @@ class RelayManager:
             batch = self._take_batch(listener)
             if batch:
                 self._wire.send(peer_id, Inv(Kind.TRANSACTION, tuple(batch)))
-            if listener.queue:
+            if self._news.end - listener.place >= limits.MAX_INV:
+                self._timers.set(peer_id, now.mono_ns)
+            elif listener.place < self._news.end:
                 self._arm(peer_id, listener, now)
 
     def deadline(self) -> int | None:
@@ -153,18 +180,11 @@ class RelayManager:
         self._timers.set(peer_id, now.mono_ns + exponential(self._random, listener.trickle_ns))
 
     def _take_batch(self, listener: _Listener) -> list[bytes]:
-        """What the peer still should hear, up to one message; what events have overtaken is dropped from the queue."""
-        batch: list[bytes] = []
-        passed: list[bytes] = []
+        """What the peer should hear of the next transactions; what events have overtaken is passed over."""
         known = listener.known[Kind.TRANSACTION]
-        for txid, fee_per_kb in listener.queue.items():
-            if len(batch) == limits.MAX_INV:
-                break
-            passed.append(txid)
-            if txid not in known and fee_per_kb >= listener.fee_filter and self._inventory.has(Kind.TRANSACTION, txid):
-                batch.append(txid)
-        for txid in passed:
-            del listener.queue[txid]
-        for txid in batch:
-            known.add(txid)
+        news, listener.place = self._news.since(listener.place, limits.MAX_INV)
+        fresh = {txid: None for txid, fee_per_kb in news if fee_per_kb >= listener.fee_filter and txid not in known}
+        gone = dict.fromkeys(self._inventory.lacking(Kind.TRANSACTION, fresh))
+        batch = [txid for txid in fresh if txid not in gone] if gone else list(fresh)
+        known.update(batch)
         return batch

@@ -1,50 +1,60 @@
-"""Asking for announced objects: one announcer at a time, the next when he does not deliver.
+"""Asking for announced transactions: one announcer at a time, the next when he does not deliver.
 
-After Bitcoin Core's `txrequest`. For each object the announcers are kept in order; the best one is asked, and when
+After Bitcoin Core's `txrequest`. For each transaction the announcers are kept in order; the best one is asked, and when
 he lets the time pass, says `missing`, or leaves, the next one is. Announcers rank: those who did not let their last
 request pass before those who did, then outbound before inbound (a stranger chose us, we chose the others), then who
-announced first. So a liar delays one object by one timeout, once, and is then asked last. Unlike Core, nobody is
-asked later for being inbound: on a small network that only costs time.
+announced first. So a liar delays one transaction by one timeout, once, and is then asked last. Unlike Core, nobody is
+asked later for being inbound: on a small network that only costs time. (Blocks are asked for by `sync`.)
+
+Tens of thousands of transactions pass here in a second, nearly all announced by one peer who is asked at once and
+delivers: that way is short, and what the others need is made when they need it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable
 from itertools import islice
-from typing import NamedTuple
 
 from pychain.base.time import Now
 from pychain.p2p import limits
 from pychain.p2p.messages import Kind, Want
 from pychain.p2p.peer import Peer
-from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 
 _MAX_OVERDUE_A_TURN = 250
-"""Requests given up in one turn, some milliseconds if a hundred peers could be asked next for each."""
+"""Transactions given up in one turn, with the rest of the request that holds the last of them: some milliseconds if a
+hundred peers could be asked next for each."""
 
 
-class _Key(NamedTuple):
-    kind: Kind
-    object_hash: bytes
+class _Request:
+    """What one peer was asked for at one time."""
+
+    __slots__ = ("left", "peer", "txids", "until_ns")
+
+    def __init__(self, peer: int, until_ns: int) -> None:
+        self.peer = peer
+        self.until_ns = until_ns
+        self.txids: list[bytes] = []
+        self.left = 0
+        """Those neither delivered nor given up."""
 
 
 class _Wanted:
-    """An object that we have not: who could still be asked, who was."""
+    """A transaction that we have not: whom the current request went to, who could still be asked, who was."""
 
-    __slots__ = ("asked", "tried", "waiting")
+    __slots__ = ("request", "tried", "waiting")
 
     def __init__(self) -> None:
-        self.asked: int | None = None
-        """Whom the current request went to."""
-        self.waiting: dict[int, None] = {}
+        self.request: _Request | None = None
+        self.waiting: dict[int, None] | None = None
         """Announcers not asked yet, first announcer first."""
-        self.tried: dict[int, None] = {}
+        self.tried: dict[int, None] | None = None
         """Announcers who were asked in vain; announcing again does not help them."""
 
 
 class _Announcer:
-    """A peer as a source of objects."""
+    """A peer as a source of transactions."""
 
     __slots__ = ("announced", "idle", "in_flight", "outbound", "slow")
 
@@ -52,41 +62,44 @@ class _Announcer:
         self.outbound = outbound
         self.slow = False
         """Let his last request pass."""
-        self.announced: dict[_Key, None] = {}
-        """All objects he waits for or is asked for."""
-        self.in_flight: dict[_Key, None] = {}
-        self.idle: dict[_Key, None] = {}
-        """Objects that he could deliver, asked of nobody because all their announcers are busy."""
+        self.announced: dict[bytes, None] = {}
+        """All that he waits for or is asked for."""
+        self.in_flight = 0
+        """How much he is asked for."""
+        self.idle: dict[bytes, None] = {}
+        """What he could deliver, asked of nobody because all its announcers are busy."""
 
     @property
-    def busy(self) -> bool:
-        return len(self.in_flight) >= limits.MAX_REQUESTS_IN_FLIGHT
+    def room(self) -> int:
+        """How much more he may be asked for now."""
+        return limits.MAX_REQUESTS_IN_FLIGHT - self.in_flight
 
 
 class RequestTracker:
     """Sends `want` messages for what peers announced. The owner tells it what arrived and what did not."""
 
-    def __init__(self, wire: Wire, timeouts_ns: Mapping[Kind, int]) -> None:
-        """`timeouts_ns`: how long one announcer has to deliver an object of each kind."""
+    def __init__(self, wire: Wire, timeout_ns: int) -> None:
+        """`timeout_ns`: how long one announcer has to deliver."""
         self._wire = wire
-        self._timeouts_ns = dict(timeouts_ns)
-        self._wanted: dict[_Key, _Wanted] = {}
+        self._timeout_ns = timeout_ns
+        self._wanted: dict[bytes, _Wanted] = {}
         self._announcers: dict[int, _Announcer] = {}
-        self._timers: Timers[_Key] = Timers()
+        self._requests: deque[_Request] = deque()
+        """Oldest first, which is the order in which their time runs out."""
 
     def __len__(self) -> int:
-        """Objects we know of and have not."""
+        """Transactions we know of and have not."""
         return len(self._wanted)
 
-    def asked_of(self, kind: Kind, object_hash: bytes) -> int | None:
-        """The peer whose delivery of this object we wait for now."""
-        wanted = self._wanted.get(_Key(kind, object_hash))
-        return None if wanted is None else wanted.asked
+    def asked_of(self, txid: bytes) -> int | None:
+        """The peer whose delivery of this transaction we wait for now."""
+        wanted = self._wanted.get(txid)
+        return None if wanted is None or wanted.request is None else wanted.request.peer
 
     def in_flight(self, peer_id: int) -> int:
         """Requests to this peer that are not answered."""
         announcer = self._announcers.get(peer_id)
-        return 0 if announcer is None else len(announcer.in_flight)
+        return 0 if announcer is None else announcer.in_flight
 
     def peer_ready(self, peer: Peer) -> None:
         self._announcers[peer.peer_id] = _Announcer(outbound=not peer.inbound)
@@ -96,88 +109,107 @@ class RequestTracker:
         announcer = self._announcers.pop(peer_id, None)
         if announcer is None:
             return
-        orphaned: list[_Key] = []
-        for key in announcer.announced:
-            wanted = self._wanted[key]
-            wanted.waiting.pop(peer_id, None)
-            if wanted.asked == peer_id:
-                wanted.asked = None
-                self._timers.cancel(key)
-            if wanted.asked is None:
-                orphaned.append(key)
+        orphaned: list[bytes] = []
+        for txid in announcer.announced:
+            wanted = self._wanted[txid]
+            if wanted.waiting is not None:
+                wanted.waiting.pop(peer_id, None)
+            if wanted.request is not None and wanted.request.peer == peer_id:
+                wanted.request.left -= 1
+                wanted.request = None
+            if wanted.request is None:
+                orphaned.append(txid)
         self._assign(orphaned, now)
 
-    def announced(self, peer_id: int, kind: Kind, hashes: Iterable[bytes], now: Now) -> None:
-        """A peer has these objects, which we have not. What exceeds the bounds is forgotten."""
+    def announced(self, peer_id: int, txids: Iterable[bytes], now: Now) -> None:
+        """A peer has these transactions, which we have not. What exceeds the bounds is forgotten."""
         announcer = self._announcers.get(peer_id)
         if announcer is None:
             return
-        unasked: list[_Key] = []
-        room = limits.MAX_REQUESTS_IN_FLIGHT - len(announcer.in_flight)
-        for object_hash in hashes:
+        request = _Request(peer_id, now.mono_ns + self._timeout_ns)
+        unasked: list[bytes] = []
+        room = announcer.room
+        for txid in txids:
             if self._has_announced_enough(announcer):
                 break
-            key = _Key(kind, object_hash)
-            wanted = self._wanted.get(key)
+            wanted = self._wanted.get(txid)
             if wanted is None:
-                wanted = self._wanted[key] = _Wanted()
-            if key in announcer.announced or peer_id in wanted.tried:
+                wanted = self._wanted[txid] = _Wanted()
+            elif txid in announcer.announced or (wanted.tried is not None and peer_id in wanted.tried):
                 continue
+            announcer.announced[txid] = None
+            if wanted.request is None and wanted.waiting is None and room > 0:  # he is the one who has it
+                room -= 1
+                wanted.request = request
+                request.txids.append(txid)
+                continue
+            if wanted.waiting is None:
+                wanted.waiting = {}
             wanted.waiting[peer_id] = None
-            announcer.announced[key] = None
-            if wanted.asked is None and len(unasked) < room:
-                unasked.append(key)
-            elif wanted.asked is None:  # its other announcers are busy too
-                announcer.idle[key] = None
+            if wanted.request is None and room > 0:
+                room -= 1
+                unasked.append(txid)
+            elif wanted.request is None:  # its other announcers are busy too
+                announcer.idle[txid] = None
+        announcer.in_flight += len(request.txids)
+        self._send(request)
         self._assign(unasked, now)
 
-    def received(self, kind: Kind, hashes: Iterable[bytes], now: Now) -> None:
-        """These objects are here (from whomever), or are not wanted any more: nobody need be asked."""
+    def received(self, txids: Iterable[bytes], now: Now) -> None:
+        """These are here (from whomever), or are not wanted any more: nobody need be asked."""
         freed: dict[int, None] = {}
-        for object_hash in hashes:
-            key = _Key(kind, object_hash)
-            wanted = self._wanted.get(key)
+        for txid in txids:
+            wanted = self._wanted.pop(txid, None)
             if wanted is None:
                 continue
-            if wanted.asked is not None:
-                self._announcers[wanted.asked].slow = False
-                freed[wanted.asked] = None
-            self._forget(key, wanted)
+            if wanted.request is not None:
+                wanted.request.left -= 1
+                announcer = self._announcers[wanted.request.peer]
+                announcer.slow = False
+                announcer.in_flight -= 1
+                del announcer.announced[txid]
+                freed[wanted.request.peer] = None
+            self._forget_waiting(txid, wanted)
         self._refill(freed, now)
 
-    def missing(self, peer_id: int, kind: Kind, hashes: Iterable[bytes], now: Now) -> None:
-        """This peer has not these objects after all, or what he sent for them was unusable: ask the next announcer."""
+    def missing(self, peer_id: int, txids: Iterable[bytes], now: Now) -> None:
+        """This peer has not these after all, or what he sent for them was unusable: ask the next announcer."""
         announcer = self._announcers.get(peer_id)
         if announcer is None:
             return
-        unasked: list[_Key] = []
-        for object_hash in hashes:
-            key = _Key(kind, object_hash)
-            if key not in announcer.announced:
+        unasked: list[bytes] = []
+        for txid in txids:
+            if txid not in announcer.announced:
                 continue
-            wanted = self._wanted[key]
-            self._give_up(key, wanted, peer_id)
-            if wanted.asked is None:
-                unasked.append(key)
+            wanted = self._wanted[txid]
+            self._give_up(txid, wanted, peer_id)
+            if wanted.request is None:
+                unasked.append(txid)
         self._assign(unasked, now)
         self._refill({peer_id: None}, now)
 
     def poll(self, now: Now) -> None:
         """Turn to the next announcers where the asked one let the time pass; so many at once, the rest comes next."""
-        unasked: list[_Key] = []
+        unasked: list[bytes] = []
         freed: dict[int, None] = {}
-        for key in islice(self._timers.due(now.mono_ns), _MAX_OVERDUE_A_TURN):
-            wanted = self._wanted[key]
-            assert wanted.asked is not None, "a request timer without a request"
-            freed[wanted.asked] = None
-            self._announcers[wanted.asked].slow = True
-            self._give_up(key, wanted, wanted.asked)
-            unasked.append(key)
+        while self._requests and self._requests[0].until_ns <= now.mono_ns and len(unasked) < _MAX_OVERDUE_A_TURN:
+            request = self._requests.popleft()
+            if request.left == 0:
+                continue
+            freed[request.peer] = None
+            self._announcers[request.peer].slow = True
+            for txid in request.txids:
+                wanted = self._wanted.get(txid)
+                if wanted is not None and wanted.request is request:
+                    self._give_up(txid, wanted, request.peer)
+                    unasked.append(txid)
         self._assign(unasked, now)
         self._refill(freed, now)
 
     def deadline(self) -> int | None:
-        return self._timers.deadline()
+        while self._requests and self._requests[0].left == 0:
+            self._requests.popleft()
+        return self._requests[0].until_ns if self._requests else None
 
     def _has_announced_enough(self, announcer: _Announcer) -> bool:
         count = len(announcer.announced)
@@ -185,78 +217,81 @@ class RequestTracker:
             return count >= limits.MAX_ANNOUNCED_BY_PEER
         return count >= min(limits.MAX_ANNOUNCED_BY_PEER, limits.MAX_OBJECTS_TRACKED // len(self._announcers))
 
-    def _give_up(self, key: _Key, wanted: _Wanted, peer_id: int) -> None:
-        """Never ask `peer_id` for this object again."""
+    def _give_up(self, txid: bytes, wanted: _Wanted, peer_id: int) -> None:
+        """Never ask `peer_id` for this transaction again."""
         announcer = self._announcers[peer_id]
-        announcer.announced.pop(key, None)
-        announcer.in_flight.pop(key, None)
-        announcer.idle.pop(key, None)
-        wanted.waiting.pop(peer_id, None)
+        announcer.announced.pop(txid, None)
+        announcer.idle.pop(txid, None)
+        if wanted.waiting is not None:
+            wanted.waiting.pop(peer_id, None)
+        if wanted.tried is None:
+            wanted.tried = {}
         wanted.tried[peer_id] = None
-        if wanted.asked == peer_id:
-            wanted.asked = None
-            self._timers.cancel(key)
+        if wanted.request is not None and wanted.request.peer == peer_id:
+            announcer.in_flight -= 1
+            wanted.request.left -= 1
+            wanted.request = None
 
-    def _forget(self, key: _Key, wanted: _Wanted) -> None:
-        """Drop all trace of an object."""
-        del self._wanted[key]
-        self._timers.cancel(key)
-        for peer_id in wanted.waiting:
+    def _forget_waiting(self, txid: bytes, wanted: _Wanted) -> None:
+        """Nobody who waits to be asked for this will be."""
+        for peer_id in wanted.waiting or ():
             announcer = self._announcers[peer_id]
-            del announcer.announced[key]
-            announcer.idle.pop(key, None)
-        if wanted.asked is not None:
-            announcer = self._announcers[wanted.asked]
-            del announcer.announced[key]
-            del announcer.in_flight[key]
+            del announcer.announced[txid]
+            announcer.idle.pop(txid, None)
 
-    def _assign(self, keys: Iterable[_Key], now: Now) -> None:
-        """For objects that nobody is asked for: ask the best announcer, let them wait for one, or forget them."""
-        batches: dict[tuple[int, Kind], list[bytes]] = {}
-        for key in keys:
-            wanted = self._wanted[key]
+    def _assign(self, txids: Iterable[bytes], now: Now) -> None:
+        """For what nobody is asked for: ask the best announcer, let it wait for one, or forget it."""
+        requests: dict[int, _Request] = {}
+        for txid in txids:
+            wanted = self._wanted[txid]
             if not wanted.waiting:
-                self._forget(key, wanted)
+                del self._wanted[txid]
                 continue
-            chosen = self._best_announcer(wanted)
+            chosen = self._best_announcer(wanted.waiting)
             if chosen is None:
                 for peer_id in wanted.waiting:
-                    self._announcers[peer_id].idle[key] = None
-            else:
-                self._ask(key, wanted, chosen, now)
-                batches.setdefault((chosen, key.kind), []).append(key.object_hash)
-        for (peer_id, kind), hashes in batches.items():
-            for start in range(0, len(hashes), limits.MAX_INV):
-                self._wire.send(peer_id, Want(kind, tuple(hashes[start : start + limits.MAX_INV])))
+                    self._announcers[peer_id].idle[txid] = None
+                continue
+            request = requests.get(chosen)
+            if request is None:
+                request = requests[chosen] = _Request(chosen, now.mono_ns + self._timeout_ns)
+            for peer_id in wanted.waiting:
+                self._announcers[peer_id].idle.pop(txid, None)
+            del wanted.waiting[chosen]
+            wanted.request = request
+            request.txids.append(txid)
+            self._announcers[chosen].in_flight += 1
+        for request in requests.values():
+            self._send(request)
+
+    def _send(self, request: _Request) -> None:
+        """Ask, and remember until when."""
+        request.left = len(request.txids)
+        if request.left == 0:
+            return
+        self._requests.append(request)
+        for start in range(0, request.left, limits.MAX_INV):
+            self._wire.send(request.peer, Want(Kind.TRANSACTION, tuple(request.txids[start : start + limits.MAX_INV])))
 
     def _refill(self, peer_ids: Iterable[int], now: Now) -> None:
-        """Peers whose requests were answered or given up can take objects that waited for them.
+        """Peers whose requests were answered or given up can take what waited for them.
 
-        They take them when they are half idle, so that wants go out in batches however the answers come in.
+        They take it when they are half idle, so that wants go out in batches however the answers come in.
         """
         for peer_id in peer_ids:
             announcer = self._announcers.get(peer_id)
-            if announcer is None or len(announcer.in_flight) > limits.MAX_REQUESTS_IN_FLIGHT // 2:
+            if announcer is None or announcer.in_flight > limits.MAX_REQUESTS_IN_FLIGHT // 2:
                 continue
-            while announcer.idle and not announcer.busy:
+            while announcer.idle and announcer.room > 0:
                 # Some may go to a better announcer who became free as well, hence the loop; each round asks somebody.
-                room = limits.MAX_REQUESTS_IN_FLIGHT - len(announcer.in_flight)
-                self._assign(list(islice(announcer.idle, room)), now)
+                self._assign(list(islice(announcer.idle, announcer.room)), now)
 
-    def _best_announcer(self, wanted: _Wanted) -> int | None:
+    def _best_announcer(self, waiting: Iterable[int]) -> int | None:
         best: tuple[bool, bool] | None = None
         chosen: int | None = None
-        for peer_id in wanted.waiting:
+        for peer_id in waiting:
             announcer = self._announcers[peer_id]
             rank = (announcer.slow, not announcer.outbound)
-            if not announcer.busy and (best is None or rank < best):
+            if announcer.room > 0 and (best is None or rank < best):
                 best, chosen = rank, peer_id
         return chosen
-
-    def _ask(self, key: _Key, wanted: _Wanted, peer_id: int, now: Now) -> None:
-        for announcing in wanted.waiting:
-            self._announcers[announcing].idle.pop(key, None)
-        del wanted.waiting[peer_id]
-        wanted.asked = peer_id
-        self._announcers[peer_id].in_flight[key] = None
-        self._timers.set(key, now.mono_ns + self._timeouts_ns[key.kind])

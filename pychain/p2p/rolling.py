@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -27,13 +27,15 @@ class RollingSet(Generic[T]):
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def add(self, item: T) -> bool:
-        """Remember `item` as the latest; True when it was not in the set."""
-        if item in self._young:
-            return False
-        known = self._old.pop(item, self) is None
-        if len(self._young) >= self._capacity:
-            self._old = self._young
-            self._young = {}
-        self._young[item] = None
-        return not known
+    def update(self, items: Iterable[T]) -> None:
+        """Remember each of these in turn as the latest."""
+        young, old = self._young, self._old
+        for item in items:
+            if item in young:
+                continue
+            if len(young) >= self._capacity:
+                self._old = old = young
+                self._young = young = {}
+            elif old:
+                old.pop(item, None)
+            young[item] = None

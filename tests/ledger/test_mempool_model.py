@@ -59,6 +59,8 @@ class MempoolMachine(RuleBasedStateMachine):
         self.marks = 0
         self.known: dict[bytes, Transfer] = {}
         self.added: set[bytes] = set()
+        self.checked: tuple[Transfer, int, int] | None = None
+        """What was checked last and not added: the transfer, its place, and the pool's losses."""
         self.seen = (self.content(), self.pool.revision)
 
     def make(self, sender: bytes, sequence: int, fee: int, amount: int, memo: int) -> Transfer:
@@ -110,6 +112,14 @@ class MempoolMachine(RuleBasedStateMachine):
         except PolicyError as error:
             return error.policy.value
         return ""
+
+    @rule(sender=senders, fee=fees, amount=amounts)
+    def only_check(self, sender: bytes, fee: int, amount: int) -> None:
+        """One for the end of a queue, whose signature takes its time."""
+        end = self.chain.account(sender).sequence + len(self.model.queues.get(sender, []))
+        new = self.make(sender, end, fee, amount, 0)
+        if not self.verdict(new):
+            self.checked = new, self.pool.check(new), self.pool.losses
 
     @rule(seconds=st.integers(1, EXPIRY_S + 1), budget=st.integers(1, 4))
     def time_passes(self, seconds: int, budget: int) -> None:
@@ -197,6 +207,11 @@ class MempoolMachine(RuleBasedStateMachine):
         assert {queue[0].transfer.sender: [p.transfer for p in queue] for queue in self.pool.queues()} == content
         for sender in SENDERS:
             assert [(p.transfer, p.since) for p in self.pool.queue(sender)] == self.model.queues.get(sender, [])
+
+    @invariant()
+    def what_still_fits_needs_no_other_check(self) -> None:
+        if self.checked is not None and self.pool.still_fits(*self.checked):
+            assert self.verdict(self.checked[0]) == ""
 
     @invariant()
     def queues_are_sound(self) -> None:

@@ -148,7 +148,7 @@ def test_a_burst_is_looked_at_in_turns_and_a_flood_beyond_it_is_dropped(stage: S
     peer = stage.puppet()
     raws = [POOR.transfer(NETWORK.genesis_hash, number, BOB.key, 1, 1000) for number in range(50)] * 40
     looked = []
-    stage.watch(lambda: looked.append(len(stage.node._transfers._arrived.get(peer.peer, ()))))
+    stage.watch(lambda: looked.append(stage.node._transfers._arrived.count(peer.peer)))
     peer.send(message("txs", raws[:1000]) + message("txs", raws[1000:]))
     assert looked[0] == 750
     assert looked[-1] == 0

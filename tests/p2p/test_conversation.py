@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from hashlib import sha256
 from heapq import heappop, heappush
 from itertools import count
@@ -43,7 +44,7 @@ class Talker:
         self.handshake = Handshake(self, entropy, OurSide(GENESIS, "talker", self.address.port))
         self.ping = PingManager(self, entropy, random)
         self.relay = RelayManager(self, random, self)
-        self.requests = RequestTracker(self, {Kind.TRANSACTION: 5 * NS, Kind.BLOCK: 2 * NS})
+        self.requests = RequestTracker(self, 5 * NS)
         nonce = self.handshake.nonce
         self.slots = SlotManager(self, random, self.addresses, self.misbehaviour, nonce=nonce)
         if bootstrap is not None:
@@ -51,8 +52,8 @@ class Talker:
 
     # --- `Inventory` and `Wire`
 
-    def has(self, kind: Kind, object_hash: bytes) -> bool:
-        return object_hash in self.held
+    def lacking(self, kind: Kind, hashes: Iterable[bytes]) -> list[bytes]:
+        return [object_hash for object_hash in hashes if object_hash not in self.held]
 
     def send(self, peer_id: int, message: Message) -> None:
         peer = self.peers.get(peer_id)
@@ -99,18 +100,18 @@ class Talker:
             case messages.Addrs():
                 self.addresses.on_addrs(peer, message, self.now)
             case Inv():
-                self.requests.announced(peer.peer_id, message.kind, self.relay.on_inv(peer.peer_id, message), self.now)
+                self.requests.announced(peer.peer_id, self.relay.on_inv(peer.peer_id, message), self.now)
             case messages.Want():
                 self.send(peer.peer_id, messages.Txs(message.hashes))
             case messages.Txs():
-                self.requests.received(Kind.TRANSACTION, message.transactions, self.now)
+                self.requests.received(message.transactions, self.now)
                 for txid in message.transactions:
                     self.take(txid)
 
     def take(self, txid: bytes) -> None:
         if txid not in self.held:
             self.held[txid] = None
-            self.relay.announce_transaction(txid, 1000, self.now)
+            self.relay.announce_transactions([(txid, 1000)], self.now)
 
     def closed(self, peer_id: int) -> None:
         peer = self.peers.pop(peer_id, None)

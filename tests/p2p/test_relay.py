@@ -22,8 +22,8 @@ class Pool:
     def __init__(self, has: Iterable[bytes] = ()) -> None:
         self.held = dict.fromkeys(has)
 
-    def has(self, kind: Kind, object_hash: bytes) -> bool:
-        return object_hash in self.held
+    def lacking(self, kind: Kind, hashes: Iterable[bytes]) -> list[bytes]:
+        return [object_hash for object_hash in hashes if object_hash not in self.held]
 
 
 def setup(
@@ -53,9 +53,9 @@ def new_blocks(first: int, count: int) -> list[NewBlock]:
 
 def test_a_transaction_goes_once_to_each_peer_who_does_not_know_it() -> None:
     wire, relay, _ = setup(held=1)
-    relay.learned(2, TX, digest(0))
+    relay.learned(2, TX, [digest(0)])
     for _ in range(3):
-        relay.announce_transaction(digest(0), 1000, at(0))
+        relay.announce_transactions([(digest(0), 1000)], at(0))
         run(relay)
     assert [announced(wire, peer) for peer in (1, 2, 3)] == [[digest(0)], [], [digest(0)]]
 
@@ -63,7 +63,7 @@ def test_a_transaction_goes_once_to_each_peer_who_does_not_know_it() -> None:
 def test_transactions_wait_and_go_together_in_order() -> None:
     wire, relay, _ = setup(peers=1, held=50)
     for number in range(50):
-        relay.announce_transaction(digest(number), 1000, at(0))
+        relay.announce_transactions([(digest(number), 1000)], at(0))
     assert wire.sent == []
     run(relay)
     (inv,) = wire.sent_to(1, Inv)
@@ -73,25 +73,43 @@ def test_transactions_wait_and_go_together_in_order() -> None:
 def test_inv_messages_are_bounded_and_the_rest_follows() -> None:
     wire, relay, _ = setup(peers=1, held=2500)
     for number in range(2500):
-        relay.announce_transaction(digest(number), 1000, at(0))
+        relay.announce_transactions([(digest(number), 1000)], at(0))
     run(relay)
     assert [len(inv.hashes) for inv in wire.sent_to(1, Inv)] == [1000, 1000, 500]
     assert announced(wire, 1) == list(map(digest, range(2500)))
 
 
-def test_the_queue_to_one_peer_is_bounded() -> None:
-    wire, relay, pool = setup(peers=1)
-    for number in range(10_500):
-        pool.held[digest(number)] = None
-        relay.announce_transaction(digest(number), 1000, at(0))
+@pytest.mark.parametrize("together", [1, 500, 10_500])
+def test_what_waits_to_be_told_is_bounded(together: int) -> None:
+    """The oldest is not told; whoever comes meanwhile hears of what is new then."""
+    wire, relay, _ = setup(peers=1, held=45_000)
+    for first in range(0, 10_500, together):
+        relay.announce_transactions([(digest(number), 1000) for number in range(first, first + together)], at(0))
+    relay.peer_ready(make_peer(2, hello=make_hello()))
     run(relay)
-    assert announced(wire, 1) == list(map(digest, range(10_000)))
+    assert announced(wire, 1) == list(map(digest, range(500, 10_500)))
+    assert announced(wire, 2) == []
+    for number in range(10_500, 45_000):
+        relay.announce_transactions([(digest(number), 1000)], at(1))
+    run(relay)
+    assert announced(wire, 1)[10_000:] == announced(wire, 2) == list(map(digest, range(35_000, 45_000)))
+
+
+def test_a_full_message_goes_at_once() -> None:
+    wire, relay, _ = setup(peers=2, held=1000)
+    relay.announce_transactions([(digest(number), 1000) for number in range(999)], at(0))
+    relay.poll(at(0))
+    assert wire.sent == []
+    relay.announce_transactions([(digest(999), 1000)], at(0))
+    relay.poll(at(0))
+    assert wire.sent == [(peer, Inv(TX, tuple(map(digest, range(1000))))) for peer in (1, 2)]
+    assert relay.deadline() is None
 
 
 @pytest.mark.parametrize(("inbound", "mean_s"), [(False, 0.2), (True, 0.5)])
 def test_peers_hear_at_different_times_with_the_documented_mean(inbound: bool, mean_s: float) -> None:
     _, relay, _ = setup(peers=2000, inbound=inbound, held=1)
-    relay.announce_transaction(digest(0), 1000, at(0))
+    relay.announce_transactions([(digest(0), 1000)], at(0))
     waits = []
     while (deadline := relay.deadline()) is not None:
         waits.append(deadline / 1e9)
@@ -102,8 +120,8 @@ def test_peers_hear_at_different_times_with_the_documented_mean(inbound: bool, m
 @pytest.mark.parametrize("event", ["he announced it", "it left the mempool", "he filters it now"])
 def test_what_events_overtook_is_not_announced(event: str) -> None:
     wire, relay, pool = setup(peers=1, held=2)
-    relay.announce_transaction(digest(0), 1000, at(0))
-    relay.announce_transaction(digest(1), 2000, at(0))
+    relay.announce_transactions([(digest(0), 1000)], at(0))
+    relay.announce_transactions([(digest(1), 2000)], at(0))
     match event:
         case "he announced it":
             relay.on_inv(1, Inv(TX, (digest(0),)))
@@ -118,8 +136,8 @@ def test_what_events_overtook_is_not_announced(event: str) -> None:
 def test_cheap_transactions_are_not_announced_to_who_filters_them() -> None:
     wire, relay, _ = setup(peers=2, held=2)
     relay.on_fee_filter(1, 1000)
-    relay.announce_transaction(digest(0), 999, at(0))
-    relay.announce_transaction(digest(1), 1000, at(0))
+    relay.announce_transactions([(digest(0), 999)], at(0))
+    relay.announce_transactions([(digest(1), 1000)], at(0))
     run(relay)
     assert announced(wire, 1) == [digest(1)]
     assert announced(wire, 2) == [digest(0), digest(1)]
@@ -138,7 +156,7 @@ def test_an_inv_returns_what_we_lack_once_and_in_order() -> None:
 def test_a_new_tip_goes_at_once_as_a_header() -> None:
     wire, relay, _ = setup()
     (block,) = new_blocks(1, 1)
-    relay.learned(1, BLOCK, block.block_hash)
+    relay.learned(1, BLOCK, [block.block_hash])
     relay.announce_blocks([block])
     relay.announce_blocks([block])
     assert wire.sent == [(2, Headers((block.header,))), (3, Headers((block.header,)))]
@@ -147,8 +165,8 @@ def test_a_new_tip_goes_at_once_as_a_header() -> None:
 def test_a_short_branch_goes_as_headers_after_the_last_that_the_peer_has() -> None:
     wire, relay, _ = setup(peers=3)
     blocks = new_blocks(1, 8)
-    relay.learned(2, BLOCK, blocks[1].block_hash)
-    relay.learned(3, BLOCK, blocks[7].block_hash)
+    relay.learned(2, BLOCK, [blocks[1].block_hash])
+    relay.learned(3, BLOCK, [blocks[7].block_hash])
     relay.announce_blocks(blocks)
     assert wire.sent_to(1, Headers) == [Headers(tuple(block.header for block in blocks))]
     assert wire.sent_to(2, Headers) == [Headers(tuple(block.header for block in blocks[2:]))]
@@ -164,12 +182,12 @@ def test_a_long_branch_goes_as_the_hash_of_its_tip() -> None:
 
 def test_a_closed_peer_is_forgotten() -> None:
     wire, relay, _ = setup(peers=2, held=1)
-    relay.announce_transaction(digest(0), 1, at(0))
+    relay.announce_transactions([(digest(0), 1)], at(0))
     relay.peer_closed(1)
     relay.announce_blocks(new_blocks(1, 1))
     run(relay)
     assert {peer_id for peer_id, _ in wire.sent} == {2}
-    relay.learned(1, TX, digest(0))
+    relay.learned(1, TX, [digest(0)])
     relay.on_fee_filter(1, 5)
     assert not relay.knows(1, TX, digest(0))
 
@@ -196,12 +214,12 @@ def test_nothing_is_told_twice_or_to_who_told_us(steps: list[tuple[str, int, int
         before = len(wire.sent)
         match action:
             case "announce":
-                relay.announce_transaction(digest(number), 1000, at(moment))
+                relay.announce_transactions([(digest(number), 1000)], at(moment))
             case "inv":
                 relay.on_inv(peer_id, Inv(TX, (digest(number),)))
                 told_us[(peer_id, digest(number))] = None
             case "learn":
-                relay.learned(peer_id, TX, digest(number))
+                relay.learned(peer_id, TX, [digest(number)])
                 told_us[(peer_id, digest(number))] = None
             case "filter":
                 relay.on_fee_filter(peer_id, number)

@@ -12,14 +12,13 @@ from pychain.p2p.messages import Kind, Want
 from pychain.p2p.requests import RequestTracker
 from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, make_peer
 
-TX, BLOCK = Kind.TRANSACTION, Kind.BLOCK
-TIMEOUTS = {TX: 5 * NS, BLOCK: 2 * NS}
+TIMEOUT_NS = 5 * NS
 
 
 def setup(outbound: int = 0, inbound: int = 3) -> tuple[RecordingWire, RequestTracker]:
     """A tracker with inbound peers 1, 2, ... and outbound peers 101, 102, ..."""
     wire = RecordingWire()
-    tracker = RequestTracker(wire, TIMEOUTS)
+    tracker = RequestTracker(wire, TIMEOUT_NS)
     for peer_id in range(1, inbound + 1):
         tracker.peer_ready(make_peer(peer_id, inbound=True, hello=make_hello()))
     for peer_id in range(101, 101 + outbound):
@@ -35,27 +34,28 @@ def asked(wire: RecordingWire) -> list[tuple[int, list[bytes]]]:
 def test_the_first_announcer_is_asked_alone() -> None:
     wire, tracker = setup()
     for peer_id in (2, 1, 3):
-        tracker.announced(peer_id, TX, [digest(0)], at(0))
+        tracker.announced(peer_id, [digest(0)], at(0))
     assert asked(wire) == [(2, [digest(0)])]
-    assert tracker.asked_of(TX, digest(0)) == 2
-    tracker.received(TX, [digest(0)], at(1))
+    assert tracker.asked_of(digest(0)) == 2
+    tracker.received([digest(0)], at(1))
     assert len(tracker) == 0
     assert tracker.deadline() is None
     tracker.poll(at(100))
     assert asked(wire) == []
 
 
-def test_wants_are_batched_by_peer_and_kind() -> None:
+def test_wants_are_batched_by_peer() -> None:
     wire, tracker = setup()
-    tracker.announced(1, TX, map(digest, range(5)), at(0))
-    tracker.announced(1, BLOCK, [digest(0)], at(0))
-    assert wire.take_sent() == [(1, Want(TX, tuple(map(digest, range(5))))), (1, Want(BLOCK, (digest(0),)))]
+    tracker.announced(1, map(digest, range(5)), at(0))
+    tracker.announced(2, map(digest, range(3, 9)), at(0))
+    batches = [(1, range(5)), (2, range(5, 9))]
+    assert wire.take_sent() == [(peer, Want(Kind.TRANSACTION, tuple(map(digest, batch)))) for peer, batch in batches]
 
 
 def test_a_silent_announcer_costs_one_timeout() -> None:
     wire, tracker = setup()
     for peer_id in (1, 2, 3):
-        tracker.announced(peer_id, TX, [digest(0)], at(0))
+        tracker.announced(peer_id, [digest(0)], at(0))
     asked(wire)
     assert tracker.deadline() == at(5).mono_ns
     tracker.poll(at(4.999))
@@ -73,20 +73,20 @@ def test_a_silent_announcer_costs_one_timeout() -> None:
 def test_the_next_is_asked_at_once_when_the_asked_one_cannot(how: str) -> None:
     wire, tracker = setup()
     for peer_id in (1, 2):
-        tracker.announced(peer_id, BLOCK, [digest(0), digest(1)], at(0))
+        tracker.announced(peer_id, [digest(0), digest(1)], at(0))
     asked(wire)
     if how == "missing":
-        tracker.missing(1, BLOCK, [digest(0), digest(1), digest(7)], at(1))
+        tracker.missing(1, [digest(0), digest(1), digest(7)], at(1))
     else:
         tracker.peer_closed(1, at(1))
     assert asked(wire) == [(2, [digest(0), digest(1)])]
-    assert tracker.deadline() == at(3).mono_ns
+    assert tracker.deadline() == at(6).mono_ns
 
 
 def test_outbound_announcers_go_before_inbound_ones() -> None:
     wire, tracker = setup(outbound=2)
     for peer_id in (1, 2, 102, 3, 101):
-        tracker.announced(peer_id, TX, [digest(0)], at(0))
+        tracker.announced(peer_id, [digest(0)], at(0))
     order = asked(wire)
     for _ in range(4):
         tracker.poll(at(tracker_deadline(tracker)))
@@ -103,35 +103,35 @@ def tracker_deadline(tracker: RequestTracker) -> float:
 def test_a_liar_who_let_a_request_pass_is_asked_last() -> None:
     wire, tracker = setup(outbound=1, inbound=3)
     liar = 101
-    tracker.announced(liar, TX, [digest(0)], at(0))
+    tracker.announced(liar, [digest(0)], at(0))
     tracker.poll(at(5))
     for peer_id in (1, liar, 2):
-        tracker.announced(peer_id, TX, [digest(1)], at(6))
+        tracker.announced(peer_id, [digest(1)], at(6))
     asked(wire)
     for reply_s in (7, 8):
-        tracker.missing(asked_now(tracker, 1), TX, [digest(1)], at(reply_s))
+        tracker.missing(asked_now(tracker, 1), [digest(1)], at(reply_s))
     assert [peer_id for peer_id, _ in asked(wire)] == [2, liar], "though outbound, and before peer 2"
-    tracker.received(TX, [digest(1)], at(9))
+    tracker.received([digest(1)], at(9))
     for peer_id in (1, 2, liar):
-        tracker.announced(peer_id, TX, [digest(2)], at(10))
-    tracker.missing(1, TX, [digest(2)], at(10))
+        tracker.announced(peer_id, [digest(2)], at(10))
+    tracker.missing(1, [digest(2)], at(10))
     assert asked_now(tracker, 2) == liar, "a delivery restores his rank"
 
 
 def asked_now(tracker: RequestTracker, number: int) -> int:
-    peer_id = tracker.asked_of(TX, digest(number))
+    peer_id = tracker.asked_of(digest(number))
     assert peer_id is not None
     return peer_id
 
 
 def test_announcing_again_brings_no_second_turn() -> None:
     wire, tracker = setup(outbound=1, inbound=1)
-    tracker.announced(101, TX, [digest(0)], at(0))
-    tracker.announced(1, TX, [digest(0)], at(0))
+    tracker.announced(101, [digest(0)], at(0))
+    tracker.announced(1, [digest(0)], at(0))
     asked(wire)
-    tracker.missing(101, TX, [digest(0)], at(1))
+    tracker.missing(101, [digest(0)], at(1))
     assert asked(wire) == [(1, [digest(0)])]
-    tracker.announced(101, TX, [digest(0)], at(1))
+    tracker.announced(101, [digest(0)], at(1))
     tracker.poll(at(6))
     assert asked(wire) == []
     assert len(tracker) == 0
@@ -140,7 +140,7 @@ def test_announcing_again_brings_no_second_turn() -> None:
 def test_requests_to_one_peer_are_bounded_and_flow_on_as_answers_come() -> None:
     wire, tracker = setup(inbound=1)
     count = 3 * limits.MAX_REQUESTS_IN_FLIGHT + 7
-    tracker.announced(1, TX, map(digest, range(count)), at(0))
+    tracker.announced(1, map(digest, range(count)), at(0))
     got = 0
     wants = 0
     while waves := asked(wire):
@@ -150,7 +150,7 @@ def test_requests_to_one_peer_are_bounded_and_flow_on_as_answers_come() -> None:
             wants += 1
             for object_hash in wave:
                 assert tracker.in_flight(1) <= limits.MAX_REQUESTS_IN_FLIGHT
-                tracker.received(TX, [object_hash], at(1))
+                tracker.received([object_hash], at(1))
     assert got == count
     assert wants < 12, "answers that come one by one do not make wants of one hash"
 
@@ -158,26 +158,26 @@ def test_requests_to_one_peer_are_bounded_and_flow_on_as_answers_come() -> None:
 def test_what_a_busy_peer_cannot_take_goes_to_another() -> None:
     wire, tracker = setup(inbound=2)
     count = limits.MAX_REQUESTS_IN_FLIGHT + 5
-    tracker.announced(1, TX, map(digest, range(count)), at(0))
-    tracker.announced(2, TX, map(digest, range(count)), at(0))
+    tracker.announced(1, map(digest, range(count)), at(0))
+    tracker.announced(2, map(digest, range(count)), at(0))
     assert [(peer, len(hashes)) for peer, hashes in asked(wire)] == [(1, limits.MAX_REQUESTS_IN_FLIGHT), (2, 5)]
 
 
 def test_nobody_is_left_idle_when_two_become_free_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_REQUESTS_IN_FLIGHT", 2)
     wire, tracker = setup(inbound=1, outbound=1)
-    tracker.announced(1, TX, map(digest, (0, 1)), at(0))
-    tracker.announced(101, TX, map(digest, (2, 3)), at(0))
+    tracker.announced(1, map(digest, (0, 1)), at(0))
+    tracker.announced(101, map(digest, (2, 3)), at(0))
     for peer_id in (1, 101):
-        tracker.announced(peer_id, TX, map(digest, range(4, 8)), at(0))
+        tracker.announced(peer_id, map(digest, range(4, 8)), at(0))
     asked(wire)
-    tracker.received(TX, map(digest, range(4)), at(1))
+    tracker.received(map(digest, range(4)), at(1))
     assert [tracker.in_flight(peer_id) for peer_id in (1, 101)] == [2, 2]
 
 
 def test_announcements_of_one_peer_are_bounded() -> None:
     _, tracker = setup(inbound=1)
-    tracker.announced(1, TX, map(digest, range(6000)), at(0))
+    tracker.announced(1, map(digest, range(6000)), at(0))
     assert len(tracker) == 5000
     tracker.peer_closed(1, at(0))
     assert len(tracker) == 0
@@ -187,22 +187,22 @@ def test_a_crowd_that_announces_all_it_may_leaves_the_others_their_share(monkeyp
     monkeypatch.setattr(limits, "MAX_OBJECTS_TRACKED", 600)
     wire, tracker = setup(inbound=5, outbound=1)
     for liar in range(1, 6):
-        tracker.announced(liar, TX, map(digest, range(1000 * liar, 1000 * liar + 400)), at(0))
+        tracker.announced(liar, map(digest, range(1000 * liar, 1000 * liar + 400)), at(0))
     assert 600 <= len(tracker) <= 1200
     asked(wire)
-    tracker.announced(101, TX, map(digest, range(150)), at(0))
+    tracker.announced(101, map(digest, range(150)), at(0))
     assert asked(wire) == [(101, list(map(digest, range(100))))]
-    tracker.received(TX, map(digest, range(100)), at(1))
-    tracker.announced(101, TX, map(digest, range(100, 150)), at(1))
+    tracker.received(map(digest, range(100)), at(1))
+    tracker.announced(101, map(digest, range(100, 150)), at(1))
     assert asked(wire) == [(101, list(map(digest, range(100, 150))))]
 
 
 def test_unknown_peers_and_objects_are_ignored() -> None:
     wire, tracker = setup(inbound=1)
-    tracker.announced(9, TX, [digest(0)], at(0))
-    tracker.missing(9, TX, [digest(0)], at(0))
-    tracker.missing(1, TX, [digest(0)], at(0))
-    tracker.received(TX, [digest(0)], at(0))
+    tracker.announced(9, [digest(0)], at(0))
+    tracker.missing(9, [digest(0)], at(0))
+    tracker.missing(1, [digest(0)], at(0))
+    tracker.received([digest(0)], at(0))
     tracker.peer_closed(9, at(0))
     assert len(tracker) == tracker.in_flight(9) == 0
     assert wire.sent == []
@@ -220,7 +220,7 @@ class Tracker(RuleBasedStateMachine):
         self.patch.setattr(limits, "MAX_REQUESTS_IN_FLIGHT", 3)
         self.patch.setattr(limits, "MAX_ANNOUNCED_BY_PEER", 8)
         self.wire = RecordingWire()
-        self.tracker = RequestTracker(self.wire, TIMEOUTS)
+        self.tracker = RequestTracker(self.wire, TIMEOUT_NS)
         self.now = Now(0, START_S)
         self.present: dict[int, None] = {}
         self.could: dict[int, dict[int, None]] = {}
@@ -241,7 +241,7 @@ class Tracker(RuleBasedStateMachine):
                 assert number not in self.pending, "asked of two at once"
                 assert peer_id in self.could[number], "asked of one who never announced it, or failed before"
                 assert peer_id in self.present
-                self.pending[number] = (peer_id, self.now.mono_ns + TIMEOUTS[TX])
+                self.pending[number] = (peer_id, self.now.mono_ns + TIMEOUT_NS)
 
     def drop(self, number: int, peer_id: int) -> None:
         """The object can no longer come from this peer."""
@@ -269,7 +269,7 @@ class Tracker(RuleBasedStateMachine):
             if peer_id in self.present and len(tracked) < 8 and peer_id not in self.failed.get(number, {}):
                 tracked.add(number)
                 self.could.setdefault(number, {})[peer_id] = None
-        self.tracker.announced(peer_id, TX, map(digest, numbers), self.now)
+        self.tracker.announced(peer_id, map(digest, numbers), self.now)
         self.take_wants()
 
     @rule(numbers=st.lists(st.integers(0, OBJECTS - 1), max_size=4))
@@ -277,14 +277,14 @@ class Tracker(RuleBasedStateMachine):
         for number in numbers:
             for model in (self.could, self.failed, self.pending):
                 model.pop(number, None)
-        self.tracker.received(TX, map(digest, numbers), self.now)
+        self.tracker.received(map(digest, numbers), self.now)
         self.take_wants()
 
     @rule(peer_id=st.sampled_from(PEERS), number=st.integers(0, OBJECTS - 1))
     def lack(self, peer_id: int, number: int) -> None:
         if peer_id in self.could.get(number, {}):
             self.fail(number, peer_id)
-        self.tracker.missing(peer_id, TX, [digest(number)], self.now)
+        self.tracker.missing(peer_id, [digest(number)], self.now)
         self.take_wants()
 
     @rule(peer_id=st.sampled_from(PEERS))
@@ -311,7 +311,7 @@ class Tracker(RuleBasedStateMachine):
         loads = dict.fromkeys(self.present, 0)
         for number, (peer_id, _) in self.pending.items():
             loads[peer_id] += 1
-            assert self.tracker.asked_of(TX, digest(number)) == peer_id
+            assert self.tracker.asked_of(digest(number)) == peer_id
         assert all(load <= 3 for load in loads.values())
         assert all(self.tracker.in_flight(peer_id) == load for peer_id, load in loads.items())
         for number, peers in self.could.items():

@@ -89,12 +89,14 @@ def test_a_rolling_set_knows_at_least_the_latest(items: list[int], capacity: int
     rolling: RollingSet[int] = RollingSet(capacity)
     latest: list[int] = []
     for item in items:
-        was_known = item in rolling
-        assert rolling.add(item) is not was_known
+        rolling.update((item,))
         latest = [*(other for other in latest if other != item), item][-capacity:]
         assert all(other in rolling for other in latest)
         assert len(rolling) <= 2 * capacity
     assert all(item not in rolling for item in range(31, 40))
+    together: RollingSet[int] = RollingSet(capacity)
+    together.update(items)
+    assert [item in together for item in range(40)] == [item in rolling for item in range(40)]
 
 
 @given(st.integers(1, 1000), st.integers(1, 10**10), st.integers(0, 100), st.lists(st.integers(0, 10**9), max_size=30))

@@ -20,8 +20,7 @@ from itertools import chain, islice
 
 from pychain.base.codec import Reader
 from pychain.base.errors import DecodeError
-from pychain.chain.block import split_hashes
-from pychain.chain.hashes import HASH_BYTES
+from pychain.chain.hashes import HASH_BYTES, split_hashes
 from pychain.chain.transaction import KEY_BYTES
 from pychain.consensus.state import Account
 from pychain.daemon.store.errors import DamagedStoreError

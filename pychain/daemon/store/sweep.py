@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import lmdb
 
-from pychain.chain.block import split_hashes
+from pychain.chain.hashes import split_hashes
 from pychain.consensus.state import ABSENT
 from pychain.daemon.store.environment import Environment
 from pychain.daemon.store.history import history_rows
