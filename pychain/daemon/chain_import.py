@@ -17,7 +17,7 @@ from pychain.base.errors import PychainError
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import read_chain
 from pychain.daemon.datadir import DataDirectory
-from pychain.daemon.engine import Engine
+from pychain.daemon.engine import Engine, disk_limits
 from pychain.daemon.loop import loop_factory
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.settings import Settings
@@ -82,7 +82,7 @@ class _Loader:
         config = NodeConfig(rulebook=Rulebook(settings.spec), connect_only=True)
         options = settings.options
         self.engine = Engine(
-            settings.datadir, config, options.verify_threads or 1, options.cache_mb << 20, stack, Meters(), self._carry
+            settings.datadir, config, options.verify_threads or 1, disk_limits(options), stack, Meters(), self._carry
         )
         stack.push_async_callback(self.engine.workers.close)
 

@@ -26,7 +26,7 @@ from pychain.daemon.api.site import Site
 from pychain.daemon.datadir import DataDirectory, Ready
 from pychain.daemon.dev.automine import Automine
 from pychain.daemon.dev.snapshots import Snapshots
-from pychain.daemon.engine import Engine
+from pychain.daemon.engine import Engine, disk_limits
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.hub import EventHub
 from pychain.daemon.identity import load_identity, peer_id
@@ -146,8 +146,8 @@ class Daemon:
         events = EventHub()
         verifiers = settings.options.verify_threads or default_verifiers()
         config = _node_config(settings, bound)
-        cache_bytes = settings.options.cache_mb << 20
-        engine = Engine(directory.path, config, verifiers, cache_bytes, stack, meters, self._carry, transport.hold_all)
+        limits = disk_limits(settings.options)
+        engine = Engine(directory.path, config, verifiers, limits, stack, meters, self._carry, transport.hold_all)
         node, driver, clock = engine.node, engine.driver, engine.clock
         for damage in engine.store.damaged:
             _log.warning("%s", damage)

@@ -7,17 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import Driver
 from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.metrics.meters import Meters
+from pychain.daemon.pruner import Pruner
+from pychain.daemon.settings import Options
 from pychain.daemon.store import LmdbStore
+from pychain.daemon.store.block_files import ROLL_BYTES
 from pychain.daemon.workers import Workers
 from pychain.node.config import NodeConfig
-from pychain.node.effects import Commit, Effect, ReadBlocks, VerifyBlocks, VerifyTransfers
+from pychain.node.effects import Commit, Effect, Publish, ReadBlocks, VerifyBlocks, VerifyTransfers
+from pychain.node.events import NewTip
 from pychain.node.node import Node
+
+MIN_ROLL_BYTES = 1 << 20
+"""Block files of a pruned node are an eighth of what it keeps, so that what goes at once is little, and no less."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskLimits:
+    """Memory for the state's cache, and what block files may take (0: as much as there is), in bytes."""
+
+    cache_bytes: int
+    prune_bytes: int
+
+
+def disk_limits(options: Options) -> DiskLimits:
+    """As the options say."""
+    return DiskLimits(options.cache_mb << 20, options.prune_mb << 20)
 
 
 class Engine:
@@ -31,7 +52,7 @@ class Engine:
         directory: Path,
         config: NodeConfig,
         verifiers: int,
-        cache_bytes: int,
+        limits: DiskLimits,
         stack: AsyncExitStack,
         meters: Meters,
         carry: Callable[[Effect], None],
@@ -42,8 +63,11 @@ class Engine:
         """
         spec = config.rulebook.spec
         self._carry_elsewhere = carry
-        self.store = LmdbStore(directory, spec.genesis_hash, cache_bytes=cache_bytes)
+        roll_bytes = min(ROLL_BYTES, max(MIN_ROLL_BYTES, limits.prune_bytes // 8)) if limits.prune_bytes else ROLL_BYTES
+        self.store = LmdbStore(directory, spec.genesis_hash, cache_bytes=limits.cache_bytes, roll_bytes=roll_bytes)
         stack.callback(self.store.close)
+        self._pruner = Pruner(self.store, limits.prune_bytes)
+        stack.push_async_callback(self._pruner.close)
         self.node = Node(config, self.store, SystemEntropy())
         self.store.release_memory()  # of the whole header index
         self.clock = Clock()
@@ -61,5 +85,8 @@ class Engine:
                 self.workers.read_blocks(effect)
             case Commit(job, batch):
                 self.workers.commit(job, batch)
+            case Publish(NewTip(_, height)):
+                self._pruner.tip_moved(height)
+                self._carry_elsewhere(effect)
             case _:
                 self._carry_elsewhere(effect)

@@ -85,6 +85,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache_mb: Annotated[int, msgspec.Meta(ge=4, le=2**20)] = 64
     """Megabytes (2^20 bytes) for changes of the state that wait to be sorted into the disk's tables, and for accounts
     in use. More makes syncing among millions of accounts faster."""
+    prune_mb: Annotated[int, msgspec.Meta(ge=0, le=2**30)] = 0
+    """Megabytes of block files to keep, the last 288 blocks always; 0 for all. What went cannot be served, shown, or
+    undone."""
     max_mempool_bytes: Annotated[int, msgspec.Meta(ge=1_000_000, le=2**40)] = DEFAULT_MAX_BYTES
     min_relay_fee: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
     """Base units a 1,000 bytes. Default: 1,000, on dev networks 0."""

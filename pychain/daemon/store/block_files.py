@@ -15,7 +15,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -80,6 +80,33 @@ class BlockFiles:
     def exist(self) -> bool:
         """Is there any block file?"""
         return any(self._directory.glob("blk*.dat"))
+
+    def numbers(self) -> list[int]:
+        """The numbers of the files that there are, rising."""
+        stems = [path.stem.removeprefix("blk") for path in self._directory.glob("blk*.dat")]
+        return sorted([int(stem) for stem in stems if stem.isdecimal()])
+
+    def total_bytes(self) -> int:
+        """What all files take."""
+        return sum([self.path(number).stat().st_size for number in self.numbers()])
+
+    def remove(self, number: int) -> int:
+        """Delete a file; returns its size."""
+        path = self.path(number)
+        size = path.stat().st_size
+        path.unlink()
+        return size
+
+    def heads(self, number: int, size: int) -> Iterator[bytes]:
+        """Up to `size` first bytes of each body in a file, in order; ends at its end, or where no record follows."""
+        with self.path(number).open("rb") as file:
+            while len(head := file.read(_RECORD.size)) == _RECORD.size:
+                magic, length, _ = _RECORD.unpack(head)
+                if magic != _MAGIC:
+                    return
+                body = file.read(min(size, length))
+                yield body
+                file.seek(length - len(body), os.SEEK_CUR)
 
     def cut(self, end: Position) -> None:
         """Drop what lies behind `end`: the remains of an append that no commit followed."""

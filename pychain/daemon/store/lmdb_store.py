@@ -25,6 +25,7 @@ from pychain.daemon.store.environment import MAP_BYTES, Environment
 from pychain.daemon.store.errors import DamagedBlockError, StoreError, StoreRefusedError
 from pychain.daemon.store.journal import replay
 from pychain.daemon.store.memtable import ACCOUNT_BYTES
+from pychain.daemon.store.pruning import prune
 from pychain.daemon.store.records import (
     decode_end,
     decode_index,
@@ -198,6 +199,15 @@ class LmdbStore:
             except StoreError as error:
                 self._failure = error
                 return False
+
+    def prune(self, below: int, keep_bytes: int) -> int:
+        """Remove the oldest block files until all are within `keep_bytes`, as far as they hold blocks under height
+        `below` alone: their bodies and undo records. Returns how many went. Any thread.
+        """
+        with self._writing:
+            if self._failure is not None:
+                return 0
+            return prune(self._files, self._environment, self._databases, self._end.file, below, keep_bytes)
 
     def release_memory(self) -> None:
         """Let go of what was read so far. Between commits, as reads show the newest one then."""

@@ -117,7 +117,7 @@ def getblockchaininfo(services: Services) -> ChainInfo:
         verificationprogress=sync.progress,
         initialblockdownload=sync.behind,
         chainwork=work_hex(tip.work),
-        pruned=False,
+        pruned=services.settings.options.prune_mb > 0,
     )
 
 

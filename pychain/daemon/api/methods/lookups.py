@@ -8,6 +8,7 @@ from pychain.chain.hashes import parse_hash_hex
 from pychain.daemon.api.errors import Code, RpcError
 from pychain.daemon.api.types import Address, HashHex, Hex
 from pychain.daemon.services import Services
+from pychain.ledger.store import Status
 from pychain.ledger.tree import Entry
 from pychain.node.requests import Answer, Refused
 from pychain.wallet.errors import WalletError
@@ -26,7 +27,8 @@ async def body(services: Services, entry: Entry) -> bytes:
     """The raw block, from memory or disk."""
     raw = services.node.queries.raw_block(entry) or await services.body(entry.hash)
     if raw is None:
-        raise RpcError(Code.MISC_ERROR, "Block not available (its body has not come yet)")
+        why = "pruned data" if Status.CONNECTED in entry.status else "its body has not come yet"
+        raise RpcError(Code.MISC_ERROR, f"Block not available ({why})")
     return raw
 
 
