@@ -25,9 +25,8 @@ directory tells the port, `.cookie` a user and password for local programs:
 
 `pychain rpc METHOD [ARGS]` does the same, and finds port and cookie by itself.
 
-- `POST /rpc` (or `/`, where Bitcoin's clients look). The Content-Type must be `application/json`; the Host must be
-  loopback's or one of `api_allowed_hosts`, else the answer is 403 (this is what keeps web pages out); without user and
-  password it is 401.
+- `POST /rpc` (or `/`, where Bitcoin's clients look). [http.md](http.md) says who may call, and what else is on the
+  port.
 - Requests with `"jsonrpc": "2.0"` are served by that specification, batches and notifications too. Any other request is
   served as Bitcoin Core serves its 1.x clients: the answer has both `result` and `error`, and the HTTP status is 500
   for an error (404 for an unknown method, 400 for what is no request).
