@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,13 +17,148 @@ from pychain.daemon.api import jsonrpc, site
 from pychain.daemon.api.events import broadcast, ring
 from pychain.daemon.api.events.views import KINDS
 from pychain.daemon.http import connection, server
+from pychain.daemon.settings import load_settings
 from pychain.daemon.stratum import limits
 from pychain.p2p.limits import Rate
-from tests.support.guide import Guide
+from tests.support.guide import Guide, blocks_by_hand, commands_by_hand, shell_blocks
 
 pytestmark = pytest.mark.timeout(600)
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+RUN_HERE = {
+    "README.md",
+    "docs/http.md",
+    "docs/mining.md",
+    "docs/operations/README.md",
+    "docs/private-network.md",
+    "docs/stamps.md",
+    "docs/tutorial.md",
+    "docs/wallet.md",
+}
+"""The pages with shell blocks; each has its test below."""
+
+BY_HAND = {
+    "README.md": {
+        "installs and starts what is under test: test_operations.py does the same with a wheel": [
+            "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/pychain devnet up -n 3",
+        ],
+        "this suite itself": [
+            "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest -n 2",
+            'python -m pytest "tests/sim/test_swarm.py::test_swarm[3]"',
+        ],
+    },
+    "docs/tutorial.md": {
+        "an installation": [
+            "python3 -m venv .venv",
+            ".venv/bin/pip install -q .",
+            ". .venv/bin/activate",
+        ],
+    },
+    "docs/private-network.md": {
+        "other machines": [
+            "pychain wallet create --network ./office.toml",
+            "pychain node --network ./office.toml --mine",
+            "pychain node --network ./office.toml --connect 192.0.2.1",
+        ],
+    },
+    "docs/operations/README.md": {
+        "root, and the machine's systemd": [
+            "sudo python3 -m venv /opt/pychain",
+            "sudo /opt/pychain/bin/pip install .",
+            "sudo install -m 644 docs/operations/pychain.service /etc/systemd/system/",
+            "sudo systemctl daemon-reload",
+            "sudo systemctl enable --now pychain",
+            "journalctl --unit pychain --follow",
+            "sudo /opt/pychain/bin/pychain chain info --datadir /var/lib/pychain",
+            "sudo /opt/pychain/bin/pip install --upgrade .",
+            "sudo systemctl restart pychain",
+        ],
+        "containers": [
+            "docker build --tag pychain .",
+            "docker run --detach --name pychain --publish 30700:30700 --volume pychain:/data --read-only pychain",
+            "docker exec pychain pychain chain info",
+            "docker stop --time 60 pychain",
+        ],
+    },
+}
+"""Page -> why no test runs them -> the commands, all of them."""
+
+
+def pages() -> dict[str, Path]:
+    """Every page of the documentation, by its place in the repository."""
+    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md"), *(ROOT / "bench").rglob("*.md")]
+    return {str(page.relative_to(ROOT)): page for page in sorted(found)}
+
+
+def test_every_page_with_commands_is_run() -> None:
+    assert {name for name, page in pages().items() if shell_blocks(page)} == RUN_HERE
+
+
+def test_the_commands_that_no_test_runs_are_these() -> None:
+    shown = {name: sorted(commands_by_hand(page)) for name, page in pages().items() if commands_by_hand(page)}
+    assert shown == {name: sorted(chain.from_iterable(reasons.values())) for name, reasons in BY_HAND.items()}
+
+
+@pytest.mark.parametrize("name", sorted(RUN_HERE))
+def test_no_block_of_commands_is_overlooked(name: str, tmp_path: Path) -> None:
+    """A fence that is none of the three kinds would be run by nobody."""
+    page = ROOT / name
+    assert Guide(page, tmp_path).blocks + blocks_by_hand(page) == shell_blocks(page)
+
+
+def test_the_index_lists_every_page() -> None:
+    index = DOCS / "README.md"
+    listed = {(DOCS / link).resolve() for link in re.findall(r"\]\(([^)#:]+)\)", index.read_text("utf-8"))}
+    assert set(DOCS.rglob("*.md")) - {index} <= listed
+
+
+def test_the_readme(tmp_path: Path) -> None:
+    shown = Guide(ROOT / "README.md", tmp_path).run()
+    assert "my first coins" in shown
+    assert "Traceback" not in shown
+
+
+def test_the_tutorial(tmp_path: Path) -> None:
+    shown = Guide(DOCS / "tutorial.md", tmp_path).run()
+    assert "valid-fork" in shown
+    assert "all 3 nodes agree" in shown
+    assert "headers from genesis on, no node asked" in shown
+    assert "Traceback" not in shown
+
+
+def test_the_private_network(tmp_path: Path) -> None:
+    shown = Guide(DOCS / "private-network.md", tmp_path).run()
+    assert "2 nodes stopped" in shown
+    assert "Traceback" not in shown
+
+
+def test_the_operator_s_guide(tmp_path: Path) -> None:
+    page = DOCS / "operations" / "README.md"
+    shown = Guide(page, tmp_path).run()
+    assert re.search(r"^the chain ends at height \d+ now$", shown, re.MULTILINE)
+    assert "Traceback" not in shown
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here: nobody reads the guide's configuration")
+def test_prometheus_takes_the_operator_s_configuration(tmp_path: Path) -> None:
+    text = (DOCS / "operations" / "README.md").read_text("utf-8")
+    configuration, rules = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(configuration)
+    (tmp_path / "pychain.rules.yml").write_text(rules)
+    done = subprocess.run(
+        ["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 rules found" in done.stdout
+
+
+def test_the_operator_s_settings_are_settings(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (DOCS / "operations" / "README.md").read_text("utf-8"), re.DOTALL)
+    config = tmp_path / "pychain.toml"
+    config.write_text(example)
+    assert load_settings(environ={}, config=config).options.log_format == "json"
 
 
 def test_the_wallet_guide(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_its_python_example_runs() -> None:
 
 def test_its_links_lead_somewhere() -> None:
     documents = {ROOT / "README.md": README}
-    documents |= {path: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+    documents |= {path: path.read_text("utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))}
     dead = [
         f"{path.relative_to(ROOT)}: {target}"
         for path, text in documents.items()
