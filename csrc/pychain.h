@@ -125,6 +125,10 @@ int64_t pychain_verify_transfers(uint8_t *valid, const uint8_t *data, size_t siz
                                  const uint32_t *ends, size_t count, const uint8_t *prefix, size_t prefix_size,
                                  const uint8_t *seed, unsigned threads);
 
+/* `count` records (under 2^32) of `size` bytes each, back to back, sorted as bytes, equal ones included. Returns -1, or
+ * PYCHAIN_NO_MEMORY (it allocates 32 bytes a record). */
+int64_t pychain_sort_records(uint8_t *out, const uint8_t *records, size_t size, size_t count);
+
 /* The CPU's name as it gives it, and the instruction sets the kernels look for that both it and the operating
  * system support, separated by spaces. Both end in a zero byte and are cut to `size`. */
 void pychain_cpu_name(char *out, size_t size);

@@ -43,6 +43,7 @@ try:
         sha256d_records,
         use,
     )
+    from pychain.native._compiled_sort import sort_records
     from pychain.native._compiled_transactions import transaction_offsets, transfer_rows
 
     compiled, fallback_reason = True, None
@@ -60,6 +61,7 @@ except ImportError as error:
         sha256d,
         sha256d_many,
         sha256d_records,
+        sort_records,
         transaction_offsets,
         transfer_rows,
         use,
@@ -87,6 +89,7 @@ __all__ = [
     "sha256d",
     "sha256d_many",
     "sha256d_records",
+    "sort_records",
     "transaction_offsets",
     "transfer_rows",
     "use",

@@ -96,6 +96,15 @@ def words(values: Sequence[int], what: str) -> array[int]:
         raise ValueError(f"{what} must be integers of 32 bits: {error}") from None
 
 
+def sortable_records(data: Bytes, size: int) -> bytes:
+    """Records of `size` bytes each, back to back."""
+    data = as_bytes(data, "data")
+    integer(size, 1, BUFFER_MAX, "size")
+    if len(data) % size or len(data) // size > BUFFER_MAX:
+        raise ValueError(f"data of {len(data)} bytes are no records of {size} bytes each")
+    return data
+
+
 def scan_range(data: Bytes, start: int, count: int) -> bytes:
     """A buffer, an offset in it, and as many transactions as it can hold at most."""
     data = as_bytes(data, "data")

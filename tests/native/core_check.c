@@ -172,6 +172,25 @@ static size_t check_transactions(unsigned number, uint8_t result[MOST_RESULT])
     return (found + 1) * sizeof *offsets;
 }
 
+/* Records of few different bytes, sorted. */
+static size_t check_sort(unsigned number, uint8_t result[MOST_RESULT])
+{
+    const size_t size = 1 + random_word() % 40, count = number;
+    const struct buffer records = allocate(size * count), sorted = allocate(size * count);
+
+    for (size_t i = 0; i < size * count; i++)
+        records.bytes[i] = (uint8_t)(random_word() % 3);
+    if (pychain_sort_records(sorted.bytes, records.bytes, size, count) != -1)
+        abort();
+    for (size_t i = 1; i < count; i++)
+        if (memcmp(sorted.bytes + (i - 1) * size, sorted.bytes + i * size, size) > 0)
+            abort();
+    memcpy(result, sorted.bytes, size * count);
+    free(records.memory);
+    free(sorted.memory);
+    return size * count;
+}
+
 static const struct {
     const char *name;
     check *run;
@@ -179,7 +198,7 @@ static const struct {
 } CHECKS[] = {
     {"sha256d", check_one, 400},       {"sha256d_many", check_many, 160}, {"sha256d_records", check_records, 533},
     {"merkle_root", check_merkle, 90}, {"search", check_search, 400},
-    {"transactions", check_transactions, 300},
+    {"transactions", check_transactions, 300}, {"sort", check_sort, 100},
 };
 
 /* Whether a case gives the same on `kernel` and on the portable one. */

@@ -8,10 +8,15 @@ is gone, and readers pass over them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, compress, count, islice, pairwise
+from operator import ne
 
-from pychain.daemon.store.records import decode_history, encode_history, history_key
+from pychain.chain.transaction import KEY_BYTES
+from pychain.daemon.store.records import decode_history, history_key
 from pychain.ledger.store import TransactionPlace
 
+ENTRY_BYTES = 8
+TOUCH_BYTES = KEY_BYTES + ENTRY_BYTES
 ROW_ENTRIES = 128
 """Entries in a row: a kilobyte, a few of which fit in a page, and little to read for the newest few."""
 
@@ -21,10 +26,21 @@ _READ_ROWS = 16
 """Rows read at a time."""
 
 
-def history_rows(key: bytes, entries: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
-    """Rows (key, value) of an account's rising entries. More entries behind the same first one give the same keys."""
-    for start in range(0, len(entries), ROW_ENTRIES):
-        yield history_key(key, entries[start]), encode_history(entries[start + 1 : start + ROW_ENTRIES])
+def history_rows(touches: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Sorted rows (key, value) of sorted touches: an account's key and an entry each, as in a row's key, joined.
+
+    More touches behind the same first one of an account give the same keys.
+    """
+    keys = [touches[at : at + KEY_BYTES] for at in range(0, len(touches), TOUCH_BYTES)]
+    changes = compress(count(1), map(ne, islice(keys, 1, None), keys))
+    for first, end in pairwise(chain((0,), changes, (len(keys),))):
+        if end == first + 1:  # most, where accounts are many
+            yield touches[first * TOUCH_BYTES : end * TOUCH_BYTES], b""
+            continue
+        for start in range(first, end, ROW_ENTRIES):
+            at, stop = start * TOUCH_BYTES, min(end, start + ROW_ENTRIES) * TOUCH_BYTES
+            others = range(at + TOUCH_BYTES + KEY_BYTES, stop, TOUCH_BYTES)
+            yield touches[at : at + TOUCH_BYTES], b"".join([touches[other : other + ENTRY_BYTES] for other in others])
 
 
 def stored_entries(

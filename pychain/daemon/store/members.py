@@ -7,7 +7,9 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from pychain.chain.block import Block
+from pychain.chain.hashes import split_hashes
 from pychain.chain.transaction import KEY_BYTES
+from pychain.daemon.store.records import entry_of
 
 
 class Members(NamedTuple):
@@ -36,6 +38,19 @@ class Members(NamedTuple):
             return []
         index = at // KEY_BYTES
         return sorted({*_positions(self.senders, index), *_positions(self.recipients, index)}, reverse=True)
+
+    def touches(self) -> bytes:
+        """For each transaction and account that it names the account's key and the entry, joined (see `history`)."""
+        keys = split_hashes(self.keys)
+        first = entry_of(self.number, 0)
+        entries = [entry.to_bytes(8, "big") for entry in range(first, first + len(self.senders))]
+        sent = [keys[sender] + entry for sender, entry in zip(self.senders, entries, strict=True)]
+        received = [
+            keys[recipient] + entry
+            for sender, recipient, entry in zip(self.senders, self.recipients, entries, strict=True)
+            if recipient != sender
+        ]
+        return b"".join(sent + received)
 
 
 def _positions(indexes: array[int], wanted: int) -> list[int]:

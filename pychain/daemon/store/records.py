@@ -8,7 +8,7 @@
 | rewards | 32 block hash | 32 recipient, u64 amount |
 | connections | u32 number, big-endian | 32 block hash: the active chain, each block under the number it connected as |
 | transactions | 32 txid | u64 entry (see `entry_of`) |
-| history | 32 public key; u64 entry, big-endian | the entries behind that one, u64 each (see `history`) |
+| history | 32 public key; u64 entry, big-endian | the entries behind that one, likewise (see `history`) |
 | journal | u64 number, big-endian | sealed changes of the last commits (see `journal`) |
 | bodies | 32 block hash | u32 file, u64 offset, u32 length, u32 crc32 |
 | tables | name, UTF-8 | sealed bytes |
@@ -25,13 +25,14 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Literal
 
 from pychain import native
 from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import HEADER_BYTES
+from pychain.chain.transaction import KEY_BYTES
 from pychain.consensus.state import Account, Reward
 from pychain.daemon.store.block_files import Place, Position
 from pychain.daemon.store.errors import DamagedStoreError
@@ -42,10 +43,19 @@ _ACCOUNT = struct.Struct("<QQ")
 _REWARD = struct.Struct("<32sQ")
 _NUMBER = struct.Struct(">I")
 _U64 = struct.Struct("<Q")
+_ENTRY = struct.Struct(">Q")
 _HISTORY_KEY = struct.Struct(">32sQ")
 _PLACE = struct.Struct("<IQII")
 _END = struct.Struct("<IQ")
 _CRC = struct.Struct("<I")
+
+GONE = _ACCOUNT.pack(0, 0)
+"""The row that no account has: the state does not keep empty ones."""
+ACCOUNT_RECORD_BYTES = KEY_BYTES + _ACCOUNT.size
+PLACE_RECORD_BYTES = HASH_BYTES + _U64.size
+
+_RECORDS_A_CALL = 8_192
+"""Half a millisecond in which no other thread has the interpreter."""
 
 _HEIGHT_BYTES = 4
 _STATUS_MAX = 2 * max(Status) - 1
@@ -75,9 +85,9 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
     return IndexSlice(raw, hashes, statuses)
 
 
-def encode_accounts(accounts: Iterable[Account]) -> list[bytes]:
-    """The row of each account."""
-    return _encode_numbers(chain.from_iterable(accounts), 2)
+def account_records(accounts: Mapping[bytes, Account]) -> bytes:
+    """Key and row of each account, joined; `GONE` for one that was removed."""
+    return _records(accounts, chain.from_iterable(accounts.values()), 2)
 
 
 def decode_account(row: bytes) -> Account:
@@ -106,9 +116,9 @@ def entry_of(number: int, position: int) -> int:
     return number << 32 | position
 
 
-def encode_entries(entries: Iterable[int]) -> list[bytes]:
-    """The row of each entry."""
-    return _encode_numbers(entries, 1)
+def place_records(places: Mapping[bytes, int]) -> bytes:
+    """Key and row of each transaction (txid -> entry), joined."""
+    return _records(places, places.values(), 1)
 
 
 def decode_entry(row: bytes) -> int:
@@ -120,16 +130,12 @@ def history_key(key: bytes, entry: int) -> bytes:
     return _HISTORY_KEY.pack(key, entry)
 
 
-def encode_history(entries: Sequence[int]) -> bytes:
-    return little_endian(array("Q", entries))
-
-
 def decode_history(key: bytes, row: bytes) -> list[int]:
     """All entries of a row, that of its key included."""
     _, first = _unpack(_HISTORY_KEY, key, "an account's history")
-    if len(row) % _U64.size:
+    if len(row) % _ENTRY.size:
         raise DamagedStoreError(f"an account's history is damaged: its row has {len(row)} bytes")
-    return [first, *numbers("Q", row)]
+    return [first, *(entry for (entry,) in _ENTRY.iter_unpack(row))]
 
 
 def encode_place(place: Place) -> bytes:
@@ -180,11 +186,15 @@ def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
     return values
 
 
-def _encode_numbers(values: Iterable[int], each: int) -> list[bytes]:
-    """Rows of so many u64 each, packed in one go: there are very many."""
-    size = each * _U64.size
-    packed = little_endian(array("Q", values))
-    return [packed[at : at + size] for at in range(0, len(packed), size)]
+def _records(keys: Iterable[bytes], values: Iterable[int], each: int) -> bytes:
+    """Keys with their rows of so many u64 each, thousands packed by one call: there are very many."""
+    keys, values, size = iter(keys), iter(values), each * _U64.size
+    parts = []
+    while some := list(islice(keys, _RECORDS_A_CALL)):
+        packed = little_endian(array("Q", islice(values, each * len(some))))
+        rows = [packed[at : at + size] for at in range(0, len(packed), size)]
+        parts.append(b"".join([key + row for key, row in zip(some, rows, strict=True)]))
+    return b"".join(parts)
 
 
 def _unpack(form: struct.Struct, row: bytes, what: str) -> tuple[int, ...]:

@@ -8,19 +8,25 @@ steps finds them all in the journal at the next opening and writes the same rows
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import lmdb
 
-from pychain.chain.hashes import split_hashes
-from pychain.consensus.state import ABSENT
+from pychain.chain.transaction import KEY_BYTES
 from pychain.daemon.store.environment import Environment
-from pychain.daemon.store.history import history_rows
+from pychain.daemon.store.history import TOUCH_BYTES, history_rows
 from pychain.daemon.store.journal import row_key
 from pychain.daemon.store.memtable import Layer
-from pychain.daemon.store.records import encode_accounts, encode_entries, entry_of
+from pychain.daemon.store.records import (
+    ACCOUNT_RECORD_BYTES,
+    GONE,
+    PLACE_RECORD_BYTES,
+    account_records,
+    place_records,
+)
 from pychain.daemon.store.schema import Databases
+from pychain.native import sort_records
 
 STEP_NS = 8_000_000
 """What writing should take in a step, beside syncing: a commit that comes meanwhile waits so long."""
@@ -30,6 +36,8 @@ MIN_ROWS, MAX_ROWS = 256, 32_768
 """Of a step. More would keep too many changed pages in memory."""
 
 _START_ROWS = 1_024
+_BLOCKS_A_STEP = 8
+"""Blocks of thousands of transactions whose parties are gathered in some milliseconds."""
 _FORGET = 1.02
 """How fast a time for syncing that is not reached again grows, a step."""
 
@@ -60,61 +68,47 @@ class Pace:
 def sweep(environment: Environment, databases: Databases, layer: Layer, pace: Pace) -> Iterator[None]:
     """Write a frozen layer to the tables; yields after each step. StoreError where one fails."""
 
-    def step(database: lmdb._Database, rows: Rows, gone: Iterable[bytes] = ()) -> None:
+    def write(database: lmdb._Database, rows: Rows, gone: Sequence[bytes] = ()) -> None:
         start_ns = time.monotonic_ns()
         environment.write(lambda transaction: _change(transaction, database, rows, gone))
-        pace.took(len(rows), time.monotonic_ns() - start_ns)
+        pace.took(len(rows) + len(gone), time.monotonic_ns() - start_ns)
 
-    for keys in _in_order(layer.accounts, pace):
-        there = [key for key in keys if layer.accounts[key] != ABSENT]
-        rows = encode_accounts(layer.accounts[key] for key in there)
-        gone = [key for key in keys if layer.accounts[key] == ABSENT] if len(there) < len(keys) else ()
-        step(databases.accounts, list(zip(there, rows, strict=True)), gone)
+    for rows in _in_order(account_records(layer.accounts), ACCOUNT_RECORD_BYTES, pace):
+        gone = [key for key, row in rows if row == GONE]
+        write(databases.accounts, [row for row in rows if row[1] != GONE] if gone else rows, gone)
         yield
-    for txids in _in_order(layer.places, pace):
-        rows = encode_entries(layer.places[txid] for txid in txids)
-        step(databases.transactions, list(zip(txids, rows, strict=True)))
+    for rows in _in_order(place_records(layer.places), PLACE_RECORD_BYTES, pace):
+        write(databases.transactions, rows)
         yield
-    entries: defaultdict[bytes, list[int]] = defaultdict(list)
-    for number, _ in enumerate(_gather(layer, entries)):
-        if number % 8 == 7:
+    touches: list[bytes] = []
+    for number, members in enumerate(layer.blocks):
+        touches.append(members.touches())
+        if number % _BLOCKS_A_STEP == _BLOCKS_A_STEP - 1:
             yield
-    for keys in _in_order(entries, pace):
-        step(databases.history, [row for key in keys for row in history_rows(key, entries[key])])
+    for rows in _chunks(history_rows(sort_records(b"".join(touches), TOUCH_BYTES)), pace):
+        write(databases.history, rows)
         yield
     environment.write(lambda transaction: _forget(transaction, databases.journal, layer.end))
 
 
-def _in_order(keys: Iterable[bytes], pace: Pace) -> Iterator[list[bytes]]:
-    """The keys in order, in lists of about `pace.rows`; sorted by and by, since the interpreter waits for a sort."""
-    by_first_byte: list[list[bytes]] = [[] for _ in range(256)]
-    for key in keys:
-        by_first_byte[key[0]].append(key)
-    taken: list[bytes] = []
-    for bucket in by_first_byte:
-        bucket.sort()
-        taken += bucket
-        while len(taken) >= pace.rows:
-            rows = pace.rows
-            yield taken[:rows]
-            taken = taken[rows:]
-    if taken:
-        yield taken
+def _in_order(records: bytes, size: int, pace: Pace) -> Iterator[Rows]:
+    """Records of `size` bytes, a key of 32 and a value each, as sorted rows: `pace.rows` at a time."""
+    data = sort_records(records, size)
+    at = 0
+    while at < len(data):
+        end = min(len(data), at + pace.rows * size)
+        yield [
+            (data[start : start + KEY_BYTES], data[start + KEY_BYTES : start + size]) for start in range(at, end, size)
+        ]
+        at = end
 
 
-def _gather(layer: Layer, entries: defaultdict[bytes, list[int]]) -> Iterator[None]:
-    """Collect the history entries of a layer's blocks by account; yields after each block."""
-    for members in layer.blocks:
-        add = [entries[key].append for key in split_hashes(members.keys)]
-        pairs = zip(members.senders, members.recipients, strict=True)
-        for entry, (sender, recipient) in enumerate(pairs, entry_of(members.number, 0)):
-            add[sender](entry)
-            if recipient != sender:
-                add[recipient](entry)
-        yield
+def _chunks(rows: Iterator[tuple[bytes, bytes]], pace: Pace) -> Iterator[Rows]:
+    while chunk := list(islice(rows, pace.rows)):
+        yield chunk
 
 
-def _change(transaction: lmdb.Transaction[bytes], database: lmdb._Database, rows: Rows, gone: Iterable[bytes]) -> None:
+def _change(transaction: lmdb.Transaction[bytes], database: lmdb._Database, rows: Rows, gone: Sequence[bytes]) -> None:
     with transaction.cursor(database) as cursor:
         cursor.putmulti(rows)
     for key in gone:

@@ -24,6 +24,7 @@ from pychain.native.reference.hashing import (
     sha256d_many,
     sha256d_records,
 )
+from pychain.native.reference.sorting import sort_records
 from pychain.native.reference.transactions import transaction_offsets, transfer_rows, verify_transfers
 from pychain.native.stop import StopFlag
 
@@ -45,6 +46,7 @@ __all__ = [
     "sha256d",
     "sha256d_many",
     "sha256d_records",
+    "sort_records",
     "transaction_offsets",
     "transfer_rows",
     "use",

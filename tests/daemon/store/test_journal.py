@@ -14,7 +14,7 @@ from pychain.consensus.state import Account
 from pychain.daemon.store.errors import DamagedStoreError
 from pychain.daemon.store.journal import ROW_BYTES, account_rows, block_rows, replay, row_key
 from pychain.daemon.store.members import Members, members_of
-from pychain.daemon.store.records import entry_of, seal
+from pychain.daemon.store.records import entry_of, history_key, seal
 from tests.support.blocks import plain_block, unsigned
 
 KEYS = [sha256(b"%d" % number).digest() for number in range(9)]
@@ -59,6 +59,15 @@ def test_rows_are_read_back(
 def test_members_are_found_by_account() -> None:
     members, _ = block(3, [(KEYS[1], KEYS[2]), (KEYS[2], KEYS[2]), (KEYS[3], KEYS[0])])
     assert [members.positions(key) for key in KEYS[:5]] == [[3, 0], [1], [2, 1], [3], []]
+
+
+def test_touches_are_what_members_name() -> None:
+    members, _ = block(3, [(KEYS[1], KEYS[2]), (KEYS[2], KEYS[2]), (KEYS[3], KEYS[0])])
+    joined = members.touches()
+    touches = {joined[at : at + 40] for at in range(0, len(joined), 40)}
+    assert len(joined) == 40 * len(touches)
+    named = {(key, position) for key in KEYS for position in members.positions(key)}
+    assert touches == {history_key(key, entry_of(3, position)) for key, position in named}
 
 
 def test_an_account_is_not_found_across_two_others() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.chain.header import new_header
-from pychain.consensus.state import Account, Reward
+from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.daemon.store import records
 from pychain.daemon.store.block_files import Place, Position
 from pychain.daemon.store.errors import DamagedStoreError
@@ -29,15 +29,13 @@ def test_rows_have_the_documented_bytes() -> None:
     record = IndexRecord(HEADER, 258, Status.BODY | Status.INVALID)
     assert records.index_key(record) == b"\0\0\1\2" + HEADER.hash
     assert records.encode_index(record) == HEADER.raw + b"\x09"
-    assert records.encode_accounts([Account(1, 2), Account(3, 4)]) == [
-        struct.pack("<QQ", 1, 2),
-        struct.pack("<QQ", 3, 4),
-    ]
+    accounts = {KEY: Account(1, 2), KEY[::-1]: ABSENT}
+    assert records.account_records(accounts) == KEY + struct.pack("<QQ", 1, 2) + KEY[::-1] + records.GONE
     assert records.encode_reward(Reward(KEY, 3)) == KEY + struct.pack("<Q", 3)
     assert records.number_key(258) == b"\0\0\1\2"
-    assert records.encode_entries([7 << 32 | 5, 9]) == [struct.pack("<II", 5, 7), struct.pack("<II", 9, 0)]
+    places = {KEY: records.entry_of(7, 5), KEY[::-1]: 9}
+    assert records.place_records(places) == KEY + struct.pack("<II", 5, 7) + KEY[::-1] + struct.pack("<II", 9, 0)
     assert records.history_key(KEY, 7 << 32 | 5) == KEY + bytes((0, 0, 0, 7, 0, 0, 0, 5))
-    assert records.encode_history([8 << 32, 9]) == struct.pack("<QQ", 8 << 32, 9)
     assert records.encode_place(Place(1, 2, 3, 4)) == struct.pack("<IQII", 1, 2, 3, 4)
     assert records.encode_end(Position(1, 2), [KEY]) == struct.pack("<IQ", 1, 2) + KEY
     assert records.seal(b"data") == struct.pack("<I", zlib.crc32(b"data")) + b"data"
@@ -46,16 +44,17 @@ def test_rows_have_the_documented_bytes() -> None:
 @given(balance=u64, sequence=u64, height=u32, status=st.integers(0, 15), number=u32, position=u32)
 def test_rows_are_read_back(balance: int, sequence: int, height: int, status: int, number: int, position: int) -> None:
     account, reward = Account(balance, sequence), Reward(KEY, balance)
-    assert list(map(records.decode_account, records.encode_accounts([account] * 2))) == [account] * 2
+    assert records.decode_account(records.account_records({KEY: account})[32:]) == account
     assert records.decode_reward(records.encode_reward(reward)) == reward
     record = IndexRecord(HEADER, height, Status(status))
     part = records.decode_index([(records.index_key(record), records.encode_index(record))])
     assert unpacked(part) == [(HEADER, Status(status))]
     assert records.decode_number_key(records.number_key(number)) == number
     entry = records.entry_of(number, position)
-    assert list(map(records.decode_entry, records.encode_entries([entry, position]))) == [entry, position]
+    assert records.decode_entry(records.place_records({KEY: entry})[32:]) == entry
     entries = [number, balance, sequence]
-    assert records.decode_history(records.history_key(KEY, number), records.encode_history(entries[1:])) == entries
+    others = struct.pack(">QQ", *entries[1:])
+    assert records.decode_history(records.history_key(KEY, number), others) == entries
     place, end = Place(number, balance, position, height), Position(number, balance)
     assert records.decode_place(records.encode_place(place)) == place
     assert records.decode_end(records.encode_end(end, [KEY, KEY[::-1]])) == (end, [KEY, KEY[::-1]])
