@@ -109,7 +109,7 @@ typedef struct {
     uint64_t sequence, amount, fee;
 } pychain_transfer;
 
-/* What the functions below return where there is no memory to be had (they allocate). */
+/* What the function below returns where there is no memory to be had (it allocates). */
 enum { PYCHAIN_NO_MEMORY = -2 };
 
 /* What `count` transfers say; transfer i is data[offsets[i]] to data[offsets[i + 1]]. `keys` has room for 2 * count keys

@@ -72,6 +72,17 @@ static void damage(struct trial *trial)
     trial->expected[5] = trial->expected[11] = trial->expected[20] = trial->expected[29] = trial->expected[36] = INVALID;
 }
 
+static struct signed_message from_trial(const void *source, size_t i)
+{
+    const struct trial *const trial = source;
+    const uint32_t *const offset = trial->offsets + i;
+
+    return (struct signed_message){.key = trial->keys[i],
+                                   .signature = trial->signatures[i],
+                                   .pieces = {trial->messages + offset[0]},
+                                   .sizes = {offset[1] - offset[0]}};
+}
+
 static size_t all_at_once(void *context)
 {
     size_t *const next = context, begin = *next;
@@ -83,8 +94,7 @@ static size_t all_at_once(void *context)
 static int answers_right(const struct ed25519_kernel *kernel, struct trial *trial)
 {
     static const uint8_t ANY_SEED[SEED] = {1};
-    const struct signature_batch batch = {trial->valid,         trial->keys[0], trial->messages, trial->signatures[0],
-                                          ANY_SEED,             trial->offsets, COUNT,           1};
+    const struct signature_batch batch = {from_trial, trial, trial->valid, ANY_SEED, COUNT, 1};
     size_t next = 0;
 
     verify_chunks(kernel, &batch, COUNT, all_at_once, &next);

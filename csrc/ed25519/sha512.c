@@ -29,7 +29,7 @@ const uint64_t SHA512_K[SHA512_ROUNDS] = {
 
 static size_t input_size(const struct sha512_input *input)
 {
-    return input->sizes[0] + input->sizes[1] + input->sizes[2];
+    return input->sizes[0] + input->sizes[1] + input->sizes[2] + input->sizes[3];
 }
 
 size_t sha512_blocks(const struct sha512_input *input)

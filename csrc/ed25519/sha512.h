@@ -1,4 +1,4 @@
-/* SHA-512 (FIPS 180-4) of short inputs that come in up to three pieces. Internal to the core. */
+/* SHA-512 (FIPS 180-4) of short inputs that come in up to four pieces. Internal to the core. */
 #ifndef PYCHAIN_ED25519_SHA512_H
 #define PYCHAIN_ED25519_SHA512_H
 
@@ -10,7 +10,7 @@ enum {
     SHA512_DIGEST = 64,
     SHA512_WORDS = 8,
     SHA512_ROUNDS = 80,
-    SHA512_PIECES = 3,
+    SHA512_PIECES = 4,
 };
 
 extern const uint64_t SHA512_IV[SHA512_WORDS];

@@ -77,12 +77,29 @@ int pychain_ed25519_use(const char *name)
     return -1;
 }
 
+/* Keys and signatures back to back, and messages in one buffer. */
+struct lists {
+    const uint8_t *keys, *messages, *signatures;
+    const uint32_t *offsets; /* one more than there are messages; in order */
+};
+
+static struct signed_message from_lists(const void *source, size_t i)
+{
+    const struct lists *const lists = source;
+    const uint32_t *const offset = lists->offsets + i;
+
+    return (struct signed_message){.key = lists->keys + i * ENCODING,
+                                   .signature = lists->signatures + i * SIGNATURE,
+                                   .pieces = {lists->messages + offset[0]},
+                                   .sizes = {offset[1] - offset[0]}};
+}
+
 int pychain_ed25519_verify(const uint8_t public_key[32], const uint8_t *message, uint32_t size,
                            const uint8_t signature[64])
 {
     const uint32_t offsets[2] = {0, size};
-    const struct signature_batch one = {
-        .keys = public_key, .messages = message, .offsets = offsets, .signatures = signature, .count = 1};
+    const struct lists lists = {public_key, message, signature, offsets};
+    const struct signature_batch one = {.get = from_lists, .source = &lists, .count = 1};
 
     return verify_one(ed25519_kernel(), &one, 0);
 }
@@ -140,7 +157,7 @@ static int64_t bad_offset(const uint32_t *offsets, size_t count, size_t size)
     return -1;
 }
 
-static void verify_all(struct signature_batch batch, unsigned threads)
+void verify_all(struct signature_batch batch, unsigned threads)
 {
     const struct ed25519_kernel *const kernel = ed25519_kernel();
     uint8_t drawn[SEED];
@@ -166,7 +183,8 @@ int64_t pychain_ed25519_verify_batch(uint8_t *valid, const uint8_t *public_keys,
                                      const uint32_t *offsets, const uint8_t *signatures, size_t count,
                                      const uint8_t *seed, unsigned threads)
 {
-    const struct signature_batch batch = {valid, public_keys, messages, signatures, seed, offsets, count, 0};
+    const struct lists lists = {public_keys, messages, signatures, offsets};
+    const struct signature_batch batch = {from_lists, &lists, valid, seed, count, 0};
     const int64_t bad = bad_offset(offsets, count, size);
 
     if (bad < 0)
@@ -203,7 +221,8 @@ int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *publi
                                             size_t size, const uint32_t *offsets, const uint8_t *signatures,
                                             size_t count, const uint8_t *seed, unsigned threads)
 {
-    const struct signature_batch batch = {valid, public_keys, messages, signatures, seed, offsets, count, 1};
+    const struct lists lists = {public_keys, messages, signatures, offsets};
+    const struct signature_batch batch = {from_lists, &lists, valid, seed, count, 1};
     const int64_t bad = bad_offset(offsets, count, size);
 
     if (bad >= 0)
@@ -223,6 +242,13 @@ int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *publi
 }
 
 #else
+
+void verify_all(struct signature_batch batch, unsigned threads)
+{
+    (void)threads;
+    for (size_t i = 0; i < batch.count; i++)
+        batch.valid[i] = INVALID;
+}
 
 size_t pychain_ed25519_init(void)
 {

@@ -36,6 +36,7 @@ struct chunk {
     const struct ed25519_kernel *kernel;
     const struct signature_batch *batch;
     size_t begin, count;   /* signatures of the batch */
+    struct signed_message *items;
     size_t live;           /* those whose S, A and R are well-formed; the arrays below marked * hold these alone */
     uint32_t *index;       /* * which signature of the chunk */
     uint32_t *key;         /* the signature's key, among the distinct ones; * likewise */
@@ -66,6 +67,7 @@ static size_t lay_out(struct chunk *chunk, uint8_t *memory, size_t capacity)
         chunk->table_size *= 2;
     chunk->points = arena_take(&arena, (2 * capacity + 1) * sizeof *chunk->points);
     chunk->work = arena_take(&arena, chunk->kernel->work_size(capacity + 1, capacity));
+    chunk->items = arena_take(&arena, capacity * sizeof *chunk->items);
     chunk->index = arena_take(&arena, capacity * sizeof *chunk->index);
     chunk->key = arena_take(&arena, capacity * sizeof *chunk->key);
     chunk->s = arena_take(&arena, capacity * sizeof *chunk->s);
@@ -83,23 +85,10 @@ static size_t lay_out(struct chunk *chunk, uint8_t *memory, size_t capacity)
     return arena.used;
 }
 
-static const uint8_t *key_bytes(const struct chunk *chunk, size_t i)
+static struct sha512_input challenge_input(const struct signed_message *item)
 {
-    return chunk->batch->keys + (chunk->begin + i) * ENCODING;
-}
-
-static const uint8_t *signature_bytes(const struct chunk *chunk, size_t i)
-{
-    return chunk->batch->signatures + (chunk->begin + i) * SIGNATURE;
-}
-
-static struct sha512_input challenge_input(const struct signature_batch *batch, size_t i)
-{
-    const uint32_t *const offset = batch->offsets + i;
-
-    return (struct sha512_input){
-        {batch->signatures + i * SIGNATURE, batch->keys + i * ENCODING, batch->messages + offset[0]},
-        {ENCODING, ENCODING, offset[1] - offset[0]}};
+    return (struct sha512_input){{item->signature, item->key, item->pieces[0], item->pieces[1]},
+                                 {ENCODING, ENCODING, item->sizes[0], item->sizes[1]}};
 }
 
 static void challenge_from_digest(uint64_t challenge[SCALAR_WORDS], const uint8_t digest[SHA512_DIGEST])
@@ -128,14 +117,14 @@ static int holds(const struct ed25519_kernel *kernel, const struct ed25519_affin
 
 int verify_one(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t i)
 {
-    const uint8_t *const signature = batch->signatures + i * SIGNATURE;
-    const uint8_t *const encodings[2] = {batch->keys + i * ENCODING, signature};
-    const struct sha512_input input = challenge_input(batch, i);
+    const struct signed_message item = batch->get(batch->source, i);
+    const uint8_t *const encodings[2] = {item.key, item.signature};
+    const struct sha512_input input = challenge_input(&item);
     struct ed25519_affine points[2];
     uint8_t valid[2], digest[1][SHA512_DIGEST];
     uint64_t s[SCALAR_WORDS], challenge[SCALAR_WORDS];
 
-    if (!scalar_from_bytes(s, signature + ENCODING))
+    if (!scalar_from_bytes(s, item.signature + ENCODING))
         return 0;
     kernel->decompress(points, valid, encodings, 2);
     if (!valid[0] || !valid[1])
@@ -151,7 +140,7 @@ static void fold_keys(struct chunk *chunk)
     memset(chunk->table, 0, chunk->table_size * sizeof *chunk->table);
     chunk->keys = 0;
     for (size_t i = 0; i < chunk->count; i++) {
-        const uint8_t *const bytes = key_bytes(chunk, i);
+        const uint8_t *const bytes = chunk->items[i].key;
         const uint64_t mixed = (load_le64(bytes) ^ load_le64(bytes + 16)) * 0x9e3779b97f4a7c15; /* 2^64 / golden ratio */
         size_t place = mixed >> 32, probe;
 
@@ -175,9 +164,11 @@ static void fold_keys(struct chunk *chunk)
 /* Decompress, set the ill-formed signatures aside as invalid, and hash the others. */
 static void prepare(struct chunk *chunk)
 {
+    for (size_t i = 0; i < chunk->count; i++)
+        chunk->items[i] = chunk->batch->get(chunk->batch->source, chunk->begin + i);
     fold_keys(chunk);
     for (size_t i = 0; i < chunk->count; i++)
-        chunk->encodings[chunk->keys + i] = signature_bytes(chunk, i);
+        chunk->encodings[chunk->keys + i] = chunk->items[i].signature;
     chunk->kernel->decompress(chunk->points, chunk->valid, chunk->encodings, chunk->keys + chunk->count);
     chunk->live = 0;
     for (size_t i = 0; i < chunk->count; i++) {
@@ -185,13 +176,13 @@ static void prepare(struct chunk *chunk)
         const uint32_t key = chunk->key[i];
 
         chunk->batch->valid[chunk->begin + i] = 0;
-        if (!scalar_from_bytes(chunk->s[chunk->live], signature_bytes(chunk, i) + ENCODING) || !chunk->valid[key] ||
+        if (!scalar_from_bytes(chunk->s[chunk->live], chunk->items[i].signature + ENCODING) || !chunk->valid[key] ||
             !chunk->valid[r])
             continue;
         chunk->index[chunk->live] = (uint32_t)i;
         chunk->key[chunk->live] = key;
         chunk->r[chunk->live] = (uint32_t)r;
-        chunk->inputs[chunk->live++] = challenge_input(chunk->batch, chunk->begin + i);
+        chunk->inputs[chunk->live++] = challenge_input(&chunk->items[i]);
     }
     chunk->points[chunk->keys + chunk->count] = ED25519_BASE[0][0];
     chunk->kernel->hash(chunk->digests, chunk->inputs, chunk->live);
@@ -208,8 +199,8 @@ static void draw_weights(struct chunk *chunk)
     for (size_t i = 0; i < hashes; i++) {
         counters[i][0] = chunk->begin;
         counters[i][1] = i;
-        chunk->inputs[i] = (struct sha512_input){{chunk->batch->seed, (const uint8_t *)counters[i], NULL},
-                                                 {SEED, sizeof counters[i], 0}};
+        chunk->inputs[i] = (struct sha512_input){{chunk->batch->seed, (const uint8_t *)counters[i]},
+                                                 {SEED, sizeof counters[i]}};
     }
     chunk->kernel->hash(chunk->digests, chunk->inputs, hashes);
     for (size_t i = 0; i < chunk->live; i++) {

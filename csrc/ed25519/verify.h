@@ -12,13 +12,23 @@ enum {
 /* What is said of each signature. */
 enum { INVALID = 0, VALID = 1, VALID_IN_PRIME_GROUP = 2 };
 
+/* Where a signature lies, and its key, and its message in two pieces. */
+struct signed_message {
+    const uint8_t *key, *signature, *pieces[2];
+    size_t sizes[2];
+};
+
 struct signature_batch {
+    struct signed_message (*get)(const void *source, size_t i); /* any thread may call it */
+    const void *source;
     uint8_t *valid; /* INVALID or VALID; where `asks_group`, VALID_IN_PRIME_GROUP if A and R are seen to be in it */
-    const uint8_t *keys, *messages, *signatures, *seed;
-    const uint32_t *offsets; /* count + 1, into `messages`; in order */
+    const uint8_t *seed; /* or NULL for the operating system's */
     size_t count;
     int asks_group;
 };
+
+/* The whole batch, on up to `threads` threads, 0 for as many as there are cores. */
+void verify_all(struct signature_batch batch, unsigned threads);
 
 /* Signature i alone. */
 int verify_one(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t i);

@@ -217,7 +217,7 @@ void part_in_prime_group(uint8_t *prime, const uint64_t *limbs, size_t count)
     free(points);
 }
 
-/* --- hashes: inputs of three pieces, cut from `data` where `offsets` say */
+/* --- hashes: inputs of four pieces, cut from `data` where `offsets` say */
 
 void part_hash(uint8_t (*out)[SHA512_DIGEST], const uint8_t *data, const uint32_t *offsets, size_t count)
 {

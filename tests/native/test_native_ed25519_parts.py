@@ -295,19 +295,20 @@ def test_hashes(parts: Parts) -> None:
     rng = random.Random(5)
     for count in (0, 1, 7, 8, 9, 300):
         sizes = [
-            rng.choice((0, 1, 16, 32, 47, 111, 112, 127, 128, 129, 240, rng.randrange(600))) for _ in range(3 * count)
+            rng.choice((0, 1, 16, 32, 47, 111, 112, 127, 128, 129, 240, rng.randrange(600))) for _ in range(4 * count)
         ]
         offsets = list(itertools.accumulate(sizes, initial=0))
         data = rng.randbytes(offsets[-1])
         out = (ctypes.c_uint8 * (64 * count))()
         ends = (ctypes.c_uint32 * len(offsets))(*offsets)
         parts.c.part_hash(out, data, ends, ctypes.c_size_t(count))
-        expected = [sha512(data[offsets[3 * i] : offsets[3 * i + 3]]).digest() for i in range(count)]
+        expected = [sha512(data[offsets[4 * i] : offsets[4 * i + 4]]).digest() for i in range(count)]
         assert bytes(out) == b"".join(expected)
     for length in range(300):
         data = rng.randbytes(length)
         out = (ctypes.c_uint8 * 64)()
-        parts.c.part_hash(out, data, (ctypes.c_uint32 * 4)(0, length // 3, length // 2, length), ctypes.c_size_t(1))
+        ends = (ctypes.c_uint32 * 5)(0, length // 3, length // 3, length // 2, length)
+        parts.c.part_hash(out, data, ends, ctypes.c_size_t(1))
         assert bytes(out) == sha512(data).digest()
 
 
