@@ -23,6 +23,7 @@ enum {
     CHUNK = 512,        /* signatures summed together: more gains little, fewer are searched when one is bad */
     THREAD_SHARE = 128, /* least signatures for which another thread is called */
     MOST_THREADS = MOST_HELPERS + 1,
+    LAST_ROUND = 40, /* its first chunk is larger by this part */
 };
 
 static const struct ed25519_kernel *const TABLE[] = {
@@ -122,30 +123,37 @@ static size_t cores(void)
 struct job {
     const struct ed25519_kernel *kernel;
     const struct signature_batch *batch;
-    size_t capacity;
+    size_t threads, chunks, size; /* of a chunk, about */
     atomic_size_t next;
 };
 
-static size_t next_chunk(void *context)
+/* Where chunk `index` begins. As many chunks are for each thread, of equal size but in the last round, where they become
+ * smaller: whoever asks first, the caller mostly, has been at work for longest, and so all end together. */
+static size_t begin_of(const struct job *job, size_t index)
+{
+    const size_t before = job->chunks - job->threads, late = index > before ? index - before : 0;
+    const size_t step = job->threads > 1 ? job->size / (LAST_ROUND * (job->threads - 1)) : 0;
+    const size_t begin = index * job->size + step * late * (job->threads - late);
+
+    return index < job->chunks && begin < job->batch->count ? begin : job->batch->count;
+}
+
+static size_t next_chunk(void *context, size_t *begin)
 {
     struct job *const job = context;
+    const size_t index = atomic_fetch_add(&job->next, 1);
 
-    return atomic_fetch_add(&job->next, job->capacity);
+    if (index >= job->chunks)
+        return 0;
+    *begin = begin_of(job, index);
+    return begin_of(job, index + 1) - *begin;
 }
 
 static void run(void *context)
 {
     struct job *const job = context;
 
-    verify_chunks(job->kernel, job->batch, job->capacity, next_chunk, job);
-}
-
-/* Chunks of equal size, as many for each thread, none greater than CHUNK. */
-static size_t chunk_capacity(size_t count, size_t threads)
-{
-    const size_t rounds = (count + threads * CHUNK - 1) / (threads * CHUNK), chunks = rounds * threads;
-
-    return (count + chunks - 1) / chunks;
+    verify_chunks(job->kernel, job->batch, job->size + job->size / LAST_ROUND + 1, next_chunk, job);
 }
 
 /* The first bad offset of a batch, or -1. */
@@ -173,7 +181,9 @@ void verify_all(struct signature_batch batch, unsigned threads)
     most = most < MOST_THREADS ? most : MOST_THREADS;
     most = most < batch.count / THREAD_SHARE ? most : batch.count / THREAD_SHARE;
     most = most > 1 ? most : 1;
-    struct job job = {.kernel = kernel, .batch = &batch, .capacity = chunk_capacity(batch.count, most)};
+    const size_t chunks = (batch.count + most * CHUNK - 1) / (most * CHUNK) * most;
+    struct job job = {.kernel = kernel, .batch = &batch, .threads = most, .chunks = chunks};
+    job.size = (batch.count + chunks - 1) / chunks;
     struct task task = {.run = run, .context = &job};
     atomic_init(&job.next, 0);
     helpers_run(&task, (unsigned)most - 1);

@@ -288,24 +288,23 @@ static void tell_group(struct chunk *chunk)
 }
 
 void verify_chunks(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t capacity,
-                   size_t (*next)(void *context), void *context)
+                   size_t (*next)(void *context, size_t *begin), void *context)
 {
     struct chunk chunk = {.kernel = kernel, .batch = batch};
     const size_t size = lay_out(&chunk, NULL, capacity);
     uint8_t *const memory = aligned_alloc(ALIGNMENT, size);
 
-    for (size_t begin; (begin = next(context)) < batch->count;) {
-        const size_t rest = batch->count - begin;
+    for (size_t begin, count; (count = next(context, &begin)) != 0;) {
         struct ed25519_point sum;
 
         if (memory == NULL) { /* slower, but it needs none */
-            for (size_t i = begin; i < begin + (rest < capacity ? rest : capacity); i++)
+            for (size_t i = begin; i < begin + count; i++)
                 batch->valid[i] = (uint8_t)verify_one(kernel, batch, i);
             continue;
         }
         lay_out(&chunk, memory, capacity);
         chunk.begin = begin;
-        chunk.count = rest < capacity ? rest : capacity;
+        chunk.count = count;
         chunk.summed = 0;
         memset(chunk.key_sum, 0, capacity * sizeof *chunk.key_sum);
         memset(chunk.key_used, 0, capacity);

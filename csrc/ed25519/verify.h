@@ -33,8 +33,8 @@ void verify_all(struct signature_batch batch, unsigned threads);
 /* Signature i alone. */
 int verify_one(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t i);
 
-/* In chunks of `capacity` signatures, each beginning where `next` says, until that is past the end. */
+/* In chunks of at most `capacity` signatures; `next` says where each begins and gives their number, 0 at the end. */
 void verify_chunks(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t capacity,
-                   size_t (*next)(void *context), void *context);
+                   size_t (*next)(void *context, size_t *begin), void *context);
 
 #endif

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -90,6 +91,18 @@ def test_callers_share_the_helpers(callers: int) -> None:
     for thread in work:
         thread.join()
     assert answers == [True] * 5 * callers
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5, 7])
+def test_every_signature_is_in_one_chunk(threads: int) -> None:
+    """Whatever the number that is cut into chunks for so many threads; no answer is left as another batch had it."""
+    source = random.Random(threads)
+    for count in (128 * threads, 128 * threads + 1, 512 * threads - 1, 512 * threads, 512 * threads + 1, 3000):
+        expected = [source.random() < 0.99 for _ in range(count)]
+        picks = [i % len(RFC_8032) for i in range(count)]
+        keys, messages, signatures = zip(*(RFC_8032[i] for i in picks), strict=True)
+        trial = [good if valid else bytes(64) for good, valid in zip(signatures, expected, strict=True)]
+        assert native.verify_batch(keys, messages, trial, threads=threads) == expected
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads")
