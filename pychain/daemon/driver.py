@@ -19,7 +19,7 @@ from pychain.base.errors import PychainError
 from pychain.base.time import NS, Now
 from pychain.daemon.clock import Clock
 from pychain.node.effects import Effect, Reply, Stopped
-from pychain.node.inputs import Asked, CommitDone, Input, Tick
+from pychain.node.inputs import Asked, AskedTogether, CommitDone, Input, Tick
 from pychain.node.requests import Answer, Request
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ SLICE_NS = 5_000_000
 """How long inputs are handled before the loop comes round: a quarter of the 20 ms that nothing may exceed."""
 CONGESTED_INPUTS = 64
 """Waiting inputs at which reading stops; with a full receive buffer each that is 4 MiB."""
+ASKED_TOGETHER = 64
+"""Requests handed over as one input at the most: a few milliseconds, whatever they are."""
 TIMER_GRAIN_S = 0.001
 """The loops' timers count in milliseconds: rounding up saves a call that would come too early."""
 
@@ -73,6 +75,8 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._asking: list[Asked] = []
+        """Requests that came since the loop came round last."""
         self._request_ids = itertools.count(1)
         self.ended: asyncio.Future[str | None] = self._loop.create_future()
         """Done when the node has stopped: None, or one line that says what went wrong."""
@@ -96,10 +100,19 @@ class Driver:
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._asked[request_id] = answer
         try:
-            self.feed(Asked(request_id, request))
+            if not self._asking:
+                self._loop.call_soon(self._feed_asked)
+            self._asking.append(Asked(request_id, request))
             return await answer
         finally:
             self._asked.pop(request_id, None)
+
+    def _feed_asked(self) -> None:
+        """What many callers ask in one turn of the loop costs the node one turn."""
+        asking, self._asking = self._asking, []
+        for start in range(0, len(asking), ASKED_TOGETHER):
+            some = asking[start : start + ASKED_TOGETHER]
+            self.feed(some[0] if len(some) == 1 else AskedTogether(tuple(some)))
 
     def fail(self, error: BaseException) -> None:
         """A bug showed itself, here or in a job: end, and leave the disk as the last commit left it."""

@@ -82,8 +82,9 @@ class EventHub:
     def publish(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
-        for subscription in list(self._subscriptions):
-            subscription.push(event)
+        if self._subscriptions:
+            for subscription in list(self._subscriptions):
+                subscription.push(event)
 
     def close(self) -> None:
         """End every subscription."""

@@ -105,6 +105,8 @@ def take_down_log(handler: logging.Handler) -> None:
 
 def log_event(event: Event) -> None:
     """Word an event. Its fields go along for the JSON format."""
+    if isinstance(event, (TransferAccepted, TransferDropped)) and not _log.isEnabledFor(logging.DEBUG):
+        return  # thousands a second, which nobody reads
     level, text, fields = describe(event)
     _log.log(level, "%s", text, extra={"fields": {"event": type(event).__name__, **fields}})
 

@@ -118,6 +118,12 @@ class Asked(Struct, frozen=True):
     request: Request
 
 
+class AskedTogether(Struct, frozen=True):
+    """Requests that came at the same moment: the node takes one turn for all of them."""
+
+    asked: tuple[Asked, ...]
+
+
 Input = (
     Start
     | Tick
@@ -135,4 +141,5 @@ Input = (
     | CommitFailed
     | BlockMined
     | Asked
+    | AskedTogether
 )

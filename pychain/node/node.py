@@ -35,6 +35,7 @@ from pychain.node.events import BlockRefused, NewTip, Notice
 from pychain.node.headers import HeaderIntake, HeaderList
 from pychain.node.inputs import (
     Asked,
+    AskedTogether,
     BlockMined,
     BlocksRead,
     BlocksVerified,
@@ -155,6 +156,7 @@ class Node:
             CommitFailed: lambda i, now: self._fail(i.reason),
             BlockMined: lambda i, now: self._desk.take_block(i.raw, None),
             Asked: self._on_asked,
+            AskedTogether: self._on_asked_together,
         }
 
     # --- the contract
@@ -162,8 +164,9 @@ class Node:
     def handle(self, incoming: Input, now: Now) -> list[Effect]:
         """Take one input, do a bounded piece of work, and return what the world is to do, in order."""
         if self._stopped:
-            if isinstance(incoming, Asked):
-                self._desk.refuse(incoming.request_id)
+            if isinstance(incoming, (Asked, AskedTogether)):
+                for asked in (incoming,) if isinstance(incoming, Asked) else incoming.asked:
+                    self._desk.refuse(asked.request_id)
             return self._outbox.take()
         self._now = now
         try:
@@ -252,6 +255,10 @@ class Node:
             self._desk.refuse(asked.request_id)
         else:
             self._desk.asked(asked.request_id, asked.request, now)
+
+    def _on_asked_together(self, together: AskedTogether, now: Now) -> None:
+        for asked in together.asked:
+            self._on_asked(asked, now)
 
     def _on_name_resolved(self, resolved: NameResolved, now: Now) -> None:
         for address in resolved.addresses:

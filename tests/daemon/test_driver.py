@@ -14,7 +14,7 @@ from pychain.daemon.clock import Clock
 from pychain.daemon.driver import CONGESTED_INPUTS, SLICE_NS, Driver, NodeEndedError
 from pychain.ledger.store import Batch
 from pychain.node.effects import Commit, Dial, Effect, Reply, Send, Stopped
-from pychain.node.inputs import Asked, BytesDrained, BytesReceived, CommitDone, Input, Stop, Tick
+from pychain.node.inputs import Asked, AskedTogether, BytesDrained, BytesReceived, CommitDone, Input, Stop, Tick
 from pychain.node.requests import GetTemplate, TryPeer
 from pychain.p2p.netaddress import NetAddress
 from tests.daemon.conftest import Run
@@ -224,16 +224,31 @@ def test_a_request_is_answered_by_its_reply(run: Run[None]) -> None:
         asked: list[Asked] = []
 
         def script(event: Input, now: Now) -> list[Effect]:
-            if isinstance(event, Asked):
-                asked.append(event)
-            if len(asked) == 2:  # the later one is answered first
-                return [Reply(each.request_id, f"answer {each.request_id}") for each in reversed(asked)]
-            return []
+            assert isinstance(event, AskedTogether)
+            asked.extend(event.asked)
+            return [Reply(each.request_id, f"answer {each.request_id}") for each in reversed(asked)]
 
         driver = driver_of(ScriptedNode(script))
         first, second = await asyncio.gather(driver.ask(GetTemplate()), driver.ask(TryPeer(ADDRESS)))
         assert [each.request for each in asked] == [GetTemplate(), TryPeer(ADDRESS)]
         assert [first, second] == [f"answer {each.request_id}" for each in asked]
+
+    run(scenario())
+
+
+def test_requests_of_one_moment_are_one_input_of_a_bounded_size(run: Run[None]) -> None:
+    async def scenario() -> None:
+        sizes: list[int] = []
+
+        def script(event: Input, now: Now) -> list[Effect]:
+            asked = event.asked if isinstance(event, AskedTogether) else (event,)
+            sizes.append(len(asked))
+            return [Reply(each.request_id, "done") for each in asked if isinstance(each, Asked)]
+
+        driver = driver_of(ScriptedNode(script))
+        assert await asyncio.gather(*(driver.ask(GetTemplate()) for _ in range(150))) == ["done"] * 150
+        assert await driver.ask(GetTemplate()) == "done"
+        assert sizes == [64, 64, 22, 1]
 
     run(scenario())
 

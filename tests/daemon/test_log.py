@@ -90,6 +90,14 @@ def test_text_lines_have_utc_time_level_and_message(log_file: Path) -> None:
     assert (level, text) == ("warning", "mind the gap")
 
 
+@pytest.mark.parametrize("log_file", ["text"], indirect=True)
+def test_transfers_are_worded_where_somebody_wants_to_read_of_them(log_file: Path) -> None:
+    log_event(TransferAccepted(TRANSFER))
+    logging.getLogger("pychain").setLevel(logging.INFO)
+    log_event(TransferDropped(TRANSFER, "expired"))
+    assert [line.split()[-1] for line in log_file.read_text().splitlines()] == ["accepted"]
+
+
 @pytest.mark.parametrize("log_file", ["json"], indirect=True)
 def test_json_lines_carry_the_fields(log_file: Path) -> None:
     log_event(EVENTS[0][0])

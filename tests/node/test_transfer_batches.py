@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pychain.node.arrivals import AT_A_TIME, MAX_ARRIVED, Arrivals
 from pychain.node.effects import VerifyTransfers
-from pychain.node.inputs import BytesReceived
-from pychain.node.requests import SubmitTransfer
+from pychain.node.inputs import Asked, AskedTogether, BytesReceived, Stop
+from pychain.node.requests import GetTemplate, Refused, SubmitTransfer
+from tests.support import wire
 from tests.support.forge import genesis
 from tests.support.keys import Signer, signer
 from tests.support.network import Network
@@ -68,6 +69,25 @@ def test_single_transfers_are_checked_at_once_and_gather_while_two_jobs_are_unde
     stage.release()
     assert [request in stage.answers for request in asked] == [True] * 9
     assert pooled(stage) == 9
+
+
+def test_requests_of_one_moment_are_one_job_and_each_is_answered(stage: Stage) -> None:
+    raws = [pay(payer, 0) for payer in PAYERS[:20]]
+    raws[7] = raws[7][:-64] + bytes(64)
+    stage.deliver(AskedTogether(tuple([Asked(number, SubmitTransfer(raw)) for number, raw in enumerate(raws)])))
+    assert jobs(stage) == [20]
+    stage.release()
+    refused = stage.answers.pop(7)
+    assert isinstance(refused, Refused)
+    assert refused.code == "bad-tx-signature"
+    assert stage.answers == {number: wire.sha256d(raw) for number, raw in enumerate(raws) if number != 7}
+
+
+def test_requests_of_one_moment_are_all_turned_away_by_a_node_that_stopped(stage: Stage) -> None:
+    stage.deliver(Stop())
+    stage.deliver(AskedTogether((Asked(1, GetTemplate()), Asked(2, GetTemplate()))))
+    answers = [stage.answers.pop(number) for number in (1, 2)]
+    assert [answer.code for answer in answers if isinstance(answer, Refused)] == ["stopping", "stopping"]
 
 
 def test_jobs_have_a_greatest_size_and_no_more_is_looked_at_than_can_be_checked(
