@@ -54,6 +54,8 @@ class Screen(NamedTuple):
 
 DESKTOP = Screen(1280, 900, mobile=False)
 PHONE = Screen(390, 844, mobile=True)
+MAX_SHOT_PX = 2_000
+"""Of a picture's height."""
 SMALL_PHONE = Screen(320, 640, mobile=True)
 
 
@@ -61,7 +63,7 @@ class Browser:
     """One browser, shown one site. As a context manager it is ended at the end."""
 
     def __init__(self, base: str = "") -> None:
-        """`base`: the site's URL without a path."""
+        """`base`: the site's URL without a path; it may be set later."""
         assert CHROMIUM is not None
         assert DRIVER is not None
         options = ChromeOptions()
@@ -90,7 +92,7 @@ class Browser:
         """Load the site anew at a route."""
         self.driver.get("about:blank")
         self.driver.get(f"{self.base}/#{route}")
-        self.until(lambda: self.find("#pulse[data-state=live]"))
+        self.until(lambda: self.find("#pulse[data-state=live]") and self.find("#network:not([hidden])"))
 
     def go(self, route: str) -> None:
         """Follow a link to a route, without loading anything anew."""
@@ -102,6 +104,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self._scheme = scheme
 
     # --- what is there
 
@@ -145,14 +148,24 @@ class Browser:
         wider: int = self.js("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return wider
 
-    def screenshot(self, path: Path) -> None:
-        """The whole page, however long."""
-        size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+    def screenshot(self, path: Path, screen: Screen) -> None:
+        """The whole page as on a screen that is tall enough for it."""
+        height: int = self.js("return document.documentElement.scrollHeight")
+        self.view(Screen(screen.width, min(max(height, screen.height), MAX_SHOT_PX), screen.mobile), self._scheme)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {})
         path.write_bytes(base64.b64decode(shot["data"]))
+        self.view(screen, self._scheme)
 
     # --- what went on
+
+    def forget(self) -> None:
+        """Leave the site, what it stored, and what was noted of it."""
+        self.driver.get("about:blank")
+        self.driver.execute_cdp_cmd(
+            "Storage.clearDataForOrigin", {"origin": self.base, "storageTypes": "local_storage"}
+        )
+        self.complaints()
+        self.requests()
 
     def complaints(self) -> list[str]:
         """What the console has said since the last look: errors, violations of the policy, failed loads."""
@@ -165,8 +178,8 @@ class Browser:
 
 
 @contextmanager
-def reloaded(browser: Browser) -> Iterator[None]:
-    """Fails if the page was loaded anew within."""
+def same_document(browser: Browser) -> Iterator[None]:
+    """Fails where the page is loaded anew within."""
     browser.js("window.sameDocument = true")
     yield
     assert browser.js("return window.sameDocument === true")

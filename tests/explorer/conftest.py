@@ -1,4 +1,4 @@
-"""A node and a browser for a module's tests."""
+"""A node for a module's tests, and one browser for all of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.node import ApiNode
-from tests.explorer.browser import CHROMIUM, DRIVER, Browser
+from tests.explorer.browser import CHROMIUM, DESKTOP, DRIVER, Browser
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiNode]:
-    with ApiNode(tmp_path_factory.mktemp("explorer") / "node") as api_node:
+    with ApiNode(tmp_path_factory.mktemp("explorer") / "node", stratum_port=0) as api_node:
         yield api_node
 
 
-@pytest.fixture(scope="module")
-def browser(node: ApiNode) -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("no Chromium and chromedriver here: the explorer was not run")
-    with Browser(node.base) as chromium:
-        yield chromium
+    with Browser() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium: Browser, node: ApiNode) -> Iterator[Browser]:
+    """A desktop in light, on the module's node. Fails where the page asked another host or the console complained."""
+    chromium.base = node.base
+    chromium.view(DESKTOP)
+    chromium.forget()
+    yield chromium
+    foreign = [url for url in chromium.requests() if not url.startswith((f"{node.base}/", "data:", "about:"))]
+    assert foreign == []
+    assert chromium.complaints() == []

@@ -44,6 +44,7 @@ export function bytes(value) {
 
 /** 0.0234 -> "23.4 ms". */
 export function seconds(value) {
+  if (value === 0) return "0 s";
   if (value < 0.001) return `${short.format(value * 1e6)} µs`;
   return value < 1 ? `${short.format(value * 1000)} ms` : duration(value);
 }
@@ -80,8 +81,9 @@ export function date(time) {
   return moment.format(new Date(time * 1000));
 }
 
-/** 0.4567 -> "45.7%"; what is not done never reads 100%. */
+/** 0.4567 -> "45.7%"; what is not done never reads 100%, and what is there not 0%. */
 export function percent(share) {
+  if (share > 0 && share < 0.001) return "<0.1%";
   return `${(Math.floor(share * 1000) / 10).toFixed(share === 1 ? 0 : 1)}%`;
 }
 

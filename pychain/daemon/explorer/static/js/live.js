@@ -9,15 +9,21 @@ const KINDS = ["tip", "reorg", "tx", "peer"];
 const RETRY_MS = 3_000;
 /** How long a hidden page keeps its stream: a browser has six connections a host for all of its tabs. */
 const HIDDEN_MS = 60_000;
+const MAX_REORGS = 20;
 
 export class Live extends EventTarget {
   /** `connecting`, `live` or `away`. */
   state = "connecting";
+  /** The last reorganisations, newest first. */
+  reorgs = [];
   #source = null;
   #timer = 0;
 
   open() {
     document.addEventListener("visibilitychange", () => this.#visibility());
+    // A page that the browser keeps for the way back keeps no connection.
+    addEventListener("pagehide", () => this.#source.close());
+    addEventListener("pageshow", (event) => event.persisted && this.#connect());
     this.#connect();
   }
 
@@ -37,6 +43,9 @@ export class Live extends EventTarget {
       if (source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#connect(), RETRY_MS);
     };
     source.addEventListener("reset", () => this.#tell("resync"));
+    source.addEventListener("reorg", (event) => {
+      this.reorgs = [JSON.parse(event.data), ...this.reorgs].slice(0, MAX_REORGS);
+    });
     for (const kind of KINDS) source.addEventListener(kind, (event) => this.#tell(kind, JSON.parse(event.data)));
   }
 

@@ -7,9 +7,19 @@ import { Live } from "./live.js";
 import { Page } from "./page.js";
 import { empty, listenForCopies, tick } from "./parts.js";
 import { theme } from "./theming.js";
+import { account } from "./views/account.js";
+import { block } from "./views/block.js";
+import { blocks } from "./views/blocks.js";
+import { charts } from "./views/charts.js";
+import { forks } from "./views/forks.js";
+import { mempool } from "./views/mempool.js";
+import { mining } from "./views/mining.js";
 import { overview } from "./views/overview.js";
+import { peers } from "./views/peers.js";
+import { search as searching } from "./views/search.js";
+import { transaction } from "./views/transaction.js";
 
-const VIEWS = { overview };
+const VIEWS = { account, block, blocks, charts, forks, mempool, mining, overview, peers, search: searching, tx: transaction };
 /** The tab that a page without one belongs to. */
 const HOME = { block: "blocks", tx: "blocks" };
 /** A break shorter than this, such as a restart's, is not worth a banner. */
@@ -75,7 +85,7 @@ let awayTimer = 0;
 function showState() {
   const { state } = live;
   document.getElementById("pulse").dataset.state = state;
-  if (state !== "live") document.getElementById("pulse-text").textContent = state;
+  document.getElementById("pulse-text").textContent = state;
   const banner = document.getElementById("away");
   clearTimeout(awayTimer);
   if (state === "live") {
@@ -96,6 +106,11 @@ addEventListener("hashchange", () => {
   main.focus({ preventScroll: true });
 });
 document.getElementById("search").addEventListener("submit", search);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.target.closest("input")) return;
+  event.preventDefault();
+  document.querySelector("#search input").focus();
+});
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();

@@ -17,6 +17,17 @@ export class Page {
     this.parameters = parameters;
   }
 
+  /** Pixels across that there are for drawings. */
+  get width() {
+    const { paddingLeft, paddingRight } = getComputedStyle(this.#root);
+    return this.#root.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  }
+
+  /** Reorganisations that were seen since the explorer was loaded, newest first. */
+  get reorgs() {
+    return this.#live.reorgs;
+  }
+
   /** Show a title and nodes, or what changed in them. */
   show(title, ...nodes) {
     if (this.#ended.signal.aborted) return;
@@ -34,6 +45,18 @@ export class Page {
     for (const kind of kinds.split(" ")) {
       this.#live.addEventListener(kind, (event) => listener(event.detail, kind), { signal: this.#ended.signal });
     }
+  }
+
+  /** Call when the width has changed. */
+  onResize(redraw) {
+    let width = this.#root.clientWidth;
+    const observer = new ResizeObserver(() => {
+      if (this.#root.clientWidth === width) return;
+      width = this.#root.clientWidth;
+      redraw();
+    });
+    observer.observe(this.#root);
+    this.#ended.signal.addEventListener("abort", () => observer.disconnect());
   }
 
   /** Call every so many seconds while the page is seen: for what no event tells. */

@@ -1,7 +1,7 @@
 /** The pieces that pages are made of. */
 
 import { h, icon } from "./dom.js";
-import { ago, date, number } from "./format.js";
+import { ago, coins, date, number } from "./format.js";
 
 /** A Unix time as "12 s ago", kept true by `tick`; the date is in its title. */
 export function since(time) {
@@ -84,6 +84,12 @@ export function tile(name, value, note = null) {
   );
 }
 
+/** Coins, what stands behind the point smaller. */
+export function sum(units) {
+  const [whole, decimals] = coins(units).split(".");
+  return h("span", { class: "sum" }, h("span", null, whole), decimals && h("wbr"), decimals && h("span", { class: "decimals" }, `.${decimals}`));
+}
+
 export const tiles = (...children) => h("dl", { class: "tiles" }, children);
 
 /** Names and values, one a line; entries that are null are left out. */
@@ -94,10 +100,13 @@ export function facts(entries) {
 
 /**
  * A table that becomes a list of cards where the screen is narrow. `columns` are {title, cell, kind}: `cell` makes a
- * row's content, `kind` is a class (`number`, `wide`, ...). `key` names a row.
+ * row's content, null for none; `kind` is a class (`number`, `wide`, ...). `key` names a row.
  */
 export function table(label, columns, rows, key) {
-  const cell = (column, row) => h("td", { role: "cell", class: column.kind, "data-label": column.title }, column.cell(row));
+  const cell = (column, row) => {
+    const content = column.cell(row);
+    return h("td", { role: "cell", class: content === null ? `${column.kind} none` : column.kind, "data-label": column.title }, content ?? "–");
+  };
   return h(
     "table",
     { role: "table", "aria-label": label },

@@ -4,8 +4,12 @@ import { h } from "../dom.js";
 import { bytes, coins, count, duration, hashRate, number, percent, quantity } from "../format.js";
 import { accountLink, badge, blockLink, card, empty, heading, since, tile, tiles, transactionLink } from "../parts.js";
 import { Recent } from "../recent.js";
+import { drawTree } from "../tree.js";
 
 const BLOCKS = 8;
+/** Pixels a height in the drawing of the tree, on a wide screen and a narrow one, and what its frame takes. */
+const PITCH_PX = [40, 26];
+const FRAME_PX = 36;
 /** Seconds between looks at what no event tells: rates while mining, steps of a sync. */
 const LOOK_S = 3;
 
@@ -14,7 +18,12 @@ export function overview(page) {
   const began = { blocks: null, at: 0 };
   let status = null;
   const refresh = page.refresher(async () => {
-    const [now, latest] = await Promise.all([page.get("status"), page.get("blocks", { limit: BLOCKS })]);
+    const width = page.width - FRAME_PX;
+    const [now, latest, tree] = await Promise.all([
+      page.get("status"),
+      page.get("blocks", { limit: BLOCKS }),
+      page.get("tree", { depth: Math.max(8, Math.floor(width / PITCH_PX[width < 600 ? 1 : 0]) - 2) }),
+    ]);
     status = now;
     await recent.follow(latest.blocks);
     page.show(
@@ -22,6 +31,7 @@ export function overview(page) {
       heading("Overview", h("p", { class: "sub" }, tipLine(status))),
       status.sync.behind && sync(status, began),
       figures(status),
+      card("Chain", h("a", { href: "#/forks" }, "Forks"), h("div", { class: "canvas" }, drawTree(tree, width).drawing)),
       h("div", { class: "columns" }, blocks(latest.blocks, status), transactions(recent.items)),
     );
   }, 500);
@@ -30,6 +40,7 @@ export function overview(page) {
     recent.note(event);
     refresh();
   });
+  page.onResize(refresh);
   page.every(LOOK_S, () => {
     if (status?.mining || status?.sync.behind) refresh();
   });
@@ -42,7 +53,7 @@ function tipLine(status) {
 function figures(status) {
   const { mempool, peers } = status;
   return tiles(
-    tile("Height", number(status.height), `one every ${duration(status.spacing)} is the aim`),
+    tile("Height", number(status.height), `aim: one every ${duration(status.spacing)}`),
     tile("Hash rate", hashRate(status.networkhashps), status.mining ? `${hashRate(status.hashespersec)} here` : "of the network"),
     tile("Difficulty", quantity(status.difficulty), "1 is Bitcoin's easiest"),
     tile("Mempool", count(mempool.size, "transfer"), `${bytes(mempool.bytes)}, ${coins(mempool.total_fee)} in fees`),
