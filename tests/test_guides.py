@@ -179,6 +179,10 @@ def test_the_stamp_guide(tmp_path: Path) -> None:
         assert re.match(r"in block \d+ of \d+, under \d+ hashes of work", guide.python(example, file, genesis))
 
 
+def test_the_explorer_guide(tmp_path: Path) -> None:
+    assert "Traceback" not in Guide(DOCS / "explorer.md", tmp_path).run()
+
+
 def test_the_mining_guide(tmp_path: Path) -> None:
     page = DOCS / "mining.md"
     shown = Guide(page, tmp_path).run()

@@ -91,7 +91,7 @@ def test_a_peer_comes_and_goes(node: ApiNode, browser: Browser, tmp_path: Path) 
     with same_document(browser), ApiNode(tmp_path / "peer", connect=[node.process.ready["p2p"]]):
         browser.until(lambda: browser.texts("tbody td.agent") == ["/pychain:0.1.0/"])
         assert browser.texts("tbody td.flag") == ["in"]
-        browser.until(lambda: "s" in browser.texts("tbody td[data-label=Latency]")[0])
+        browser.until(lambda: browser.texts("tbody td[data-label=Latency]")[0].endswith("s"))
         node.call("disconnectnode", None, node.call("getpeerinfo")[0]["id"])
 
 
