@@ -29,6 +29,7 @@ DOCS = ROOT / "docs"
 
 RUN_HERE = {
     "README.md",
+    "docs/explorer.md",
     "docs/http.md",
     "docs/mining.md",
     "docs/operations/README.md",
