@@ -70,6 +70,8 @@ MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_PERSISTENT + 64
 """The node's own slots, and newcomers among whom it chooses."""
 STRATUM_SHARE = 4
 """Miners take at most every fourth descriptor."""
+API_SHARE = 2
+"""Callers and listeners of the API at most every second one."""
 RESERVED_DESCRIPTORS = 128
 """Kept from the peers: store, log, API, loop."""
 
@@ -136,6 +138,7 @@ class Daemon:
             self._loop.add_signal_handler(number, self._on_signal)
         identity = load_identity(directory.path, SystemEntropy())
         descriptors = raise_descriptor_limit()
+        self._api_room = descriptors // API_SHARE
         self._listeners = self._bind(settings.listen, settings.p2p_port)
         (self._api_listener,) = self._bind((settings.options.api_host,), settings.api_port)
         self._stratum_listener = self._bind_stratum(settings)
@@ -213,7 +216,7 @@ class Daemon:
         self._driver.feed(Start())
         await services.transport.serve(self._listeners)
         self._directory.write_cookie(services.cookie)
-        site = Site(services)
+        site = Site(services, self._api_room)
         await site.start(self._api_listener)
         self._stack.push_async_callback(site.close)
         self._stack.callback(services.events.close)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pychain.base.errors import PychainError
-from pychain.chain.transaction import Transfer
+from pychain.chain.transaction import TRANSFER_BYTES, Transfer
 from pychain.consensus.state import Account, AccountReader
 from pychain.ledger.ends import QueueEnds
 from pychain.ledger.pending import Pending, Queue, cost_of, fee_rate
@@ -131,6 +131,13 @@ class Mempool:
         """What an account's next transfer must carry: the sequence after all that is pending."""
         self._settle_account(sender)
         return self._accounts.account(sender).sequence + len(self.queue(sender))
+
+    def entry_rate(self) -> int:
+        """The rate, base units a 1,000 bytes, that gets a transfer of the least size in: the relay fee, or while the
+        pool is full, above all that would leave for it.
+        """
+        victims = self._ends.cheapest(self.bytes + TRANSFER_BYTES - self.limits.max_bytes)
+        return max(self.limits.relay_fee, 1 + max((victim.rate for victim in victims), default=-1))
 
     def take_changes(self) -> list[Change]:
         """What left or came back since this was last asked, in order."""

@@ -119,6 +119,21 @@ def test_the_openapi_document_has_every_path(node: ApiNode, openapi: Any) -> Non
         assert all(each["required"] for each in parameters if each["in"] == "path")
 
 
+def test_every_example_has_an_answer(node: ApiNode, openapi: Any) -> None:
+    asked = 0
+    for path, operation in openapi["paths"].items():
+        parameters = operation["get"]["parameters"]
+        needed = [each for each in parameters if each.get("required")]
+        if not needed:
+            continue
+        (parameter,) = needed
+        target = path.replace(f"{{{parameter['name']}}}", parameter["example"])
+        query = f"?{parameter['name']}={parameter['example']}" if parameter["in"] == "query" else ""
+        assert get(node.base, target + query).status == 200
+        asked += 1
+    assert asked >= 6
+
+
 def test_every_reference_leads_somewhere(openapi: Any, openrpc: Any) -> None:
     for document in (openapi, openrpc):
         references = set(re.findall(r"'\$ref': '([^']+)'", repr(document)))

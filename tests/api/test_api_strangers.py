@@ -35,7 +35,7 @@ EVENTS = "/api/v1/events"
 
 OPERATIONS = [
     operation
-    for result in schemathesis.openapi.from_dict(document(RESOURCES)).get_all_operations()
+    for result in schemathesis.openapi.from_dict(document(RESOURCES, {})).get_all_operations()
     if (operation := result.ok()).path != EVENTS
 ]
 

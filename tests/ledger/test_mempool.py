@@ -359,3 +359,46 @@ def test_a_snapshot_of_the_queues_never_changes() -> None:
     connect(pool, chain, a[0])
     pool.settle(WHOLE)
     assert [[each.transfer for each in queue] for queue in snapshot] == before
+
+
+# --- what others see of it
+
+
+def test_the_rate_that_gets_in_is_the_relay_fee_until_the_pool_is_full() -> None:
+    pool, _ = make_pool(max_bytes=3 * SIZE, relay_fee=100)
+    assert pool.entry_rate() == 100
+    for sender, fee in ((A, 500), (B, 300)):
+        take(pool, transfer(sender, 0, fee))
+    assert pool.entry_rate() == 100, "there is room for one more"
+    take(pool, transfer(C, 0, 400))
+    due = pool.entry_rate()
+    assert due == rate(transfer(B, 0, 300)) + 1
+    fee = -(-due * SIZE // 1000)
+    assert refusal(pool, transfer(A, 1, fee - 1)) is Policy.FULL
+    take(pool, transfer(A, 1, fee))
+
+
+def test_fees_are_those_of_what_waits() -> None:
+    pool, _ = make_pool(max_bytes=3 * SIZE)
+    for sender, fee in ((A, 500), (B, 300), (C, 400)):
+        take(pool, transfer(sender, 0, fee))
+    assert pool.fees == 1200
+    take(pool, transfer(A, 0, 900))
+    assert pool.fees == 1600, "one was replaced"
+    take(pool, transfer(C, 1, 700))
+    assert pool.fees == 900 + 400 + 700, "the cheapest had to leave"
+    pool.drop(accounts=10)
+    assert (pool.fees, pool.bytes, len(pool)) == (0, 0, 0)
+
+
+def test_all_of_so_many_accounts_is_let_go_of() -> None:
+    pool, _ = make_pool()
+    for sender in (A, B, C):
+        for sequence in range(3):
+            take(pool, transfer(sender, sequence, 10))
+    pool.drop(accounts=2)
+    assert (pending(pool, A), pending(pool, B), len(pending(pool, C))) == ([], [], 3)
+    assert {why for _, why in dropped(pool)} == {Policy.DROPPED}
+    take(pool, transfer(A, 0, 10))
+    pool.drop(accounts=2)
+    assert len(pool) == 0

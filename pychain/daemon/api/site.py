@@ -22,13 +22,13 @@ from pychain.daemon.api.method import table
 from pychain.daemon.api.methods.control import GROUPS, openrpc
 from pychain.daemon.api.rest.context import Context
 from pychain.daemon.api.rest.endpoint import ROOT, Rest
-from pychain.daemon.api.rest.openapi import document
+from pychain.daemon.api.rest.openapi import document, examples
 from pychain.daemon.api.rest.resources import RESOURCES, by_prefix
 from pychain.daemon.http.assets import Asset, load_assets
 from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
 from pychain.daemon.http.limiter import RateLimiter
 from pychain.daemon.http.message import JSON, SNIFF_NOT, Handler, Request, Response
-from pychain.daemon.http.server import HttpServer
+from pychain.daemon.http.server import MAX_CONNECTIONS, HttpServer
 from pychain.daemon.metrics.sources import Sources
 from pychain.daemon.services import Services
 from pychain.daemon.settings import COOKIE_USER
@@ -42,7 +42,8 @@ MIN_BODY_BYTES = 4 * 1024 * 1024
 class Site:
     """Everything behind the API's port."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, room: int) -> None:
+        """`room`: connections at a time, where the descriptors allow no more than that."""
         options = services.settings.options
         users = {COOKIE_USER: credential(services.cookie), **services.settings.api_users}
         self._services = services
@@ -53,7 +54,7 @@ class Site:
             RateLimiter(options.api_rate_limit),
             open_reads=options.api_open_reads,
         )
-        self._server = HttpServer(self._door)
+        self._server = HttpServer(self._door, min(MAX_CONNECTIONS, room))
         self._scrape: Callable[[Request], Awaitable[Response]] | None = None
         self._add_rpc()
         self._add_rest()
@@ -83,9 +84,9 @@ class Site:
             self._door.add(prefix, "GET", read(rest.handler(endpoints)), below=below)
         self._door.add(f"{ROOT}/events", "GET", read(Events(self._broadcaster).serve))
         self._door.add("/metrics", "GET", read(self._metrics))
-        dev = self._services.settings.spec.dev
-        self._door.add("/openapi.json", "GET", read(_document(lambda: document(RESOURCES))))
-        self._door.add("/openrpc.json", "GET", read(_document(lambda: openrpc(dev))))
+        spec = self._services.settings.spec
+        self._door.add("/openapi.json", "GET", read(_document(lambda: document(RESOURCES, examples(spec)))))
+        self._door.add("/openrpc.json", "GET", read(_document(lambda: openrpc(spec.dev))))
 
     async def _metrics(self, request: Request) -> Response:
         """The library behind it is loaded for the first who asks, beside the loop."""

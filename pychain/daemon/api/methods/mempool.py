@@ -54,7 +54,14 @@ class MempoolInfo(Struct, kw_only=True):
     usage: Bytes
     total_fee: Amount
     maxmempool: Bytes
+    mempoolminfee: Annotated[
+        int, Meta(ge=0, description="base units a kilobyte that a transfer must pay to get in now")
+    ]
     minrelaytxfee: FeeRate
+    incrementalrelayfee: Annotated[
+        int, Meta(ge=0, description="base units a kilobyte that a replacement must pay beyond what it replaces")
+    ]
+    fullrbf: Annotated[bool, Meta(description="whether any transfer may be replaced by one that pays more")]
 
 
 class Acceptance(Struct, kw_only=True):
@@ -146,7 +153,10 @@ def getmempoolinfo(services: Services) -> MempoolInfo:
         usage=mempool.bytes,
         total_fee=mempool.fees,
         maxmempool=mempool.limits.max_bytes,
+        mempoolminfee=mempool.entry_rate(),
         minrelaytxfee=mempool.limits.relay_fee,
+        incrementalrelayfee=mempool.limits.relay_fee,
+        fullrbf=True,
     )
 
 

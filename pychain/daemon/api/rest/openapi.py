@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pychain import __version__
+from pychain.chain.address import encode_address
+from pychain.chain.hashes import hash_hex
+from pychain.chain.spec import ChainSpec
 from pychain.daemon.api.events.stream import RESET
 from pychain.daemon.api.events.views import KINDS, VIEWS, ResetEvent
 from pychain.daemon.api.method import Parameter
@@ -24,8 +27,15 @@ _PROBLEMS = {
 _TEXT_PROBLEMS = ("401", "403", "429")
 
 
-def document(resources: Iterable[Resources]) -> dict[str, Any]:
-    """The description of the endpoints."""
+def examples(spec: ChainSpec) -> dict[str, str]:
+    """Parameters that any node of a network has an answer for, by name: the things of genesis."""
+    genesis = spec.genesis.transactions[0]
+    key = spec.allocations[0][0] if spec.allocations else genesis.recipient
+    return {"block": "tip", "txid": hash_hex(genesis.txid), "address": encode_address(spec.hrp, key), "q": "0"}
+
+
+def document(resources: Iterable[Resources], given: Mapping[str, str]) -> dict[str, Any]:
+    """The description of the endpoints, with values as examples for the parameters of that name."""
     sections = tuple(resources)
     endpoints = [(section, endpoint) for section in sections for endpoint in section.endpoints]
     types = [endpoint.method.result for _, endpoint in endpoints]
@@ -39,7 +49,9 @@ def document(resources: Iterable[Resources]) -> dict[str, Any]:
                 "tags": [section.title],
                 "summary": endpoint.method.summary,
                 **({"description": endpoint.method.description} if endpoint.method.description else {}),
-                "parameters": [_parameter(endpoint, each, next(by_parameter)) for each in endpoint.method.parameters],
+                "parameters": [
+                    _parameter(endpoint, each, next(by_parameter), given) for each in endpoint.method.parameters
+                ],
                 "responses": {"200": _answer(endpoint.method.summary, schema), **_problems(problem)},
             }
         }
@@ -67,12 +79,15 @@ def document(resources: Iterable[Resources]) -> dict[str, Any]:
     }
 
 
-def _parameter(endpoint: Endpoint, parameter: Parameter, schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter(
+    endpoint: Endpoint, parameter: Parameter, schema: dict[str, Any], given: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": "path" if parameter.name == endpoint.in_path else "query",
         "required": parameter.required,
         "schema": parameter_schema(parameter, schema),
+        **({"example": given[parameter.name]} if parameter.name in given else {}),
     }
 
 
