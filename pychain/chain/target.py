@@ -5,6 +5,8 @@ Compact form: the top byte is the size in bytes, the low 23 bits the leading dig
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pychain.base.errors import DecodeError
 
 MAX_TARGET = 2**256 - 1
@@ -12,8 +14,13 @@ DIFFICULTY_1_TARGET = 0xFFFF << 208
 """Bitcoin's easiest target, bits 0x1d00ffff: difficulty 1."""
 _SIGN = 0x0080_0000
 _DIGITS = 0x007F_FFFF
+_REMEMBERED = 1024
+"""Bits whose target and work are remembered: a header's are asked for several times, and in a retarget rule's window
+again for each header that follows.
+"""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def target_from_bits(bits: int) -> int:
     """The target behind compact `bits`; DecodeError for negative, zero and overflowing encodings."""
     size, digits = bits >> 24, bits & _DIGITS
@@ -42,6 +49,7 @@ def work_from_target(target: int) -> int:
     return 2**256 // (target + 1)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def work_from_bits(bits: int) -> int:
     """Work of a header whose bits are known to be a valid encoding."""
     return work_from_target(target_from_bits(bits))

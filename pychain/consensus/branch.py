@@ -26,5 +26,5 @@ class Branch(Protocol):
 def median_time_past(branch: Branch) -> int:
     """Median time of the branch's last 11 headers, of those that exist: element n // 2 of the sorted times."""
     first = max(0, branch.height - MEDIAN_TIME_SPAN + 1)
-    times = sorted(branch.header(height).time for height in range(first, branch.height + 1))
+    times = sorted([branch.header(height).time for height in range(first, branch.height + 1)])
     return times[len(times) // 2]

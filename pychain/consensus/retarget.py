@@ -10,6 +10,7 @@ genesis' bits. All arithmetic is on integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 
 from pychain.base.errors import ConfigError
@@ -96,14 +97,15 @@ def _lwma(spec: ChainSpec, branch: Branch) -> int:
         return spec.genesis_bits
     clamp = LWMA_SOLVE_CLAMP * spec.spacing_s
     due = window * (window + 1) // 2 * spec.spacing_s
-    weighted = targets = 0
-    previous = branch.header(branch.height - window)
-    for weight in range(1, window + 1):
-        header = branch.header(branch.height - window + weight)
-        weighted += weight * max(-clamp, min(header.time - previous.time, clamp))
-        targets += target_from_bits(header.bits)
-        previous = header
+    headers = [branch.header(height) for height in range(branch.height - window, branch.height + 1)]
+    weighted = 0
+    for weight, (previous, header) in enumerate(pairwise(headers), 1):
+        solve_time = header.time - previous.time
+        if not -clamp < solve_time < clamp:
+            solve_time = clamp if solve_time > 0 else -clamp
+        weighted += weight * solve_time
     weighted = max(weighted, due // LWMA_FLOOR)
+    targets = sum([target_from_bits(header.bits) for header in headers[1:]])
     return bits_from_target(max(1, min(targets * weighted // (window * due), spec.pow_limit)))
 
 

@@ -20,6 +20,10 @@ class Entries(Protocol):
         ...
 
 
+_REMEMBERED = 4096
+"""Headers that a growing branch remembers, some two megabytes; then it begins anew."""
+
+
 class Entry:
     """One header in its place: a handle on a row of the packed index. Entries are made by the tree and compared by
     identity.
@@ -43,6 +47,10 @@ class Entry:
         if self._hash is None:
             self._hash = self._tree.headers.hash(self.row)
         return self._hash
+
+    @property
+    def index(self) -> PackedHeaders:
+        return self._tree.headers
 
     @property
     def header(self) -> Header:
@@ -109,19 +117,34 @@ class Entry:
 
 
 class EntryBranch:
-    """The chain from genesis to one entry, as the contextual rules read it."""
-
-    __slots__ = ("_entry",)
+    """The chain from genesis to one entry, as the contextual rules read it. It may grow, and remembers the headers that
+    it was asked for: of a run of headers that are judged one after the other, each asks for the same ones but one.
+    """
 
     def __init__(self, entry: Entry) -> None:
-        self._entry = entry
+        self._index = entry.index
+        self._known: dict[int, Header] = {}
+        self.row = entry.row
+        """The last header's in the packed index."""
+        self.height = entry.height
 
     @property
-    def height(self) -> int:
-        return self._entry.height
+    def last_hash(self) -> bytes:
+        return self.header(self.height).hash
 
     def header(self, height: int) -> Header:
-        return self._entry.ancestor(height).header
+        known = self._known.get(height)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[height] = self._index.header(self._index.ancestor(self.row, height))
+        return known
+
+    def grow(self, header: Header, row: int) -> None:
+        """The chain goes on with this header, which has entered the index."""
+        self.row = row
+        self.height += 1
+        self._known[self.height] = header
 
 
 def median_time(entry: Entry) -> int:

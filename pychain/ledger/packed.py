@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterator
 
 from pychain.chain.hashes import HASH_BYTES
-from pychain.chain.header import HEADER_BYTES, Header
+from pychain.chain.header import HEADER_BYTES, Header, known_header
 from pychain.chain.target import work_from_bits
 from pychain.ledger.hash_table import HashTable
 from pychain.ledger.store import Status
@@ -30,7 +30,7 @@ _STATUSES = tuple(Status(value) for value in range(_STATUS_MASK + 1))
 
 _HASH = struct.Struct("32s")
 _U32 = struct.Struct("<I")
-_PREV_HASH_AT, _TIME_AT, _BITS_AT = 4, 68, 72
+_PREV_HASH_AT, _BITS_AT = 4, 72
 _BITS = struct.Struct("<72xI4x")
 
 _MARK_EVERY = 32
@@ -133,9 +133,8 @@ class PackedHeaders:
         """The header's 80 bytes."""
         return bytes(self._raw[HEADER_BYTES * row : HEADER_BYTES * row + HEADER_BYTES])
 
-    def time(self, row: int) -> int:
-        (time,) = _U32.unpack_from(self._raw, HEADER_BYTES * row + _TIME_AT)
-        return int(time)
+    def header(self, row: int) -> Header:
+        return known_header(self.raw(row), self.hash(row))
 
     def bits(self, row: int) -> int:
         (bits,) = _U32.unpack_from(self._raw, HEADER_BYTES * row + _BITS_AT)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from pychain import native
+from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import Header
 from pychain.chain.spec import ChainSpec
 from pychain.chain.target import work_from_bits
@@ -73,12 +74,12 @@ class Presync:
         """See headers that follow `last`. Returns those that may be stored, none in pass 1. PresyncError at the first
         fault; RuleError where one has no proof of work.
         """
+        self._follow(headers)
+        bits = self._salted_bits(headers)
         if self.state is Pass.WORK:
-            for header in headers:
-                self._weigh(header)
+            self._weigh(headers, bits)
             return ()
-        for header in headers:
-            self._compare(header)
+        self._compare(bits)
         return headers
 
     def enough(self) -> bool:
@@ -89,32 +90,34 @@ class Presync:
             return True
         return False
 
-    def _weigh(self, header: Header) -> None:
-        self._follow(header)
-        check_proof_of_work(self._spec, header)
-        if self._count >= self._limit:
-            raise PresyncError(f"over {self._limit} headers, more than time allows since genesis")
-        if self._count % 8 == 0:
-            self._bits.append(0)
-        self._bits[-1] |= self._bit(header) << self._count % 8
-        self._count += 1
-        self._work += work_from_bits(header.bits)
+    def _weigh(self, headers: Sequence[Header], bits: Sequence[int]) -> None:
+        for header, bit in zip(headers, bits, strict=True):
+            check_proof_of_work(self._spec, header)
+            if self._count >= self._limit:
+                raise PresyncError(f"over {self._limit} headers, more than time allows since genesis")
+            if self._count % 8 == 0:
+                self._bits.append(0)
+            self._bits[-1] |= bit << self._count % 8
+            self._count += 1
+            self._work += work_from_bits(header.bits)
 
-    def _compare(self, header: Header) -> None:
-        self._follow(header)
-        if self._checked < self._count:
-            expected = self._bits[self._checked // 8] >> self._checked % 8 & 1
-            if self._bit(header) != expected:
+    def _compare(self, bits: Sequence[int]) -> None:
+        for bit in bits[: self._count - self._checked]:
+            if bit != self._bits[self._checked // 8] >> self._checked % 8 & 1:
                 raise PresyncError("the headers differ from those that were shown first")
             self._checked += 1
 
-    def _follow(self, header: Header) -> None:
-        if header.prev_hash != self._last:
-            raise PresyncError("the headers do not go on where the last ones ended")
-        self._last = header.hash
+    def _follow(self, headers: Sequence[Header]) -> None:
+        for header in headers:
+            if header.prev_hash != self._last:
+                raise PresyncError("the headers do not go on where the last ones ended")
+            self._last = header.hash
 
-    def _bit(self, header: Header) -> int:
-        return native.sha256d(self._salt + header.hash)[0] & 1
+    def _salted_bits(self, headers: Sequence[Header]) -> list[int]:
+        """One secret bit of each hash."""
+        salted = b"".join([self._salt + header.hash for header in headers])
+        hashes = native.sha256d_records(salted, SALT_BYTES + HASH_BYTES)
+        return [byte & 1 for byte in hashes[::HASH_BYTES]]
 
 
 def stored_work_threshold(spec: ChainSpec, tip: Entry) -> int:

@@ -60,8 +60,8 @@ class BlockTree:
         self.genesis = self.entry(0)
         self.tip = self.genesis
         """The end of the active chain."""
-        self.best_header = self.genesis
-        """The heaviest header not known to be invalid: what sync heads for."""
+        self._best, self._most = 0, self._weight(0)
+        """Row and weight of the best header."""
 
     def __len__(self) -> int:
         return len(self.headers)
@@ -72,6 +72,11 @@ class BlockTree:
         if not self.tip.doomed:
             return self.tip
         return self.entry(self._active[bisect_left(self._active, True, key=self._is_doomed) - 1])
+
+    @property
+    def best_header(self) -> Entry:
+        """The heaviest header not known to be invalid: what sync heads for."""
+        return self.entry(self._best)
 
     def entry(self, row: int, header: Header | None = None) -> Entry:
         """The entry of a row of `headers`; its header may be handed in where it is at hand."""
@@ -107,10 +112,16 @@ class BlockTree:
         """Insert a header whose parent is known and which every header rule has passed."""
         parent = self.headers.find(header.prev_hash)
         assert parent is not None
-        entry = self.entry(self.headers.add(header, parent), header)
-        if not entry.doomed and self.weight(entry) > self.weight(self.best_header):
-            self.best_header = entry
-        return entry
+        return self.entry(self.grow(header, parent), header)
+
+    def grow(self, header: Header, parent: int) -> int:
+        """`add` where the parent's row is at hand, and a row is enough."""
+        row = self.headers.add(header, parent)
+        if not self._is_doomed(row):
+            weight = self._weight(row)
+            if weight > self._most:
+                self._best, self._most = row, weight
+        return row
 
     def restore(self, slices: Iterable[IndexSlice], tip_hash: bytes) -> None:
         """Fill a fresh tree from a store's index and make `tip_hash` the active tip. OSError where that is damaged.
@@ -238,19 +249,19 @@ class BlockTree:
     def recount(self) -> None:
         """Find the best header and all candidates afresh, after a judgement changed."""
         self._candidates.clear()
-        self.best_header = self.valid_tip
-        best, bar = self.best_header.row, self._rank(self.best_header.row)
-        most = bar[0]
+        self._best = self.valid_tip.row
+        bar = self._rank(self._best)
+        self._most = bar[0]
         for leaf in self.headers.leaves():
             if self._weight(leaf) < bar[0]:
                 continue  # so is all below it
             sound = self._last_before(leaf, self._is_doomed)
-            if self._weight(sound) > most:
-                best, most = sound, self._weight(sound)
+            weight = self._weight(sound)
+            if weight > self._most:
+                self._best, self._most = sound, weight
             linked = self._last_before(sound, self._is_not_linked)
             if not self._is_active(linked, self.headers.height(linked)):
                 self._consider(linked, bar)
-        self.best_header = self.entry(best)
 
     def _doom(self, row: int) -> None:
         self._invalid[row] = None

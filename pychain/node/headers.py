@@ -21,7 +21,9 @@ from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.semantic import check_proof_of_work
 from pychain.ledger.entry import EntryBranch
 from pychain.ledger.overlay import Overlay
+from pychain.ledger.packed import DOOMED
 from pychain.ledger.presync import SALT_BYTES, Presync, PresyncError, stored_work_threshold
+from pychain.ledger.store import IndexRecord, Status
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.ledger.waiting import EarlyBlock, EarlyBlocks
 from pychain.p2p.limits import MAX_HEADERS
@@ -89,6 +91,8 @@ class HeaderIntake:
         """Headers in the queue, by peer."""
         self._early = EarlyBlocks(tree.rulebook.spec.max_future_s)
         self._presyncs: dict[int, Presync] = {}
+        self._branch = EntryBranch(tree.tip)
+        """Where the last header was judged to stand, with that header."""
         self._strangers: dict[int, None] = {}
         """Peers among these who chose us."""
 
@@ -141,24 +145,33 @@ class HeaderIntake:
         due = self._early.next_wall_s()
         return None if due is None else now.mono_ns + max(0, due - now.wall_s) * NS
 
-    def accept(self, header: Header, wall_s: int) -> Entry:
-        """Judge one header now; RuleError where it breaks a rule. A known one is not judged again."""
-        entry = self._tree.get(header.hash)
-        if entry is not None:
-            if entry.doomed:
+    def accept(self, header: Header, wall_s: int) -> int:
+        """Judge one header now; RuleError where it breaks a rule. A known one is not judged again. Returns its row."""
+        tree = self._tree
+        row = tree.headers.find(header.hash)
+        if row is not None:
+            if tree.headers.has(row, DOOMED):
                 raise RuleError(Rule.PREVIOUS_INVALID, "this block, or one before it, was judged invalid")
-            return entry
-        check_proof_of_work(self._tree.rulebook.spec, header)
-        parent = self._tree.get(header.prev_hash)
-        if parent is None:
-            raise RuleError(Rule.PREVIOUS_UNKNOWN)
-        if parent.doomed:
+            return row
+        check_proof_of_work(tree.rulebook.spec, header)
+        branch = self._branch_to(header.prev_hash)
+        if tree.headers.has(branch.row, DOOMED):
             raise RuleError(Rule.PREVIOUS_INVALID)
-        check_header_in_context(self._tree.rulebook, header, EntryBranch(parent))
-        check_not_too_new(self._tree.rulebook, header, wall_s)
-        entry = self._tree.add(header)
-        self._overlay.put_index(entry.record)
-        return entry
+        check_header_in_context(tree.rulebook, header, branch)
+        check_not_too_new(tree.rulebook, header, wall_s)
+        row = tree.grow(header, branch.row)
+        branch.grow(header, row)
+        self._overlay.put_index(IndexRecord(header, branch.height, Status.HEADER))
+        return row
+
+    def _branch_to(self, block_hash: bytes) -> EntryBranch:
+        """The branch that ends at a block: mostly the one that has just grown to it. RuleError where it is unknown."""
+        if self._branch.last_hash != block_hash:
+            entry = self._tree.get(block_hash)
+            if entry is None:
+                raise RuleError(Rule.PREVIOUS_UNKNOWN)
+            self._branch = EntryBranch(entry)
+        return self._branch
 
     def _judge(self, headers: HeaderList, end: int, wall_s: int) -> bool:
         """Judge up to `end`; True when the list is done with."""
@@ -179,17 +192,25 @@ class HeaderIntake:
         return headers.judged == len(headers.headers)
 
     def _store(self, headers: HeaderList, end: int, wall_s: int) -> None:
-        while headers.judged < end:
-            header = headers.headers[headers.judged]
-            try:
-                headers.last = self.accept(header, wall_s)
-            except RuleError as error:
-                if error.rule is Rule.TIME_TOO_NEW:
-                    is_ours = headers.peer is None and bool(headers.raws)  # a peer's can be fetched when it is time
-                    raw = headers.raws[headers.judged] if is_ours else None
-                    self._early.set_aside(EarlyBlock(header, headers.peer, raw), wall_s)
-                raise
-            headers.judged += 1
+        try:
+            self._accept_all(headers, headers.headers[headers.judged : end], wall_s)
+        except RuleError as error:
+            if error.rule is Rule.TIME_TOO_NEW:
+                is_ours = headers.peer is None and bool(headers.raws)  # a peer's can be fetched when it is time
+                raw = headers.raws[headers.judged] if is_ours else None
+                self._early.set_aside(EarlyBlock(headers.headers[headers.judged], headers.peer, raw), wall_s)
+            raise
+
+    def _accept_all(self, headers: HeaderList, part: Sequence[Header], wall_s: int) -> None:
+        """Accept the next part of a list, up to its first fault."""
+        row = None
+        try:
+            for header in part:
+                row = self.accept(header, wall_s)
+                headers.judged += 1
+        finally:
+            if row is not None:
+                headers.last = self._tree.entry(row)
 
     # --- long chains
 
@@ -224,9 +245,7 @@ class HeaderIntake:
         return presync
 
     def _examine(self, presync: Presync, headers: HeaderList, end: int, wall_s: int) -> None:
-        passed = presync.take(headers.headers[headers.judged : end])
-        for header in passed:
-            headers.last = self.accept(header, wall_s)
+        self._accept_all(headers, presync.take(headers.headers[headers.judged : end]), wall_s)
         headers.judged = end
         if end < len(headers.headers):
             return

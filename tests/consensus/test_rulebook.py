@@ -8,7 +8,6 @@ import pytest
 
 from pychain.base.errors import ConfigError
 from pychain.chain.spec import ChainSpec
-from pychain.consensus import rulebook as rulebook_module
 from pychain.consensus.branch import Branch
 from pychain.consensus.rulebook import Rulebook
 from tests.support.branches import timed_branch
@@ -35,7 +34,7 @@ def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
         name, function = names[group]
         return [EntryPoint(name, f"{__name__}:{function}", group)]
 
-    monkeypatch.setattr(rulebook_module, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
 
 
 def test_fork_choice_weights() -> None:
