@@ -216,7 +216,7 @@ def program() -> dict[str, Any]:
 
 
 def test_the_decoder_reads_the_example(program: dict[str, Any]) -> None:
-    read: Callable[[bytes], tuple[dict[str, Any], list[dict[str, Any]]]] = program["read_blocks"]
+    read: Callable[[bytes], tuple[dict[str, Any], list[dict[str, Any]]]] = program["read_block"]
     header, transactions = read(BLOCK)
     block = decode_block(BLOCK)
     assert all(getattr(block.header, name) == value for name, value in header.items())
@@ -234,7 +234,7 @@ def test_the_decoder_reads_the_example(program: dict[str, Any]) -> None:
 
 def test_the_decoder_reads_long_counts(program: dict[str, Any]) -> None:
     raw = wire.block(bytes(80), [wire.coinbase(number, bytes(32), 0) for number in range(300)])
-    _, transactions = program["read_blocks"](raw)
+    _, transactions = program["read_block"](raw)
     assert [transaction["height"] for transaction in transactions] == list(range(300))
 
 
