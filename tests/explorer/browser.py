@@ -94,6 +94,13 @@ class Browser:
         self.driver.get(f"{self.base}/#{route}")
         self.until(lambda: self.find("#pulse[data-state=live]") and self.find("#network:not([hidden])"))
 
+    def visit(self, route: str = "/") -> None:
+        """Be on a page of the site, which is loaded if it is not there yet."""
+        if self.driver.current_url.startswith(f"{self.base}/#"):
+            self.go(route)
+        else:
+            self.open(route)
+
     def go(self, route: str) -> None:
         """Follow a link to a route, without loading anything anew."""
         self.js("location.hash = arguments[0]", f"#{route}")
@@ -159,8 +166,9 @@ class Browser:
     # --- what went on
 
     def forget(self) -> None:
-        """Leave the site, what it stored, and what was noted of it."""
-        self.driver.get("about:blank")
+        """What the site stored and what was noted of it; and another site that is open."""
+        if not self.driver.current_url.startswith(f"{self.base}/"):
+            self.driver.get("about:blank")
         self.driver.execute_cdp_cmd(
             "Storage.clearDataForOrigin", {"origin": self.base, "storageTypes": "local_storage"}
         )

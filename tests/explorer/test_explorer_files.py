@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from tests.api.node import ApiNode
 from tests.api.web import get
 
+ROOT = Path(__file__).parent.parent.parent
 STATIC = files("pychain.daemon.explorer") / "static"
 SOURCES = {
     "index.html": STATIC / "index.html",
@@ -58,6 +62,22 @@ def test_all_modules_are_asked_for_at_once() -> None:
         r'(?:rel="modulepreload" href|type="module" src)="([^"]+)"', SOURCES["index.html"].read_text("utf-8")
     )
     assert sorted(named) == sorted(name for name in SOURCES if name.startswith("js/"))
+
+
+def test_the_package_has_all_files(tmp_path: Path) -> None:
+    """Built as for a wheel, which holds what this leaves."""
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr
+    built = tmp_path / "pychain" / "daemon" / "explorer" / "static"
+    found = {str(each.relative_to(built)) for each in built.rglob("*") if each.is_file()}
+    assert found == set(SOURCES)
+
+
+def test_pages_beside_are_there(node: ApiNode) -> None:
+    for page in ("docs", "openapi.json"):
+        assert f'href="{page}"' in SOURCES["index.html"].read_text("utf-8")
+        assert get(node.base, f"/{page}").status == 200
 
 
 def test_root_is_the_index(node: ApiNode) -> None:

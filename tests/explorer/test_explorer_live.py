@@ -121,3 +121,30 @@ def test_a_node_that_was_away_is_caught_up_with(chromium: Browser, tmp_path: Pat
                 (mined,) = second.generate(1)
                 chromium.until(lambda: chromium.find(f"#latest-blocks li[data-key='{mined}']"))
                 assert chromium.find("#away[hidden]")
+
+
+SYNCING = """
+const real = window.fetch;
+window.fetch = async (address, ...rest) => {
+  const answer = await real(address, ...rest);
+  if (!address.endsWith("/status")) return answer;
+  const status = await answer.json();
+  status.sync = {...status.sync, behind: true, progress: 0.4321, headers: 100000, blocks: 43210};
+  return new Response(JSON.stringify(status));
+};
+"""
+"""A node that is far behind, which no test can hold still: what it would say, put in the answer of one that is not."""
+
+
+def test_sync_is_shown_with_its_progress(browser: Browser) -> None:
+    added = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SYNCING})
+    try:
+        browser.open()
+        browser.says("Syncing, 43.2%")
+        browser.says("43,210 of 100,000 blocks")
+        assert browser.js("return document.querySelector('progress').value") == 0.4321
+    finally:
+        browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    browser.open()
+    browser.says("Latest blocks")
+    assert browser.find("progress") == []

@@ -62,7 +62,7 @@ FORMATTED = [
 
 @pytest.fixture
 def shown(browser: Browser) -> Browser:
-    browser.open()
+    browser.visit("/")
     return browser
 
 

@@ -46,7 +46,7 @@ def test_page_fits_every_screen_and_names_its_parts(
 ) -> None:
     route, text = routes[name]
     browser.view(SMALL_PHONE)
-    browser.open(route)
+    browser.visit(route)
     browser.says(text)
     for screen in (SMALL_PHONE, PHONE, DESKTOP):
         browser.view(screen)
@@ -67,7 +67,7 @@ def test_colours_are_told_apart(routes: dict[str, tuple[str, str]], browser: Bro
     browser.view(DESKTOP, scheme)
     for name in ("overview", "forks"):
         route, text = routes[name]
-        browser.open(route)
+        browser.visit(route)
         browser.says(text)
         found = browser.js(CONTRASTS)
         assert len(found) > 20

@@ -57,7 +57,8 @@ function decoded(text) {
 function search(event) {
   event.preventDefault();
   const field = event.target.elements.q;
-  const text = field.value.trim();
+  const typed = field.value.trim();
+  const text = /^[\d, ]+$/.test(typed) ? typed.replace(/[, ]/g, "") : typed; // heights are shown with commas
   if (!text) return;
   location.hash = `#/search?${new URLSearchParams({ q: text })}`;
   field.blur();

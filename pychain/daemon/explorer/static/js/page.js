@@ -35,6 +35,19 @@ export class Page {
     patch(this.#root, ...nodes);
   }
 
+  /** A function that has `paint` run with the next frame, once for all who asked until then. */
+  painter(paint) {
+    let asked = false;
+    return () => {
+      if (asked) return;
+      asked = true;
+      requestAnimationFrame(() => {
+        asked = false;
+        paint();
+      });
+    };
+  }
+
   /** A resource of the node. */
   get(path, parameters) {
     return get(path, parameters, this.#ended.signal);

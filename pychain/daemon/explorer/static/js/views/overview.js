@@ -17,33 +17,42 @@ export function overview(page) {
   const recent = new Recent(page);
   const began = { blocks: null, at: 0 };
   let status = null;
-  const refresh = page.refresher(async () => {
-    const width = page.width - FRAME_PX;
-    const [now, latest, tree] = await Promise.all([
-      page.get("status"),
+  let chain = null;
+  const show = page.painter(() => {
+    if (status && chain) page.show("Overview", ...content(status, chain, recent.items, began, page.width - FRAME_PX));
+  });
+  const readStatus = page.refresher(async () => {
+    status = await page.get("status");
+    show();
+  }, 1_000);
+  const readChain = page.refresher(async () => {
+    const depth = Math.floor((page.width - FRAME_PX) / PITCH_PX[page.width < 600 ? 1 : 0]) - 2;
+    const [latest, tree] = await Promise.all([
       page.get("blocks", { limit: BLOCKS }),
-      page.get("tree", { depth: Math.max(8, Math.floor(width / PITCH_PX[width < 600 ? 1 : 0]) - 2) }),
+      page.get("tree", { depth: Math.max(8, depth) }),
     ]);
-    status = now;
     await recent.follow(latest.blocks);
-    page.show(
-      "Overview",
-      heading("Overview", h("p", { class: "sub" }, tipLine(status))),
-      status.sync.behind && sync(status, began),
-      figures(status),
-      card("Chain", h("a", { href: "#/forks" }, "Forks"), h("div", { class: "canvas" }, drawTree(tree, width).drawing)),
-      h("div", { class: "columns" }, blocks(latest.blocks, status), transactions(recent.items)),
-    );
+    chain = { blocks: latest.blocks, tree };
+    show();
   }, 500);
-  page.on("tip peer", refresh);
+  page.on("tip peer tx", readStatus);
+  page.on("tip", readChain);
   page.on("tx", (event) => {
     recent.note(event);
-    refresh();
+    show();
   });
-  page.onResize(refresh);
-  page.every(LOOK_S, () => {
-    if (status?.mining || status?.sync.behind) refresh();
-  });
+  page.onResize(readChain);
+  page.every(LOOK_S, () => (status?.mining || status?.sync.behind) && readStatus());
+}
+
+function content(status, chain, transfers, began, width) {
+  return [
+    heading("Overview", h("p", { class: "sub" }, tipLine(status))),
+    status.sync.behind && sync(status, began),
+    figures(status),
+    card("Chain", h("a", { href: "#/forks" }, "Forks"), h("div", { class: "canvas" }, drawTree(chain.tree, width).drawing)),
+    h("div", { class: "columns" }, blocks(chain.blocks, status), transactions(transfers)),
+  ];
 }
 
 function tipLine(status) {
