@@ -16,8 +16,9 @@ class Subscription:
     """An async iterator over events, oldest first. It ends when it is closed, when the hub closes, or when its reader
     fell behind by `SUBSCRIPTION_EVENTS`: then `lagged` is true and the events still queued come first."""
 
-    def __init__(self, hub: EventHub) -> None:
+    def __init__(self, hub: EventHub, kinds: tuple[type[Event], ...]) -> None:
         self._hub = hub
+        self._kinds = kinds
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._ended = False
         self.lagged = False
@@ -48,6 +49,8 @@ class Subscription:
 
     def push(self, event: Event) -> None:
         """The hub's side."""
+        if self._kinds and not isinstance(event, self._kinds):
+            return
         if self._queue.qsize() < SUBSCRIPTION_EVENTS:
             self._queue.put_nowait(event)
         else:
@@ -67,9 +70,10 @@ class EventHub:
         """Call `listener` with every event, at once; it must be quick."""
         self._listeners.append(listener)
 
-    def subscribe(self) -> Subscription:
-        """A stream of the events from now on. Use it as a context manager, or close it."""
-        subscription = Subscription(self)
+    def subscribe(self, *kinds: type[Event]) -> Subscription:
+        """A stream of the events from now on, of these kinds if any are named. Use it as a context manager, or close
+        it."""
+        subscription = Subscription(self, kinds)
         if self._closed:
             subscription.close()
         else:

@@ -20,6 +20,7 @@ from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import WritableStore
+from pychain.node.events import Event
 from pychain.node.node import Node
 from pychain.node.requests import Answer, Request
 from pychain.p2p.netaddress import NetAddress
@@ -71,6 +72,6 @@ class Services:
         """Who mines over Stratum, and with what success: a snapshot of now, empty where the server is off."""
         return no_stratum(self.clock.now()) if self.stratum is None else self.stratum.info()
 
-    def subscribe(self) -> Subscription:
-        """The node's events from now on."""
-        return self.events.subscribe()
+    def subscribe(self, *kinds: type[Event]) -> Subscription:
+        """The node's events from now on, of these kinds if any are named."""
+        return self.events.subscribe(*kinds)

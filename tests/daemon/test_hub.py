@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pychain.daemon.hub import SUBSCRIPTION_EVENTS, EventHub
-from pychain.node.events import Event, Notice
+from pychain.node.events import BlockRefused, Event, Notice, PeerDown
 from tests.daemon.conftest import Run
 
 
@@ -80,5 +80,22 @@ def test_a_closed_subscription_takes_no_more(run: Run[None]) -> None:
             pass
         hub.publish(*notices(1))
         assert [event async for event in subscription] == []
+
+    run(scenario())
+
+
+def test_one_who_wants_some_kinds_is_not_bothered_with_others(run: Run[None]) -> None:
+    async def scenario() -> None:
+        hub = EventHub()
+        with hub.subscribe(Notice) as some, hub.subscribe(Notice, PeerDown) as more:
+            both: list[Event] = [PeerDown(1, "/ip4/192.0.2.1/tcp/1", "gone"), Notice("info", "news")]
+            for event in both:
+                hub.publish(event)
+            for _ in range(2 * SUBSCRIPTION_EVENTS):
+                hub.publish(BlockRefused(bytes(32), "high-hash", ""))
+            hub.close()
+            assert [type(event) async for event in some] == [Notice]
+            assert [type(event) async for event in more] == [PeerDown, Notice]
+            assert not some.lagged
 
     run(scenario())

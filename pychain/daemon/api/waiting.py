@@ -21,12 +21,11 @@ TRANSFERS_S = 10.0
 
 async def wait_for_tip(services: Services, is_it: Callable[[Entry], bool], timeout_s: float | None) -> None:
     """Return when the durable tip satisfies `is_it`, or after the timeout. RpcError when the node stops meanwhile."""
-    with suppress(TimeoutError), services.subscribe() as events:
+    with suppress(TimeoutError), services.subscribe(NewTip) as events:
         async with asyncio.timeout(timeout_s):
             while not is_it(services.node.queries.tip):
-                async for event in events:
-                    if isinstance(event, NewTip):
-                        break
+                async for _ in events:
+                    break
                 else:
                     raise RpcError(Code.MISC_ERROR, "the node is stopping, or too busy to wait on")
 
