@@ -98,6 +98,11 @@ def signed_message(genesis_hash: bytes, transfer: Transfer) -> bytes:
     return signing_message(genesis_hash, transfer.raw[:-SIGNATURE_BYTES])
 
 
+def recipient_of(raw: bytes) -> bytes | None:
+    """Whom a raw transfer pays, before all else about it is known; None where the bytes can be no transfer."""
+    return raw[_RECIPIENT] if len(raw) >= TRANSFER_BYTES and raw[0] == TRANSFER_TYPE else None
+
+
 def new_transfer(body: bytes, signature: bytes) -> Transfer:
     """The transfer made of a `transfer_body` and its signature."""
     return decode_transfer(body + signature)

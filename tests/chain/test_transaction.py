@@ -17,6 +17,7 @@ from pychain.chain.transaction import (
     decode_transfer,
     new_coinbase,
     new_transfer,
+    recipient_of,
     signed_message,
     signing_message,
     transaction_end,
@@ -46,6 +47,16 @@ def test_transfer_round_trip(fields: TransferFields) -> None:
     body = transfer_body(fields.sender, fields.sequence, fields.recipient, fields.amount, fields.fee, fields.memo)
     assert body == fields.body
     assert new_transfer(body, fields.signature) == decode_transfer(fields.raw) == transfer
+
+
+@given(mutants(transactions.map(lambda fields: fields.raw)) | st.binary(max_size=400))
+def test_the_recipient_is_known_before_all_else(data: bytes) -> None:
+    try:
+        transaction = decode_transaction(data)
+    except DecodeError:
+        assert recipient_of(data) is None or data[0] == 1
+    else:
+        assert recipient_of(data) == (transaction.recipient if isinstance(transaction, Transfer) else None)
 
 
 @given(coinbases)

@@ -11,7 +11,7 @@ from pychain import native
 from pychain.base.errors import DecodeError
 from pychain.chain.block import decode_block
 from pychain.chain.hashes import hash_hex, parse_hash_hex
-from pychain.chain.transaction import Transfer, decode_transaction, signed_message
+from pychain.chain.transaction import Transfer, decode_transaction, recipient_of, signed_message
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.structure import parse_transfer
 from pychain.daemon.api.errors import Code, RpcError, not_found
@@ -206,10 +206,10 @@ async def _mined(services: Services, txid: bytes, blockhash: HashHex | None) -> 
 
 def _judge_recipient(raw: bytes) -> Refused | None:
     """The API pays to no key that is not a canonical point of large order; what is no transfer the node judges."""
+    recipient = recipient_of(raw)
     try:
-        check_recipient(parse_transfer(raw).recipient)
-    except RuleError:
-        return None
+        if recipient is not None:
+            check_recipient(recipient)
     except WalletError as error:
         return Refused(UNSAFE_RECIPIENT, str(error))
     return None
