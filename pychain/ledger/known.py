@@ -7,16 +7,19 @@ in its table by a hash that is keyed anew in each process.
 
 from __future__ import annotations
 
-MAX_KNOWN = 131_072
-"""Some blocks' worth beyond what a full mempool holds; about 20 MB when full."""
+from collections.abc import Iterable
+
+from pychain.base.rolling import RollingSet
+
+KNOWN = 100_000
+"""So many of the latest are remembered, some blocks' worth, and at most twice as many: 20 MB."""
 
 
 class KnownSignatures:
     """A bounded set of txids; the oldest leave first. Worker threads may ask while the node's own thread adds."""
 
-    def __init__(self, capacity: int = MAX_KNOWN) -> None:
-        self._capacity = capacity
-        self._txids: dict[bytes, None] = {}
+    def __init__(self, capacity: int = KNOWN) -> None:
+        self._txids: RollingSet[bytes] = RollingSet(capacity)
 
     def __contains__(self, txid: object) -> bool:
         return txid in self._txids
@@ -24,7 +27,5 @@ class KnownSignatures:
     def __len__(self) -> int:
         return len(self._txids)
 
-    def add(self, txid: bytes) -> None:
-        self._txids[txid] = None
-        if len(self._txids) > self._capacity:
-            del self._txids[next(iter(self._txids))]
+    def add(self, txids: Iterable[bytes]) -> None:
+        self._txids.update(txids)

@@ -399,10 +399,10 @@ class Node:
         self._dialogue.ours.tip_work = durable.work
 
     def _transfers_accepted(self, accepted: Sequence[Candidate], now: Now) -> None:
+        self._known.add(candidate.transfer.txid for candidate in accepted)
         news = []
         for candidate in accepted:
             transfer = candidate.transfer
-            self._known.add(transfer.txid)
             if transfer.txid in self._mempool:
                 news.append((transfer.txid, fee_rate(transfer)))
             if candidate.request is not None:

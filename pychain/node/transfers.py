@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
 
+from pychain.base.rolling import RollingSet
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block
 from pychain.chain.transaction import Transfer, transaction_ids
@@ -29,8 +30,8 @@ from pychain.node.events import TransferAccepted, TransferDropped
 from pychain.node.outbox import Outbox
 from pychain.node.returning import Returning
 
-MAX_RECENT_REJECTS = 10_000
-"""Txids not asked for again until the next tip (Core keeps 120,000 in a filter): about 1 MB."""
+RECENT_REJECTS = 10_000
+"""Txids not asked for again until the next tip (Core keeps 120,000 in a filter), at most twice as many: under 3 MB."""
 ARRIVED_A_TURN = 250
 """Raw transfers looked at in one turn, about 3 ms of Python."""
 BATCH = 256
@@ -103,7 +104,7 @@ class TransferIntake:
         self._on_refused = on_refused
         self._arrived = Arrivals()
         self._waiting = WaitingTransfers()
-        self._rejected: dict[bytes, None] = {}
+        self._rejected: RollingSet[bytes] = RollingSet(RECENT_REJECTS)
         self._jobs: dict[int, list[Candidate]] = {}
         self._checking: dict[bytes, None] = {}
         self._by_sender: dict[bytes, dict[int, Transfer]] = {}
@@ -229,13 +230,9 @@ class TransferIntake:
         if waits and self._accounts.account(transfer.sender).balance > 0:
             self._waiting.add(transfer, candidate.peer)
         elif error.policy is not Policy.KNOWN and transfer.sender not in self._by_sender:
-            self._reject(transfer.txid)  # what others that are being checked had a part in is not held against it
+            # What others that are being checked had a part in is not held against it.
+            self._rejected.update((transfer.txid,))
         self._on_refused(Refusal(error, candidate.peer, candidate.request, transfer, waits), now)
-
-    def _reject(self, txid: bytes) -> None:
-        self._rejected[txid] = None
-        if len(self._rejected) > MAX_RECENT_REJECTS:
-            del self._rejected[next(iter(self._rejected))]
 
     def _have_checked(self) -> None:
         """Have the signatures gathered so far checked, as many jobs as may be under way."""
@@ -301,7 +298,7 @@ class TransferIntake:
         connected, touched = list(connected), list(touched)
         self._returning.tip_changed(list(disconnected), connected)
         self.mempool.rebase(touched, (), self._mined_of_interest(connected), now.wall_s)
-        self._rejected.clear()
+        self._rejected = RollingSet(RECENT_REJECTS)
         for key in self._waiting.senders_among(touched):
             self._waiting.forget_used(key, self._accounts.account(key).sequence)
             self._examine_waiting(key, self.mempool.next_sequence(key), now)

@@ -12,12 +12,12 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from pychain.base.entropy import Random
+from pychain.base.rolling import RollingSet
 from pychain.base.time import Now
 from pychain.p2p import limits
 from pychain.p2p.draws import exponential
 from pychain.p2p.messages import Headers, Inv, Kind
 from pychain.p2p.peer import Peer
-from pychain.p2p.rolling import RollingSet
 from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 

@@ -8,15 +8,13 @@ from hypothesis import strategies as st
 from pychain.ledger.known import KnownSignatures
 
 
-@given(st.lists(st.binary(min_size=1, max_size=1)), st.integers(1, 20))
-def test_the_newest_stay(txids: list[bytes], capacity: int) -> None:
+@given(st.lists(st.lists(st.binary(min_size=1, max_size=1), max_size=9)), st.integers(1, 20))
+def test_the_newest_stay(batches: list[list[bytes]], capacity: int) -> None:
     known = KnownSignatures(capacity)
-    first_seen: dict[bytes, None] = {}
-    for txid in txids:
-        known.add(txid)
-        first_seen[txid] = None
-        if len(first_seen) > capacity:
-            del first_seen[next(iter(first_seen))]
-        assert txid in known
-        assert len(known) <= capacity
-    assert all((txid in known) == (txid in first_seen) for txid in map(bytes, ([i] for i in range(256))))
+    added: list[bytes] = []
+    for txids in batches:
+        known.add(txids)
+        added += txids
+        assert all(txid in known for txid in added[-capacity:])
+        assert len(known) <= 2 * capacity
+    assert not any(txid in known for txid in map(bytes, ([i] for i in range(256))) if txid not in added)

@@ -1,4 +1,4 @@
-"""The small tools of the managers: timers, rolling sets, token buckets, random spans, saved tables."""
+"""The small tools of the managers: timers, token buckets, random spans, saved tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pychain.p2p.buckets import MessageLimiter, TokenBucket, cost
 from pychain.p2p.draws import exponential, spread
 from pychain.p2p.limits import Rate
 from pychain.p2p.messages import Block, Inv, Kind, Ping, Txs
-from pychain.p2p.rolling import RollingSet
 from pychain.p2p.timers import Timers
 from tests.p2p.recording import digest
 from tests.p2p.strategies import damaged
@@ -82,21 +81,6 @@ def test_timers_that_are_moved_for_ever_stay_small() -> None:
     for moment in range(10_000):
         timers.set(moment % 3, moment)
     assert len(timers._heap) < 50
-
-
-@given(st.lists(st.integers(0, 30)), st.integers(1, 8))
-def test_a_rolling_set_knows_at_least_the_latest(items: list[int], capacity: int) -> None:
-    rolling: RollingSet[int] = RollingSet(capacity)
-    latest: list[int] = []
-    for item in items:
-        rolling.update((item,))
-        latest = [*(other for other in latest if other != item), item][-capacity:]
-        assert all(other in rolling for other in latest)
-        assert len(rolling) <= 2 * capacity
-    assert all(item not in rolling for item in range(31, 40))
-    together: RollingSet[int] = RollingSet(capacity)
-    together.update(items)
-    assert [item in together for item in range(40)] == [item in rolling for item in range(40)]
 
 
 @given(st.integers(1, 1000), st.integers(1, 10**10), st.integers(0, 100), st.lists(st.integers(0, 10**9), max_size=30))

@@ -21,7 +21,7 @@ class RollingSet(Generic[T]):
         self._young: dict[T, None] = {}
         self._old: dict[T, None] = {}
 
-    def __contains__(self, item: T) -> bool:
+    def __contains__(self, item: object) -> bool:
         return item in self._young or item in self._old
 
     def __len__(self) -> int:
