@@ -9,6 +9,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pychain.chain.spec import packaged_spec
-from pychain.client import RefusedError, UnreachableError
+from pychain.client import Endpoint, RefusedError, UnreachableError
+from pychain.consensus.subsidy import issued
+from pychain.devnet.audit import audit, settle
 from pychain.devnet.errors import DevnetError
 from pychain.devnet.identity import Identity, identify
 from pychain.devnet.keys import node_address, node_key
@@ -364,3 +367,75 @@ def test_in_a_pipe_each_picture_is_a_line_and_news_have_their_own() -> None:
         "1:15 | 2 branches: node0 against node1, 1 silent | difficulty 0.002 | 13.00 MH/s | node0 12"
     )
     assert lines[1].endswith("node2 silent")
+
+
+# --- the end of a race
+
+
+class Script:
+    """A devnet of one node and an observer of it, of whom each look finds the next of these tips."""
+
+    def __init__(self, *tips: str) -> None:
+        self.looks = iter(tips)
+        self.calls: list[str] = []
+        self.plan = Plan(Path(), "race", SPEC, 1)
+
+    async def rest(self) -> None:
+        self.calls.append("rest")
+
+    async def mine(self, indexes: list[int]) -> None:
+        self.calls.append("mine")
+
+    async def look(self) -> Picture:
+        tip = next(self.looks)
+        return Picture((state(0, 1, tip),), "agree", ((tip, (0,)),), (), {})
+
+
+def test_an_agreement_has_to_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pychain.devnet.audit.POLL_S", 0)
+    script = Script("a", "b", "b")
+    picture = asyncio.run(settle(script, script, 60))  # type: ignore[arg-type]  # as much of both as is needed
+    assert picture.tips == (("b", (0,)),)
+    assert list(script.looks) == []
+    assert script.calls == ["rest"]
+
+
+class Ledger:
+    """A node whose chain grows by a block at some of its answers, each with a reward to the first key."""
+
+    def __init__(self, growing: set[int] | None = None) -> None:
+        self.height = 50
+        self.answers = 0
+        self.growing = growing
+        self.endpoint = Endpoint("127.0.0.1", 1)
+
+    def _answer(self) -> None:
+        self.answers += 1
+        self.height += self.growing is None or self.answers in self.growing
+
+    async def chain_info(self) -> Any:
+        self._answer()
+        return SimpleNamespace(blocks=self.height, bestblockhash=f"{self.height}")
+
+    async def account(self, address: str) -> Any:
+        self._answer()
+        return SimpleNamespace(balance=0, immature=issued(SPEC, self.height))
+
+    async def call(self, method: str, *, result: type) -> str:
+        self._answer()
+        return f"{self.height}"
+
+
+def audited(ledger: Ledger) -> int:
+    net = SimpleNamespace(plan=Plan(Path(), "race", SPEC, 1), nodes=[SimpleNamespace(index=0, client=ledger)])
+    return asyncio.run(audit(net))  # type: ignore[arg-type]
+
+
+def test_accounts_are_read_under_one_tip() -> None:
+    """A block comes between the height and the balances, then one between the balances and the end."""
+    assert audited(Ledger(growing={2, 6})) == issued(SPEC, 52)
+
+
+def test_accounts_that_never_stand_still_are_an_error() -> None:
+    with pytest.raises(DevnetError, match="still takes blocks"):
+        audited(Ledger())
