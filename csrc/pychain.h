@@ -94,7 +94,7 @@ enum { PYCHAIN_IN_DOUBT = 2 };
 
 /* As the function before, by the stricter rule of libsodium: no cofactor, no points of small order, no encoding but the
  * canonical ones. Writes a 2, PYCHAIN_IN_DOUBT, for signatures that are valid, but whose key or R has a part of small
- * order or another encoding, and for all of a batch that is too small to be worth it: of those libsodium must be asked. */
+ * order or another encoding: of those libsodium must be asked. */
 int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages,
                                             size_t size, const uint32_t *offsets, const uint8_t *signatures,
                                             size_t count, const uint8_t *seed, unsigned threads);

@@ -168,11 +168,14 @@ static int64_t bad_offset(const uint32_t *offsets, size_t count, size_t size)
 void verify_all(struct signature_batch batch, unsigned threads)
 {
     const struct ed25519_kernel *const kernel = ed25519_kernel();
+    const int is_small = batch.count < kernel->worthwhile;
     uint8_t drawn[SEED];
 
-    if (batch.seed == NULL && batch.count >= kernel->worthwhile && getentropy(drawn, sizeof drawn) == 0)
+    if (batch.count == 0)
+        return;
+    if (batch.seed == NULL && !is_small && getentropy(drawn, sizeof drawn) == 0)
         batch.seed = drawn;
-    if (batch.seed == NULL || batch.count < kernel->worthwhile) {
+    if (is_small ? !batch.asks_group : batch.seed == NULL) {
         for (size_t i = 0; i < batch.count; i++)
             batch.valid[i] = verify_one(kernel, &batch, i) ? VALID : INVALID;
         return;
@@ -237,10 +240,6 @@ int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *publi
 
     if (bad >= 0)
         return bad;
-    if (count < ed25519_kernel()->worthwhile) {
-        memset(valid, PYCHAIN_IN_DOUBT, count);
-        return -1;
-    }
     verify_all(batch, threads);
     for (size_t i = 0; i < count; i++)
         if (valid[i] != INVALID)

@@ -253,7 +253,15 @@ static void set_valid(const struct chunk *chunk, size_t i, int valid)
     chunk->batch->valid[chunk->begin + chunk->index[i]] = (uint8_t)valid;
 }
 
-/* Settle live signatures begin to end - 1, whose weighted sum is known. */
+/* Settle live signatures begin to end - 1, each by its own equation. */
+static void settle_singly(struct chunk *chunk, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        set_valid(chunk, i, holds(chunk->kernel, &chunk->points[chunk->key[i]], &chunk->points[chunk->r[i]], chunk->s[i],
+                                  chunk->challenge[i]));
+}
+
+/* The same where their weighted sum is known. */
 static void settle(struct chunk *chunk, size_t begin, size_t end, const struct ed25519_point *sum)
 {
     struct ed25519_point left, right;
@@ -265,9 +273,7 @@ static void settle(struct chunk *chunk, size_t begin, size_t end, const struct e
         return;
     }
     if (end - begin < chunk->kernel->worthwhile || chunk->summed > PATIENCE * chunk->live) {
-        for (size_t i = begin; i < end; i++)
-            set_valid(chunk, i, holds(chunk->kernel, &chunk->points[chunk->key[i]], &chunk->points[chunk->r[i]],
-                                      chunk->s[i], chunk->challenge[i]));
+        settle_singly(chunk, begin, end);
         return;
     }
     weighted_sum(chunk, begin, middle, &left);
@@ -309,13 +315,15 @@ void verify_chunks(const struct ed25519_kernel *kernel, const struct signature_b
         memset(chunk.key_sum, 0, capacity * sizeof *chunk.key_sum);
         memset(chunk.key_used, 0, capacity);
         prepare(&chunk);
-        draw_weights(&chunk);
-        if (chunk.live != 0) {
+        if (chunk.live < kernel->worthwhile) {
+            settle_singly(&chunk, 0, chunk.live);
+        } else {
+            draw_weights(&chunk);
             weighted_sum(&chunk, 0, chunk.live, &sum);
             settle(&chunk, 0, chunk.live, &sum);
-            if (batch->asks_group)
-                tell_group(&chunk);
         }
+        if (batch->asks_group)
+            tell_group(&chunk);
     }
     free(memory);
 }

@@ -105,7 +105,7 @@ def test_parts_of_small_order(kernel: str, asked: list[Signed]) -> None:
     assert not all(twisted_keys)
 
 
-@pytest.mark.parametrize("count", [6, 63, 512, 1_300])
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 63, 512, 1_300])
 def test_honest_signatures_need_no_help(kernel: str, count: int, asked: list[Signed]) -> None:
     rng = random.Random(count)
     seeds = [rng.randbytes(32) for _ in range(max(1, count // 5))]
