@@ -19,13 +19,11 @@ from pychain.chain.spec import ChainSpec, packaged_spec
 from pychain.chain.target import target_from_bits
 from pychain.consensus.rulebook import Rulebook
 from pychain.ledger.entry import EntryBranch
-from pychain.ledger.overlay import Overlay
 from pychain.ledger.presync import SALT_BYTES, Presync
 from pychain.ledger.store import IndexSlice, Status
 from pychain.ledger.tree import BlockTree
 from pychain.node.headers import HeaderIntake, HeaderList
 from pychain.p2p.limits import MAX_HEADERS
-from pychain.sim.memory_store import MemoryStore
 
 RULES = ("fixed", "asert", "lwma", "bitcoin")
 BEFORE = 300
@@ -68,7 +66,7 @@ class Chain:
         tree = BlockTree(Rulebook(self.spec))
         for header in self.before:
             tree.add(header)
-        return HeaderIntake(tree, Overlay(MemoryStore()), Random(1), lambda headers, now: None)
+        return HeaderIntake(tree, Random(1), lambda headers, now: None)
 
 
 @pytest.fixture(scope="module", params=RULES)

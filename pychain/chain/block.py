@@ -19,6 +19,7 @@ from pychain.chain.header import HEADER_BYTES, Header, decode_header
 from pychain.chain.transaction import (
     KEY_BYTES,
     MIN_TRANSACTION_BYTES,
+    Coinbase,
     Transaction,
     build_transaction,
     transaction_end,
@@ -61,6 +62,12 @@ class Block:
         raw = self.raw[self.offsets[position] : self.offsets[position + 1]]
         return build_transaction(raw, self.txids[HASH_BYTES * position : HASH_BYTES * (position + 1)])
 
+    @cached_property
+    def coinbase(self) -> Coinbase | None:
+        """The first transaction, if that is what it is."""
+        first = self.transaction(0) if self.count else None
+        return first if isinstance(first, Coinbase) else None
+
     def txid_list(self) -> list[bytes]:
         """The ids one by one."""
         return split_hashes(self.txids)
@@ -69,6 +76,8 @@ class Block:
 
     @cached_property
     def _moves_and_keys(self) -> tuple[list[Move], list[bytes]]:
+        if self.count < 2:
+            return [], []
         rows, keys = native.transfer_rows(self.raw, self.offsets[1:])
         return list(_MOVE.iter_unpack(rows)), [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from pychain.chain.header import Header
@@ -22,9 +23,19 @@ class Branch(Protocol):
         """The header at a height from 0 to `self.height`."""
         ...
 
+    @property
+    def last_times(self) -> Sequence[int]:
+        """The times of the last `MEDIAN_TIME_SPAN` headers, of those that exist."""
+        ...
+
+
+def times_of_last(branch: Branch) -> list[int]:
+    """`Branch.last_times` from the headers."""
+    first = max(0, branch.height - MEDIAN_TIME_SPAN + 1)
+    return [branch.header(height).time for height in range(first, branch.height + 1)]
+
 
 def median_time_past(branch: Branch) -> int:
     """Median time of the branch's last 11 headers, of those that exist: element n // 2 of the sorted times."""
-    first = max(0, branch.height - MEDIAN_TIME_SPAN + 1)
-    times = sorted([branch.header(height).time for height in range(first, branch.height + 1)])
+    times = sorted(branch.last_times)
     return times[len(times) // 2]

@@ -47,7 +47,7 @@ def check_body(block: Block) -> None:
     """The transactions are the ones that the header commits to, in the one form in which they may be."""
     if not block.count:
         raise RuleError(Rule.MERKLE_ROOT, "no transactions")
-    root, mutated = native.merkle_root_checked(block.txids)
+    root, mutated = (block.txids, False) if block.count == 1 else native.merkle_root_checked(block.txids)
     if root != block.header.merkle_root:
         raise RuleError(Rule.MERKLE_ROOT)
     if mutated:
@@ -68,10 +68,9 @@ def _check_bounds(sequence: int, amount: int, fee: int) -> None:
 
 def coinbase_of(block: Block) -> Coinbase:
     """The coinbase, which is the first transaction of a block."""
-    first = block.transaction(0) if block.count else None
-    if not isinstance(first, Coinbase):
+    if block.coinbase is None:
         raise RuleError(Rule.COINBASE_MISSING)
-    return first
+    return block.coinbase
 
 
 def check_transactions(block: Block) -> None:

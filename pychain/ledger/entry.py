@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from pychain.chain.header import Header, known_header
-from pychain.consensus.branch import median_time_past
+from pychain.consensus.branch import MEDIAN_TIME_SPAN, median_time_past, times_of_last
 from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
 from pychain.ledger.store import IndexRecord, Status
 
@@ -74,10 +76,6 @@ class Entry:
     def status(self) -> Status:
         return self._tree.headers.status(self.row)
 
-    @status.setter
-    def status(self, status: Status) -> None:
-        self._tree.headers.set_status(self.row, status)
-
     @property
     def linked(self) -> bool:
         return self._tree.headers.has(self.row, LINKED)
@@ -102,7 +100,7 @@ class Entry:
     @property
     def record(self) -> IndexRecord:
         """The form in which the store keeps it."""
-        return IndexRecord(self.header, self.height, self.status)
+        return self._tree.headers.record(self.row)
 
     def ancestor(self, height: int) -> Entry:
         """The block at `height` (0 to this one's own) on the way to genesis, in a logarithmic number of steps."""
@@ -124,6 +122,7 @@ class EntryBranch:
     def __init__(self, entry: Entry) -> None:
         self._index = entry.index
         self._known: dict[int, Header] = {}
+        self._last_times: deque[int] = deque(maxlen=MEDIAN_TIME_SPAN)
         self.row = entry.row
         """The last header's in the packed index."""
         self.height = entry.height
@@ -140,11 +139,20 @@ class EntryBranch:
             known = self._known[height] = self._index.header(self._index.ancestor(self.row, height))
         return known
 
+    @property
+    def last_times(self) -> Sequence[int]:
+        times = self._last_times
+        if not times:
+            times.extend(times_of_last(self))
+        return times
+
     def grow(self, header: Header, row: int) -> None:
         """The chain goes on with this header, which has entered the index."""
         self.row = row
         self.height += 1
         self._known[self.height] = header
+        if self._last_times:
+            self._last_times.append(header.time)
 
 
 def median_time(entry: Entry) -> int:

@@ -6,7 +6,7 @@ the working changes over as a `Batch`, `settle` forgets it once the store has ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from pychain.chain.block import Block
@@ -95,8 +95,9 @@ class Overlay:
 
     # --- writes
 
-    def put_index(self, record: IndexRecord) -> None:
-        self._index[record.header.hash] = record
+    def put_index(self, records: Iterable[IndexRecord]) -> None:
+        for record in records:
+            self._index[record.header.hash] = record
 
     def put_body(self, block_hash: bytes, raw: bytes) -> None:
         if block_hash not in self._bodies:

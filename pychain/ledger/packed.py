@@ -19,7 +19,7 @@ from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import HEADER_BYTES, Header, known_header
 from pychain.chain.target import work_from_bits
 from pychain.ledger.hash_table import HashTable
-from pychain.ledger.store import Status
+from pychain.ledger.store import IndexRecord, Status
 
 LINKED = 1 << 6
 """Bodies are here from genesis to this block."""
@@ -136,6 +136,10 @@ class PackedHeaders:
     def header(self, row: int) -> Header:
         return known_header(self.raw(row), self.hash(row))
 
+    def record(self, row: int) -> IndexRecord:
+        """The form in which the store keeps it."""
+        return IndexRecord(self.header(row), self.height(row), self.status(row))
+
     def bits(self, row: int) -> int:
         (bits,) = _U32.unpack_from(self._raw, HEADER_BYTES * row + _BITS_AT)
         return int(bits)
@@ -187,9 +191,6 @@ class PackedHeaders:
 
     def status(self, row: int) -> Status:
         return _STATUSES[self._state[row] & _STATUS_MASK]
-
-    def set_status(self, row: int, status: Status) -> None:
-        self._state[row] = self._state[row] & ~_STATUS_MASK | int(status)
 
     def has(self, row: int, bits: int) -> bool:
         """Are all of these set: bits of `Status`, LINKED, DOOMED?"""

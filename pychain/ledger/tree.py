@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from weakref import ref
 
@@ -20,7 +20,7 @@ from pychain.chain.header import Header
 from pychain.consensus.rulebook import Rulebook
 from pychain.ledger.entry import Entry
 from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
-from pychain.ledger.store import IndexSlice, Status
+from pychain.ledger.store import IndexRecord, IndexSlice, Status
 from pychain.ledger.stored_index import StoredIndex
 
 HELD_ENTRIES = 2048
@@ -57,6 +57,8 @@ class BlockTree:
         self._candidates: dict[int, Rank] = {}
         """Rows that rank above the active tip, as far as is known."""
         self._arrivals = 0
+        self._changed: dict[int, None] = {0: None}
+        """Rows that the store has not, or otherwise."""
         self.genesis = self.entry(0)
         self.tip = self.genesis
         """The end of the active chain."""
@@ -106,6 +108,20 @@ class BlockTree:
     def weight(self, entry: Entry) -> int:
         return self.rulebook.weight(entry.work, entry.height)
 
+    # --- what the store must still learn
+
+    @property
+    def changed(self) -> int:
+        """How many records are new, or differ from those that were taken before."""
+        return len(self._changed)
+
+    def take_changes(self) -> list[IndexRecord]:
+        """These records, for the next commit."""
+        if not self._changed:
+            return []
+        rows, self._changed = self._changed, {}
+        return list(map(self.headers.record, rows))
+
     # --- growing
 
     def add(self, header: Header) -> Entry:
@@ -117,6 +133,7 @@ class BlockTree:
     def grow(self, header: Header, parent: int) -> int:
         """`add` where the parent's row is at hand, and a row is enough."""
         row = self.headers.add(header, parent)
+        self._changed[row] = None
         if not self._is_doomed(row):
             weight = self._weight(row)
             if weight > self._most:
@@ -146,28 +163,31 @@ class BlockTree:
         for row in headers.rows_with(_INVALID):
             self._doom(row)
         self.genesis, self.tip = self.entry(0), self.entry(self._active[-1])
+        self._changed.clear()
         self.recount()
 
-    def body_arrived(self, entry: Entry) -> None:
-        """The body of `entry` is here and verified: it and what waited for it may become candidates."""
+    def bodies_arrived(self, rows: Iterable[int]) -> None:
+        """The bodies of some blocks are here and verified: they and what waited for them may become candidates."""
         headers = self.headers
-        headers.set(entry.row, _READY)
-        if not entry.row or not headers.has(headers.parent(entry.row), LINKED):
-            return
-        bar = self._rank(self.valid_tip.row)
-        waiting = [entry.row]
-        while waiting:
-            row = waiting.pop()
-            self._arrivals += 1
-            headers.link(row, self._arrivals)
-            self._consider(row, bar)
-            waiting.extend(child for child in reversed(headers.children(row)) if headers.has(child, _BODY))
+        linked: list[int] = []
+        for arrived in rows:
+            headers.set(arrived, _READY)
+            self._changed[arrived] = None
+            waiting = [arrived] if arrived and headers.has(headers.parent(arrived), LINKED) else []
+            while waiting:
+                row = waiting.pop()
+                self._arrivals += 1
+                headers.link(row, self._arrivals)
+                linked.append(row)
+                waiting.extend([child for child in reversed(headers.children(row)) if headers.has(child, _BODY)])
+        self._consider(linked)
 
     def body_lost(self, entry: Entry) -> None:
         """The stored body of `entry` cannot be read any more: it must be fetched again before anything on it can
         connect.
         """
         self.headers.clear(entry.row, _READY)
+        self._changed[entry.row] = None
         for descendant in self.headers.descendants(entry.row):
             self.headers.clear(descendant, LINKED)
         self.recount()
@@ -198,9 +218,10 @@ class BlockTree:
         self.tip = entry
         self._candidates.pop(entry.row, None)
 
-    def mark_connected(self, entry: Entry) -> bool:
-        """Note that `entry` holds in its parent's state; False where that was known."""
-        return self.headers.set(entry.row, _CONNECTED)
+    def mark_connected(self, row: int) -> None:
+        """Note that a block holds in its parent's state."""
+        if self.headers.set(row, _CONNECTED):
+            self._changed[row] = None
 
     def _is_active(self, row: int, height: int) -> bool:
         return height < len(self._active) and self._active[height] == row
@@ -212,39 +233,41 @@ class BlockTree:
     def _weight(self, row: int) -> int:
         return self.rulebook.weight(self.headers.work(row), self.headers.height(row))
 
-    def _consider(self, row: int, bar: Rank) -> None:
+    def _consider(self, linked: Sequence[int]) -> None:
         """Weight grows along a chain, so of a parent and its child the child alone is a candidate."""
-        if self._is_doomed(row):
-            return
-        rank = self._rank(row)
-        if rank > bar:
-            self._candidates.pop(self.headers.parent(row), None)
-            self._candidates[row] = rank
+        sound = [row for row in linked if not self._is_doomed(row)]
+        surpassed = dict.fromkeys(map(self.headers.parent, sound))
+        for row in surpassed:
+            self._candidates.pop(row, None)
+        bar = self._rank(self.valid_tip.row)
+        for row in sound:
+            if row not in surpassed:
+                rank = self._rank(row)
+                if rank > bar:
+                    self._candidates[row] = rank
 
     # --- judging
 
-    def invalidate(self, entry: Entry) -> list[Entry]:
-        """Judge `entry` invalid and doom its descendants. Returns the entries whose status changed (that one)."""
+    def invalidate(self, entry: Entry) -> None:
+        """Judge `entry` invalid and doom its descendants."""
         self.headers.set(entry.row, _INVALID)
+        self._changed[entry.row] = None
         self._doom(entry.row)
         self.recount()
-        return [entry]
 
-    def reconsider(self, entry: Entry) -> list[Entry]:
-        """Forget every judgement on `entry`, its ancestors and descendants (as Core's reconsiderblock). Returns the
-        changed.
-        """
-        changed = [other for other in map(self.entry, self._invalid) if _are_related(entry, other)]
-        for other in changed:
-            self.headers.clear(other.row, _INVALID)
-            del self._invalid[other.row]
-        for other in changed:
-            for row in self.headers.descendants(other.row):
+    def reconsider(self, entry: Entry) -> None:
+        """Forget every judgement on `entry`, its ancestors and descendants (as Core's reconsiderblock)."""
+        changed = [row for row in self._invalid if _are_related(entry, self.entry(row))]
+        for judged in changed:
+            self.headers.clear(judged, _INVALID)
+            self._changed[judged] = None
+            del self._invalid[judged]
+        for judged in changed:
+            for row in self.headers.descendants(judged):
                 self.headers.clear(row, DOOMED)
         for row in self._invalid:
             self._doom(row)
         self.recount()
-        return changed
 
     def recount(self) -> None:
         """Find the best header and all candidates afresh, after a judgement changed."""
@@ -261,7 +284,7 @@ class BlockTree:
                 self._best, self._most = sound, weight
             linked = self._last_before(sound, self._is_not_linked)
             if not self._is_active(linked, self.headers.height(linked)):
-                self._consider(linked, bar)
+                self._consider((linked,))
 
     def _doom(self, row: int) -> None:
         self._invalid[row] = None

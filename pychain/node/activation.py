@@ -220,8 +220,7 @@ class Activation:
             return BLOCK_WORK + min(budget, block.count)
         except RuleError as error:
             self._transition = None
-            for judged in self._tree.invalidate(entry):
-                self._overlay.put_index(judged.record)
+            self._tree.invalidate(entry)
             self._on_refused(entry, error)
             return BLOCK_WORK
 
@@ -230,7 +229,6 @@ class Activation:
         if self._bodies.is_damaged(entry):
             self._transition = None
             self._tree.body_lost(entry)
-            self._overlay.put_index(entry.record)
             self._bodies.forget_damage(entry)
             self._on_body_lost(entry)
             return
@@ -258,8 +256,7 @@ class Activation:
         tip = plan.fork
         for step in transition.connected:
             overlay.connect(step.block, step.undo, step.reward)
-            if self._tree.mark_connected(step.entry):
-                overlay.put_index(step.entry.record)
+            self._tree.mark_connected(step.entry.row)
             tip = step.entry
         self._tree.activate(tip)
         self._transition = None

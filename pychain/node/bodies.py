@@ -102,16 +102,20 @@ class Bodies:
 
     def verified(self, incoming: BlocksVerified, now: Now) -> None:
         """Take in the results of a job."""
-        for verification, result in zip(self._verifying.pop(incoming.job), incoming.results, strict=True):
+        verified = list(zip(self._verifying.pop(incoming.job), incoming.results, strict=True))
+        arrived = {}
+        for verification, result in verified:
             entry = verification.entry
             self._under_verification[entry.hash] -= 1
             if not self._under_verification[entry.hash]:
                 del self._under_verification[entry.hash]
             if isinstance(result, Block) and Status.BODY not in entry.status:
-                self._tree.body_arrived(entry)
-                self._overlay.put_body(entry.hash, result.raw)
-                self._overlay.put_index(entry.record)
-                self._keep(result)
+                arrived[entry.row] = result
+        self._tree.bodies_arrived(arrived)
+        for block in arrived.values():
+            self._overlay.put_body(block.hash, block.raw)
+            self._keep(block)
+        for verification, result in verified:
             self._on_verified(verification, result, now)
 
     def block(self, entry: Entry) -> Block | None:

@@ -13,6 +13,11 @@ from pychain.node.events import NewTip
 from pychain.node.outbox import Outbox
 
 
+GATHERED = 500
+"""Changed headers that become records at once, some milliseconds' work. Few is better as well because they change again
+soon: when their bodies come, and when they connect."""
+
+
 class Commits:
     """Seals batches and follows them to the disk."""
 
@@ -27,10 +32,12 @@ class Commits:
     @property
     def idle(self) -> bool:
         """Everything decided is on disk."""
-        return self._under_way is None and self._overlay.empty
+        return self._under_way is None and self._overlay.empty and not self._tree.changed
 
     def work(self) -> None:
         """Seal what has gathered, unless a batch is under way."""
+        if self._under_way is None or self._tree.changed >= GATHERED:
+            self._overlay.put_index(self._tree.take_changes())
         if self._under_way is None and not self._overlay.empty:
             job = self._outbox.new_job()
             self._under_way = (job, self._tree.tip)

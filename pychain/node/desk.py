@@ -11,7 +11,6 @@ from pychain.chain.header import HEADER_BYTES, decode_header, decode_headers
 from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import Rule, RuleError
 from pychain.ledger.mempool import PolicyError
-from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree
 from pychain.node.activation import Activation
@@ -57,7 +56,6 @@ class Desk:
     def __init__(
         self,
         tree: BlockTree,
-        overlay: Overlay,
         headers: HeaderIntake,
         bodies: Bodies,
         activation: Activation,
@@ -69,7 +67,6 @@ class Desk:
         outbox: Outbox,
     ) -> None:
         self._tree = tree
-        self._overlay = overlay
         self._headers = headers
         self._bodies = bodies
         self._activation = activation
@@ -204,8 +201,7 @@ class Desk:
             text = "no such block" if entry is None else "genesis cannot be invalidated"
             self._reply(request_id, Refused("not-found" if entry is None else "genesis", text))
             return
-        for judged in self._tree.invalidate(entry):
-            self._overlay.put_index(judged.record)
+        self._tree.invalidate(entry)
         self._activation.abandon()
         self._dialogue.sync.replan()
         self._settling.append(request_id)
@@ -215,8 +211,7 @@ class Desk:
         if entry is None:
             self._reply(request_id, Refused("not-found", "no such block"))
             return
-        for judged in self._tree.reconsider(entry):
-            self._overlay.put_index(judged.record)
+        self._tree.reconsider(entry)
         self._activation.abandon()
         self._dialogue.sync.replan()
         self._settling.append(request_id)

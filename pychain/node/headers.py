@@ -20,10 +20,8 @@ from pychain.consensus.contextual import check_header_in_context, check_not_too_
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.semantic import check_proof_of_work
 from pychain.ledger.entry import EntryBranch
-from pychain.ledger.overlay import Overlay
 from pychain.ledger.packed import DOOMED
 from pychain.ledger.presync import SALT_BYTES, Presync, PresyncError, stored_work_threshold
-from pychain.ledger.store import IndexRecord, Status
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.ledger.waiting import EarlyBlock, EarlyBlocks
 from pychain.p2p.limits import MAX_HEADERS
@@ -79,11 +77,10 @@ class HeaderIntake:
     """Judges headers and grows the tree by them."""
 
     def __init__(
-        self, tree: BlockTree, overlay: Overlay, entropy: Entropy, on_judged: Callable[[HeaderList, Now], None]
+        self, tree: BlockTree, entropy: Entropy, on_judged: Callable[[HeaderList, Now], None]
     ) -> None:
         """`on_judged` is called for each list once it is judged to its end or its first fault."""
         self._tree = tree
-        self._overlay = overlay
         self._entropy = entropy
         self._on_judged = on_judged
         self._queue: deque[HeaderList] = deque()
@@ -161,7 +158,6 @@ class HeaderIntake:
         check_not_too_new(tree.rulebook, header, wall_s)
         row = tree.grow(header, branch.row)
         branch.grow(header, row)
-        self._overlay.put_index(IndexRecord(header, branch.height, Status.HEADER))
         return row
 
     def _branch_to(self, block_hash: bytes) -> EntryBranch:

@@ -85,7 +85,7 @@ class Node:
         self._mempool = Mempool(config.mempool, self._overlay)
         random = Random(int.from_bytes(entropy.bytes(8), "big"))
 
-        self._headers = HeaderIntake(self._tree, self._overlay, entropy, self._headers_judged)
+        self._headers = HeaderIntake(self._tree, entropy, self._headers_judged)
         self._known = KnownSignatures()
         self._bodies = Bodies(self._tree, self._overlay, self._outbox, self._known, self._body_verified)
         self._activation = Activation(
@@ -108,7 +108,6 @@ class Node:
         self._tables = Tables(store, self._overlay, self._transfers, self._dialogue)
         self._desk = Desk(
             self._tree,
-            self._overlay,
             self._headers,
             self._bodies,
             self._activation,
@@ -340,8 +339,7 @@ class Node:
             if sender is not None:
                 sender.last_block_ns = now.mono_ns
         elif result.rule.blame is not Blame.BODY:
-            for judged in self._tree.invalidate(entry):
-                self._overlay.put_index(judged.record)
+            self._tree.invalidate(entry)
             self._block_refused(entry, result)
         elif peer is None:
             self._desk.block_refused(entry.hash, result)
@@ -441,9 +439,11 @@ class Node:
 
     def _take_body(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
         """Have a body verified that was asked for, or one that leads on while there is room for it."""
-        leads_on = entry.work > self._tree.tip.work and not self._view.is_congested()
-        if not entry.doomed and (asked or leads_on):
+        if not entry.doomed and (asked or self._leads_on(entry)):
             self._bodies.verify(entry, raw, peer, asked)
+
+    def _leads_on(self, entry: Entry) -> bool:
+        return entry.work > self._tree.tip.work and not self._view.is_congested()
 
     def transactions_came(self, peer: int, raws: Sequence[bytes]) -> None:
         self._transfers.submit(raws, peer)
@@ -459,7 +459,6 @@ def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:
     tip = store.tip()
     genesis = config.rulebook.spec.genesis
     if tip is None:
-        overlay.put_index(tree.genesis.record)
         overlay.put_body(genesis.hash, genesis.raw)
         overlay.put_accounts(genesis_accounts(config.rulebook.spec))
         overlay.connect(genesis, bytes(1), Reward(bytes(32), 0))

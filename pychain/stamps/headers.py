@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pychain.chain.header import HEADER_BYTES, Header, decode_header, decode_headers
 from pychain.chain.target import work_from_bits
-from pychain.consensus.branch import median_time_past
+from pychain.consensus.branch import median_time_past, times_of_last
 from pychain.consensus.contextual import check_header_in_context, check_not_too_new
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import RuleError
@@ -64,6 +64,10 @@ class _Chain:
         if height <= 1:
             return self._first if height else self._genesis
         return decode_header(self._raw[(height - 1) * HEADER_BYTES : height * HEADER_BYTES])
+
+    @property
+    def last_times(self) -> Sequence[int]:
+        return times_of_last(self)
 
 
 def place_block(

@@ -84,7 +84,7 @@ class OverlayMachine(RuleBasedStateMachine):
     def put_index(self, header: Header, status: Status) -> None:
         record = IndexRecord(header, 1, status)
         self.now.index[header.hash] = record
-        self.overlay.put_index(record)
+        self.overlay.put_index([record])
         self.is_dirty = True
 
     @rule(size=st.integers(1, 5), again=st.booleans())

@@ -103,7 +103,9 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
     assert best is not None
     assert best.hash == rival[-1].hash
     assert [back.at(height).doomed for height in range(10)] == [False] * 4 + [True] * 6  # type: ignore[union-attr]
-    assert back.reconsider(back.tip) == [back.get(chain[3].hash)]
+    assert not back.changed
+    back.reconsider(back.tip)
+    assert [record.header for record in back.take_changes()] == [chain[3].header]
     assert back.best_candidate() is None
 
 

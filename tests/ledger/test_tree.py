@@ -176,10 +176,9 @@ def test_the_first_linked_of_equals_is_chosen_and_kept() -> None:
     c1, c2 = grow(tree, tree.genesis, [BITS[0]] * 2, nonce=2)
     assert tree.best_header is b2
     assert tree.best_candidate() is None
-    for entry in (c2, b1, c1):
-        tree.body_arrived(entry)
+    tree.bodies_arrived([c2.row, b1.row, c1.row])
     assert tree.best_candidate() is c2
-    tree.body_arrived(b2)
+    tree.bodies_arrived([b2.row])
     assert tree.best_candidate() is c2
     tree.activate(c2)
     assert tree.best_candidate() is None
@@ -210,7 +209,9 @@ def test_invalidating_the_tip_falls_back_and_reconsidering_returns() -> None:
     a = grow(tree, tree.genesis, [BITS[0]] * 3, bodies=True)
     b = grow(tree, tree.genesis, [BITS[0]] * 2, nonce=1, bodies=True)
     tree.activate(a[-1])
-    assert tree.invalidate(a[0]) == [a[0]]
+    tree.take_changes()
+    tree.invalidate(a[0])
+    assert tree.take_changes() == [a[0].record]
     assert [entry.doomed for entry in a] == [True] * 3
     assert tree.valid_tip is tree.genesis
     assert tree.best_candidate() is b[-1]
@@ -219,7 +220,10 @@ def test_invalidating_the_tip_falls_back_and_reconsidering_returns() -> None:
     assert tree.best_candidate() is tree.genesis
     tree.activate(tree.genesis)
     assert tree.best_candidate() is None
-    assert tree.reconsider(a[2]) == [a[0]]
+    tree.take_changes()
+    tree.reconsider(a[2])
+    assert tree.take_changes() == [a[0].record]
+    assert not tree.changed
     assert tree.best_candidate() is a[2]
     assert b[0].doomed
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 
 from pychain.ledger.reorg import EXTENSION_STEP, ReorgPlan, plan_reorg
-from pychain.ledger.store import Status
+from pychain.ledger.store import IndexRecord, Status
 from pychain.ledger.tree import BlockTree, Entry
 from tests.ledger.tree_model import BITS, ModelBlock, TreeModel, child_header, rulebook
 from tests.support.index import packed
@@ -32,6 +32,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.rulebook = rulebook(fork_choice)
         self.model = TreeModel(self.rulebook)
         self.tree = BlockTree(self.rulebook)
+        self.stored: dict[bytes, IndexRecord] = {}
 
     def entry(self, block: ModelBlock) -> Entry:
         entry = self.tree.get(block.header.hash)
@@ -69,7 +70,7 @@ class TreeMachine(RuleBasedStateMachine):
         for block in blocks:
             block.has_body = True
             self.model.relink()
-            self.tree.body_arrived(self.entry(block))
+        self.tree.bodies_arrived([self.entry(block).row for block in blocks])
 
     @rule(pick=picks)
     def body_is_lost(self, pick: int) -> None:
@@ -87,7 +88,7 @@ class TreeMachine(RuleBasedStateMachine):
     def invalidate(self, pick: int) -> None:
         block = self.model.blocks[1 + pick % (len(self.model.blocks) - 1)]
         block.is_invalid = True
-        assert self.tree.invalidate(self.entry(block)) == [self.entry(block)]
+        self.tree.invalidate(self.entry(block))
 
     @rule(pick=picks)
     def reconsider(self, pick: int) -> None:
@@ -97,8 +98,10 @@ class TreeMachine(RuleBasedStateMachine):
         judged = [block for block in family if block.is_invalid]
         for block in judged:
             block.is_invalid = False
-        changed = self.tree.reconsider(self.entry(chosen))
-        assert sorted(entry.hash for entry in changed) == sorted(block.header.hash for block in judged)
+        self.commit()
+        self.tree.reconsider(self.entry(chosen))
+        changed = [record.header.hash for record in self.changes()]
+        assert sorted(changed) == sorted(block.header.hash for block in judged)
 
     @rule(whole=st.booleans())
     def activate(self, whole: bool) -> None:
@@ -107,7 +110,7 @@ class TreeMachine(RuleBasedStateMachine):
             plan = plan_reorg(self.tree, target)
             self.check_plan(plan, target)
             for entry in plan.connect:
-                entry.status |= Status.CONNECTED
+                self.tree.mark_connected(entry.row)
             end = plan.connect[-1] if plan.connect else plan.fork
             self.tree.activate(end)
             self.model.tip = self.block(end)
@@ -125,9 +128,22 @@ class TreeMachine(RuleBasedStateMachine):
             self.tree.invalidate(entry)
 
     @rule()
+    def commit(self) -> None:
+        self.changes()
+
+    def changes(self) -> list[IndexRecord]:
+        """The store learns what changed; with that it knows all."""
+        changes = self.tree.take_changes()
+        assert not self.tree.changed
+        self.stored |= {record.header.hash: record for record in changes}
+        assert self.stored == {entry.hash: entry.record for entry in self.tree.entries()}
+        return changes
+
+    @rule()
     def restart(self) -> None:
         """A store hands its records out by height and hash."""
-        index = packed(entry.record for entry in self.tree.entries())
+        self.commit()
+        index = packed(self.stored.values())
         tip = self.tree.tip.hash
         self.tree = BlockTree(self.rulebook)
         self.tree.restore([index], tip)

@@ -37,8 +37,8 @@ def grow(tree: BlockTree, parent: Entry, chain: list[int], *, nonce: int = 0, bo
     for bits in chain:
         parent = tree.add(child_header(parent.header, bits, nonce))
         branch.append(parent)
-        if bodies:
-            tree.body_arrived(parent)
+    if bodies:
+        tree.bodies_arrived([entry.row for entry in branch])
     return branch
 
 

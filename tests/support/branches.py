@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pychain.chain.header import Header
+from pychain.consensus.branch import times_of_last
 
 
 def bare_header(time: int, bits: int) -> Header:
@@ -24,6 +25,10 @@ class SparseBranch:
 
     def header(self, height: int) -> Header:
         return self._headers[height]
+
+    @property
+    def last_times(self) -> Sequence[int]:
+        return times_of_last(self)
 
 
 def timed_branch(times: Sequence[int], bits: int | Sequence[int]) -> SparseBranch:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pychain.chain.block import Block, decode_block
 from pychain.chain.header import Header, decode_header
 from pychain.chain.spec import ChainSpec, parse_spec
+from pychain.consensus.branch import times_of_last
 from pychain.consensus.rulebook import Rulebook
 from tests.support.forge import MINER, Forged, forge, genesis
 from tests.support.network import Network
@@ -30,6 +31,10 @@ class HeaderBranch:
     def header(self, height: int) -> Header:
         assert 0 <= height <= self.height
         return self._headers[height]
+
+    @property
+    def last_times(self) -> Sequence[int]:
+        return times_of_last(self)
 
 
 class ChainBuilder:

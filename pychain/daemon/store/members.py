@@ -12,6 +12,9 @@ from pychain.chain.transaction import KEY_BYTES
 from pychain.daemon.store.records import entry_of
 
 
+_COINBASE_ALONE = array("I", (0,))
+
+
 class Members(NamedTuple):
     """A block under the number of its connection.
 
@@ -64,7 +67,10 @@ def _positions(indexes: array[int], wanted: int) -> list[int]:
 
 def members_of(number: int, block: Block) -> Members:
     """What the store remembers of a block that connects as `number`."""
-    keys, paid = block.accounts, block.transaction(0).recipient
+    assert block.coinbase is not None
+    keys, paid = block.accounts, block.coinbase.recipient
+    if block.count == 1:
+        return Members(number, paid, _COINBASE_ALONE, _COINBASE_ALONE)
     coinbase = keys.index(paid) if paid in keys else len(keys)
     senders, recipients = array("I", (coinbase,)), array("I", (coinbase,))
     senders.extend(map(itemgetter(0), block.moves))
