@@ -40,6 +40,9 @@ of them is still a short turn."""
 MAX_JOBS = 2
 """Jobs under way: one that is being checked, and one that waits, so that no thread waits for the loop. What comes
 meanwhile is the next job."""
+WORTH_A_SECOND_JOB = 64
+"""Signatures gathered while a job is under way that become another: fewer wait for its end, since each costs less the
+more there are, up to about this many."""
 MAX_UNCHECKED = 4 * BATCH
 """Signatures that wait or are being checked, at which no more arrivals are looked at."""
 MAX_CONTENDERS = 8
@@ -106,6 +109,8 @@ class TransferIntake:
         self._waiting = WaitingTransfers()
         self._rejected: RollingSet[bytes] = RollingSet(RECENT_REJECTS)
         self._jobs: dict[int, list[Candidate]] = {}
+        self._verdicts: dict[int, Sequence[bool]] = {}
+        """Of jobs that are done before one that was formed earlier."""
         self._checking: dict[bytes, None] = {}
         self._by_sender: dict[bytes, dict[int, Transfer]] = {}
         """Transfers whose signatures are being checked: account -> sequence -> transfer."""
@@ -236,7 +241,7 @@ class TransferIntake:
 
     def _have_checked(self) -> None:
         """Have the signatures gathered so far checked, as many jobs as may be under way."""
-        while self._batch and len(self._jobs) < MAX_JOBS:
+        while len(self._batch) >= (WORTH_A_SECOND_JOB if self._jobs else 1) and len(self._jobs) < MAX_JOBS:
             candidates = [self._batch.popleft() for _ in range(min(len(self._batch), BATCH))]
             job = self._outbox.new_job()
             self._jobs[job] = candidates
@@ -245,8 +250,17 @@ class TransferIntake:
     # --- results
 
     def verified(self, job: int, valid: Sequence[bool], now: Now) -> None:
-        """Signatures were checked. Where the state may have moved meanwhile, everything else is checked again."""
-        for candidate, is_valid in zip(self._jobs.pop(job), valid, strict=True):
+        """Signatures were checked. Jobs are decided in the order in which they were formed, whichever is done first, so
+        that an account's transfers keep theirs.
+        """
+        self._verdicts[job] = valid
+        while self._jobs and (first := next(iter(self._jobs))) in self._verdicts:
+            self._decide(self._jobs.pop(first), self._verdicts.pop(first), now)
+        self._tell(now)
+
+    def _decide(self, candidates: Sequence[Candidate], valid: Sequence[bool], now: Now) -> None:
+        """Where the state may have moved meanwhile, everything else is checked again."""
+        for candidate, is_valid in zip(candidates, valid, strict=True):
             transfer = candidate.transfer
             del self._checking[transfer.txid]
             mine = self._by_sender[transfer.sender]
@@ -259,7 +273,6 @@ class TransferIntake:
                 self._refuse(candidate, PolicyError(Policy.SIGNATURE, "the signature does not hold"), now)
             if self._contenders:
                 self._examine_contenders(transfer, now)
-        self._tell(now)
 
     def _admit(self, candidate: Candidate, now: Now) -> None:
         transfer = candidate.transfer

@@ -96,13 +96,17 @@ def test_blocks_are_verified_each_under_its_job(run: Run[None]) -> None:
     run(scenario())
 
 
-def test_each_transfer_has_its_verdict(run: Run[None]) -> None:
+@pytest.mark.parametrize("copies", [1, 20])
+def test_each_transfer_has_its_verdict(run: Run[None], copies: int) -> None:
+    """A few at once, many beside the loop."""
+
     async def scenario() -> None:
         shop = Shop()
         good = decode_transfer(signer("payer").transfer(NETWORK.genesis_hash, 0, bytes(32), 1))
         bad = decode_transfer(good.raw[:-40] + bytes((good.raw[-40] ^ 1,)) + good.raw[-39:])
-        shop.workers.verify_transfers(5, (good, bad, good))
-        assert await shop.results(1) == [TransfersVerified(5, (True, False, True))]
+        shop.workers.verify_transfers(5, (good, bad, good) * copies)
+        assert bool(shop.inbox.inputs) == (copies == 1)
+        assert await shop.results(1) == [TransfersVerified(5, (True, False, True) * copies)]
         await shop.workers.close()
 
     run(scenario())

@@ -61,14 +61,31 @@ def deliver_together(stage: Stage, sent: list[tuple[Puppet, bytes]]) -> None:
 # --- jobs
 
 
-def test_single_transfers_are_checked_at_once_and_gather_while_two_jobs_are_under_way(stage: Stage) -> None:
+def test_a_single_transfer_is_checked_at_once_and_few_gather_while_a_job_is_under_way(stage: Stage) -> None:
     asked = [stage.ask_later(SubmitTransfer(pay(payer, 0))) for payer in PAYERS[:9]]
-    assert jobs(stage) == [1, 1]
+    assert jobs(stage) == [1]
     stage.step()
-    assert jobs(stage) == [1, 7]
+    assert jobs(stage) == [8]
     stage.release()
     assert [request in stage.answers for request in asked] == [True] * 9
     assert pooled(stage) == 9
+
+
+def test_many_are_another_job_and_jobs_are_decided_in_their_order(stage: Stage, raws: list[bytes]) -> None:
+    """Each account has transfers in both, and the second is done first."""
+    first, second = (
+        AskedTogether(tuple([Asked(number, SubmitTransfer(raws[number])) for number in numbers]))
+        for numbers in (range(100), range(100, 200))
+    )
+    stage.deliver(first)
+    stage.deliver(second)
+    assert jobs(stage) == [100, 100]
+    stage.held.reverse()
+    stage.step()
+    assert (pooled(stage), stage.answers) == (0, {})
+    stage.release()
+    assert stage.answers == {number: wire.sha256d(raw) for number, raw in enumerate(raws[:200])}
+    assert pooled(stage) == 200
 
 
 def test_requests_of_one_moment_are_one_job_and_each_is_answered(stage: Stage) -> None:
