@@ -12,7 +12,6 @@ from pychain.node.effects import Commit
 from pychain.node.events import NewTip
 from pychain.node.outbox import Outbox
 
-
 GATHERED = 500
 """Changed headers that become records at once, some milliseconds' work. Few is better as well because they change again
 soon: when their bodies come, and when they connect."""

@@ -76,9 +76,7 @@ class HeaderList:
 class HeaderIntake:
     """Judges headers and grows the tree by them."""
 
-    def __init__(
-        self, tree: BlockTree, entropy: Entropy, on_judged: Callable[[HeaderList, Now], None]
-    ) -> None:
+    def __init__(self, tree: BlockTree, entropy: Entropy, on_judged: Callable[[HeaderList, Now], None]) -> None:
         """`on_judged` is called for each list once it is judged to its end or its first fault."""
         self._tree = tree
         self._entropy = entropy

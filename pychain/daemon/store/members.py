@@ -11,7 +11,6 @@ from pychain.chain.hashes import split_hashes
 from pychain.chain.transaction import KEY_BYTES
 from pychain.daemon.store.records import entry_of
 
-
 _COINBASE_ALONE = array("I", (0,))
 
 
