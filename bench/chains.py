@@ -8,7 +8,7 @@ writes DIRECTORY/network.toml and DIRECTORY/chain.dat. Keys follow from numbers,
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ BITS = 0x207FFFFF
 """The easiest target there is: mining is not what is measured."""
 BALANCE = 10**12
 FEE = 1_000
+"""Well over what relaying the longest transfer here costs."""
 
 
 class Account:
@@ -53,8 +54,14 @@ class Shape:
     empty: int = 0
 
 
-def network(treasurer: bytes) -> str:
-    """The spec of a network whose blocks hold some 20,000 transfers, with one key that owns everything."""
+def accounts(count: int) -> list[Account]:
+    """So many, the same in every run; none is the treasurer, `Account(0)`."""
+    return [Account(1 + number) for number in range(count)]
+
+
+def network(allocations: Iterable[tuple[bytes, int]]) -> str:
+    """The spec of a network whose blocks hold some 20,000 transfers; up to 10,000 keys own so much from the first."""
+    owned = ",".join([f'{{key="{key.hex()}",amount={amount}}}' for key, amount in allocations])
     return f"""name = "bench"
 hrp = "bench"
 spacing_s = 60
@@ -76,7 +83,7 @@ rule = "most-work"
 time = 1700000000
 bits = {BITS}
 message = "for measurements"
-allocations = [{{ key = "{treasurer.hex()}", amount = {10**17} }}]
+allocations = [{owned}]
 
 [node]
 dev = true
@@ -105,6 +112,14 @@ class Chain:
         return self.tip.raw + compact_size(len(raws)) + b"".join(raws)
 
 
+def transfers(genesis_hash: bytes, payers: list[Account], each: int) -> Iterator[bytes]:
+    """`each` of every account: all of their next sequence, then all of the one after it."""
+    for sequence in range(each):
+        for index, payer in enumerate(payers):
+            recipient = payers[(index + 7 * sequence + 1) % len(payers)]
+            yield payer.pay(genesis_hash, recipient.key, 1 + index)
+
+
 def blocks(chain: Chain, treasurer: Account, payers: list[Account], shape: Shape) -> Iterator[bytes]:
     """Blocks that give every account its balance, then some full of transfers from each account in turn to another,
     then empty ones."""
@@ -122,9 +137,9 @@ def blocks(chain: Chain, treasurer: Account, payers: list[Account], shape: Shape
 
 def write(directory: Path, shape: Shape) -> ChainSpec:
     """Make the two files; returns the spec."""
-    treasurer, payers = Account(0), [Account(1 + number) for number in range(shape.accounts)]
+    treasurer, payers = Account(0), accounts(shape.accounts)
     directory.mkdir(parents=True, exist_ok=True)
-    toml = network(treasurer.key)
+    toml = network([(treasurer.key, 10**17)])
     (directory / "network.toml").write_text(toml, encoding="utf-8")
     spec = parse_spec(toml)
     with (directory / "chain.dat").open("wb") as out:

@@ -4,8 +4,9 @@
 
 The node is a real daemon in a process of its own, on the cores of this machine; this process feeds it. Over the wire it
 speaks the protocol as any peer: it announces, is asked, and sends. The time runs from the first announcement to the
-moment at which the node's API counts all transfers in its mempool. Beside each figure stands S2, bare libsodium
-verification in a loop in C on all cores in the same run, and the CPU time of the node's process.
+moment at which the node's API counts all transfers in its mempool. Over HTTP each connection has one call under way.
+Beside each figure stands S2, bare libsodium verification in a loop in C on all cores before and after each round, and
+the CPU time of both processes: where theirs together fill the cores, no more can be had.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ import json
 import os
 import statistics
 import tempfile
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import uvloop
-from funded import Funded, funded_chain, txids
-from signatures import FEW, sodium_loop
+from chains import BALANCE, accounts, network, transfers
+from signatures import Sodium
 
+from pychain import native
+from pychain.chain.spec import ChainSpec, parse_spec
 from pychain.client import Client
 from pychain.devnet.processes import NodeProcess, Ready
 from pychain.p2p.framing import FrameReader, frame
@@ -45,11 +47,42 @@ TIMEOUT_S = 300.0
 
 
 class Measured(NamedTuple):
-    """One round: transfers a second, the node's CPU microseconds for each, its resident bytes more for each."""
+    """One round: transfers a second, S2 beside it, and what one takes: CPU of the node, of this process, the node's
+    memory."""
 
     rate: float
-    cpu_us: float
+    sodium: float
+    node_us: float
+    own_us: float
     memory: float
+
+
+class Fed(NamedTuple):
+    """What it took to feed a node: seconds, and CPU seconds of this process."""
+
+    took: float
+    own: float
+
+
+@dataclass(frozen=True)
+class Material:
+    """A chain spec, its file, and transfers of its accounts in an order in which they are valid, with their ids."""
+
+    spec: ChainSpec
+    path: Path
+    raws: list[bytes]
+    ids: list[bytes]
+
+
+def material(directory: Path, count: int, each: int) -> Material:
+    """`each` transfers of so many accounts, which own something from the first."""
+    payers = accounts(count)
+    toml = network([(payer.key, BALANCE) for payer in payers])
+    path = directory / "network.toml"
+    path.write_text(toml, encoding="utf-8")
+    spec = parse_spec(toml)
+    raws = list(transfers(spec.genesis_hash, payers, each))
+    return Material(spec, path, raws, [native.sha256d(raw) for raw in raws])
 
 
 # --- the wire
@@ -58,11 +91,11 @@ class Measured(NamedTuple):
 class Sender(asyncio.Protocol):
     """A peer that announces transactions, and sends what it is asked for."""
 
-    def __init__(self, funded: Funded, raws: list[bytes], ids: list[bytes]) -> None:
-        self._genesis = funded.spec.genesis_hash
-        self._reader = FrameReader(frame_limit(funded.spec.max_block_bytes))
-        self._by_id = dict(zip(ids, raws, strict=True))
-        self._to_announce = deque(ids)
+    def __init__(self, made: Material) -> None:
+        self._genesis = made.spec.genesis_hash
+        self._reader = FrameReader(frame_limit(made.spec.max_block_bytes))
+        self._by_id = dict(zip(made.ids, made.raws, strict=True))
+        self._to_announce = deque(made.ids)
         self._outstanding = 0
         self._transport: asyncio.Transport | None = None
         self.closed = asyncio.get_running_loop().create_future()
@@ -107,19 +140,19 @@ class Sender(asyncio.Protocol):
         self._transport.write(frame(payload))
 
 
-async def feed_wire(node: NodeProcess, ready: Ready, funded: Funded, raws: list[bytes], ids: list[bytes]) -> float:
-    """Seconds until all transfers are in the mempool."""
+async def feed_wire(node: NodeProcess, ready: Ready, made: Material) -> Fed:
+    """Until all transfers are in the mempool."""
     host, _, port = ready.p2p.rpartition(":")
-    _, sender = await asyncio.get_running_loop().create_connection(lambda: Sender(funded, raws, ids), host, int(port))
+    _, sender = await asyncio.get_running_loop().create_connection(lambda: Sender(made), host, int(port))
     await sender.is_ready.wait()
     async with node.client() as client:
-        begin = time.perf_counter()
+        begin, own = time.perf_counter(), time.process_time()
         sender.announce()
-        await pooled(client, len(raws))
-        took = time.perf_counter() - begin
+        await pooled(client, len(made.raws))
+        fed = Fed(time.perf_counter() - begin, time.process_time() - own)
     sender.close()
     await sender.closed
-    return took
+    return fed
 
 
 async def pooled(client: Client, count: int) -> None:
@@ -173,17 +206,17 @@ class Caller(asyncio.Protocol):
             self._done.set_result(None)
 
 
-async def feed_http(node: NodeProcess, raws: list[bytes]) -> float:
-    """Seconds until all calls are answered."""
+async def feed_http(node: NodeProcess, raws: list[bytes]) -> Fed:
+    """Until all calls are answered."""
     endpoint = node.endpoint()
     loop = asyncio.get_running_loop()
     requests = deque(http_request(endpoint.host_port, endpoint.authorization, raw) for raw in raws)
     done = [loop.create_future() for _ in range(CONNECTIONS)]
-    begin = time.perf_counter()
+    begin, own = time.perf_counter(), time.process_time()
     for each in done:
         await loop.create_connection(partial(Caller, requests, each), endpoint.host, endpoint.port)
     await asyncio.gather(*done)
-    return time.perf_counter() - begin
+    return Fed(time.perf_counter() - begin, time.process_time() - own)
 
 
 def http_request(host: str, authorization: str, raw: bytes) -> bytes:
@@ -199,19 +232,27 @@ def http_request(host: str, authorization: str, raw: bytes) -> bytes:
 # --- rounds
 
 
-async def round_of(funded: Funded, raws: list[bytes], ids: list[bytes], over_wire: bool) -> Measured:
-    """Start a node, feed it, and look at what it took."""
+def measured(made: Material, over_wire: bool, sodium: Sodium) -> Measured:
+    """One round, between two of libsodium's."""
+    before = sodium.rate()
+    fed, cpu, memory = uvloop.run(round_of(made, over_wire))
+    count = len(made.raws)
+    yardstick = (before + sodium.rate()) / 2
+    return Measured(count / fed.took, yardstick, 1e6 * cpu / count, 1e6 * fed.own / count, memory / count)
+
+
+async def round_of(made: Material, over_wire: bool) -> tuple[Fed, float, int]:
+    """Start a node and feed it; with the CPU seconds and the resident bytes that it took more than at rest."""
     with tempfile.TemporaryDirectory() as directory:
         options = ["--connect-only", "--listen", "127.0.0.1", "--p2p-port", "0", "--api-port", "0"]
-        node = NodeProcess.start(Path(directory), str(funded.path), options)
+        node = NodeProcess.start(Path(directory), str(made.path), options)
         try:
             ready = await node.ready()
             cpu, memory = cpu_seconds(ready.pid), resident_bytes(ready.pid)
-            took = await (feed_wire(node, ready, funded, raws, ids) if over_wire else feed_http(node, raws))
-            cpu, memory = cpu_seconds(ready.pid) - cpu, resident_bytes(ready.pid) - memory
+            fed = await (feed_wire(node, ready, made) if over_wire else feed_http(node, made.raws))
+            return fed, cpu_seconds(ready.pid) - cpu, resident_bytes(ready.pid) - memory
         finally:
             await node.stop()
-    return Measured(len(raws) / took, 1e6 * cpu / len(raws), memory / len(raws))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -224,27 +265,15 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def s2(sodium: Callable[[int], None]) -> float:
-    """Signatures a second of libsodium's loop in C on all cores."""
-    cores = len(os.sched_getaffinity(0))
-    threads = [threading.Thread(target=lambda: [sodium(FEW) for _ in range(25)]) for _ in range(cores)]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return cores * 25 * FEW / (time.perf_counter() - begin)
-
-
-def report(name: str, bar: int, rounds: list[Measured], yardsticks: list[float]) -> None:
-    rates = [measured.rate for measured in rounds]
-    median, yardstick = statistics.median(rates), statistics.median(yardsticks)
-    cpu_us = statistics.median(measured.cpu_us for measured in rounds)
-    memory = statistics.median(measured.memory for measured in rounds)
+def report(name: str, bar: int, rounds: list[Measured]) -> None:
+    rates = [each.rate for each in rounds]
+    ratio = statistics.median(each.rate / each.sodium for each in rounds)
+    sodium, node_us, own_us, memory = (statistics.median(column) for column in list(zip(*rounds, strict=True))[1:])
     print(
-        f"{name}: {median:,.0f} a second (median; {min(rates):,.0f} to {max(rates):,.0f}; the bar is {bar:,}), "
-        f"{median / yardstick:.2f} S2 of {yardstick:,.0f};\n"
-        f"    the node's CPU {cpu_us:.0f} us and {memory:,.0f} resident bytes a transfer",
+        f"{name}: {statistics.median(rates):,.0f} a second (median; {min(rates):,.0f} to {max(rates):,.0f}; "
+        f"the bar is {bar:,}), {ratio:.2f} S2 of {sodium:,.0f};\n"
+        f"    a transfer takes {node_us:.0f} us of the node's CPU, {own_us:.0f} us of this process's, "
+        f"and {memory:,.0f} resident bytes",
         flush=True,
     )
 
@@ -259,18 +288,12 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"load found {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory() as directory:
-        sodium = sodium_loop(Path(directory))
-        funded = funded_chain(Path(directory), arguments.accounts)
-        raws = funded.transfers(arguments.each)
-        ids = txids(raws)
-        for name, bar, count in (("wire", 20_000, len(raws)), ("http", 8_000, arguments.calls)):
-            if arguments.only not in (None, name):
-                continue
-            rounds, yardsticks = [], []
-            for _ in range(arguments.rounds):
-                yardsticks.append(s2(sodium))
-                rounds.append(uvloop.run(round_of(funded, raws[:count], ids[:count], name == "wire")))
-            report(name, bar, rounds, yardsticks)
+        sodium = Sodium(Path(directory))
+        made = material(Path(directory), arguments.accounts, arguments.each)
+        for name, bar, count in (("wire", 20_000, len(made.raws)), ("http", 8_000, arguments.calls)):
+            if arguments.only in (None, name):
+                some = replace(made, raws=made.raws[:count], ids=made.ids[:count])
+                report(name, bar, [measured(some, name == "wire", sodium) for _ in range(arguments.rounds)])
 
 
 if __name__ == "__main__":

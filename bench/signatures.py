@@ -17,6 +17,7 @@ import os
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from pychain import native
 MESSAGE_BYTES = 142  # what a transfer without a memo signs
 BLOCK = 2_000
 ROUNDS = 9
+BLOCKS = 2  # that each thread of S2 verifies
 FEW = 200  # signatures checked one at a time for one measurement
 SIZES = (1, 8, 64, 256, 1_000, BLOCK)
 KEYS = [crypto_sign_seed_keypair(i.to_bytes(32, "little")) for i in range(BLOCK)]
@@ -80,6 +82,29 @@ def sodium_loop(directory: Path) -> Callable[[int], None]:
         assert loop(keys, messages, signatures, MESSAGE_BYTES, count) == count
 
     return run
+
+
+class Sodium:
+    """That loop on all cores: S2, which the bars of whole nodes are measured by."""
+
+    def __init__(self, directory: Path) -> None:
+        self._loop = sodium_loop(directory)
+        self._cores = len(os.sched_getaffinity(0))
+
+    def rate(self) -> float:
+        """Verifications a second on all cores together."""
+
+        def work() -> None:
+            for _ in range(BLOCKS):
+                self._loop(BLOCK)
+
+        threads = [threading.Thread(target=work) for _ in range(self._cores)]
+        begin = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return self._cores * BLOCKS * BLOCK / (time.perf_counter() - begin)
 
 
 def openssl_loop() -> Callable[[int], None] | None:

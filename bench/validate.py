@@ -18,15 +18,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chains import Account, Chain, Shape, blocks, write
-from signatures import BLOCK, sodium_loop
+from chains import Account, Chain, Shape, accounts, blocks, write
+from signatures import BLOCK, Sodium
 
 from pychain.chain.spec import ChainSpec, parse_spec
 from pychain.client import Client
@@ -37,7 +36,6 @@ from pychain.p2p.framing import FrameReader, frame
 from pychain.p2p.limits import PROTOCOL_VERSION, frame_limit
 from pychain.p2p.messages import Hello, Ping, Pong, decode, encode
 
-SODIUM_SIGNATURES = 4_000
 EMPTY_BLOCKS = 20_000
 REORGANISED = 100
 POLL_S = 0.01
@@ -69,29 +67,6 @@ class Row:
         limit = "at most" if self.at_most else "at least"
         verdict = "met   " if self.is_met else "missed"
         return f"{verdict} {self.name}: {self.median:,.2f} {self.unit} ({spread}; {limit} {self.bar:,.2f})"
-
-
-class Sodium:
-    """libsodium's loop in C on all cores."""
-
-    def __init__(self, directory: Path) -> None:
-        self._loop = sodium_loop(directory)
-        self._cores = len(os.sched_getaffinity(0))
-
-    def rate(self) -> float:
-        """Verifications a second on all cores: S2."""
-
-        def work() -> None:
-            for _ in range(SODIUM_SIGNATURES // BLOCK):
-                self._loop(BLOCK)
-
-        threads = [threading.Thread(target=work) for _ in range(self._cores)]
-        begin = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return self._cores * SODIUM_SIGNATURES / (time.perf_counter() - begin)
 
 
 class Bench:
@@ -265,7 +240,7 @@ def reorganisations(bench: Bench) -> list[Row]:
 def write_branch(made: Path, spec: ChainSpec, shape: Shape, length: int) -> int:
     """Another branch of so many blocks after those that fund the accounts, with other transfers. Returns the height of
     its first block."""
-    treasurer, payers = Account(0), [Account(1 + number) for number in range(shape.accounts)]
+    treasurer, payers = Account(0), accounts(shape.accounts)
     chain = Chain(spec)
     funding = list(blocks(chain, treasurer, payers, Shape(accounts=shape.accounts, transfers=0)))
     first = chain.height + 1
