@@ -34,8 +34,8 @@ SWITCH_INTERVAL_S = 0.0005
 beside a worker in pure Python, and again for each further worker: beside two of them one ping in a hundred took 145 ms
 with Python's 5 ms, and 12 ms with this."""
 FEW = 16
-"""Signatures that are checked on the loop's own thread: 0.2 ms with IFMA, under 1 ms by any kernel. To hand them over
-and back costs more: two threads wake, and each waits for the interpreter's lock while the other has it."""
+"""Signatures that are checked on the loop's own thread: 0.2 ms with IFMA, 0.5 ms by other means, twice that where they
+are bad. To hand them over and back costs more: two threads wake, and each waits for the interpreter's lock."""
 READERS = 2
 """Threads for block bodies: one may wait for a slow disk while the other serves."""
 
