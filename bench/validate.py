@@ -42,6 +42,8 @@ POLL_S = 0.01
 PROBE_S = 0.004
 PING_EVERY_S = 0.15
 SYNC_TIMEOUT_S = 300.0
+REST_S = 0.5
+"""Over which a node at rest uses no more than a twentieth of a core."""
 
 
 @dataclass
@@ -264,11 +266,21 @@ async def there_and_back(bench: Bench, made: Path, first: int) -> tuple[list[flo
         async with Client(node.endpoint()) as client:
             for _ in range(bench.rounds):
                 fork = await client.call("getblockhash", first)
-                away.append(await moved(client, "invalidateblock", fork))
-                back.append(await moved(client, "reconsiderblock", fork))
+                for method, figures in (("invalidateblock", away), ("reconsiderblock", back)):
+                    await at_rest(node.ready_file().pid)
+                    figures.append(await moved(client, method, fork))
     finally:
         await node.stop()
     return away, back
+
+
+async def at_rest(pid: int) -> None:
+    """Until what the last move left to do, such as transfers on their way back, is done: a process that computes no
+    more."""
+    spent = -1.0
+    while (now := cpu_seconds(pid)) > spent + REST_S / 20:
+        spent = now
+        await asyncio.sleep(REST_S)
 
 
 async def moved(node: Client, method: str, block_hash: str) -> float:

@@ -28,7 +28,7 @@ _OWN_WALLET = "\0"
 )
 @click.option("--threads", type=int, metavar="N", help="Mining threads (1); 0 leaves the search to others.")
 @click.option("--prune-mb", type=int, metavar="N", help="Keep about N megabytes of blocks, the last 288 always (all).")
-@click.option("--cache-mb", type=int, metavar="N", help="Memory for the state's cache, in megabytes (64).")
+@click.option("--cache-mb", type=int, metavar="N", help="Memory for the state's cache, in megabytes (256).")
 @click.option(
     "--mine-interval", "mine_interval_s", type=float, metavar="S", help="On dev networks: mean seconds between blocks."
 )

@@ -82,7 +82,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Mining threads; with 0 the search for blocks that pay `mine` is left to programs that ask for templates."""
     verify_threads: Threads | None = None
     """Threads that verify blocks and signatures. Default: one for each core but one."""
-    cache_mb: Annotated[int, msgspec.Meta(ge=1, le=2**20)] = 64
+    cache_mb: Annotated[int, msgspec.Meta(ge=1, le=2**20)] = 256
     """Megabytes (2^20 bytes) for changes of the state that wait to be sorted into the disk's tables, and for accounts
     in use. More makes syncing among millions of accounts faster."""
     prune_mb: Annotated[int, msgspec.Meta(ge=0, le=2**30)] = 0

@@ -194,7 +194,7 @@ class Node:
             self._headers.work(now)
             self._bodies.flush()
             self._activation.work()
-            self._transfers.work(now, self._commits.idle)
+            self._transfers.work(now, self._activation.idle, self._commits.idle)
             self._tables.work(now)
         self._commits.work()
         if self._stopping:

@@ -121,7 +121,7 @@ class TransferIntake:
         self._accepted: list[Candidate] = []
         """Those of which `on_accepted` has not heard yet."""
         self._returning = Returning()
-        self._is_durable = True
+        self._is_at_best = self._is_durable = True
         """Whether all that was decided about the chain was on disk at the last turn."""
         self._next_expiry_ns = 0
 
@@ -322,17 +322,19 @@ class TransferIntake:
             return []
         return [txid for block in connected for txid in block.txid_list()]
 
-    def work(self, now: Now, is_durable: bool) -> None:
+    def work(self, now: Now, is_at_best: bool, is_durable: bool) -> None:
         """One turn: let the mempool follow the tip, look at what arrived, have signatures checked, let go of what
         expired.
 
-        What undone blocks leave over waits until the new chain `is_durable`, which is more urgent.
+        The chain is more urgent: what arrived waits while the tip is not at the best block yet, what undone blocks leave
+        over until the new chain is durable, too.
         """
-        self._is_durable = is_durable
-        if is_durable and self._returning:
+        self._is_at_best, self._is_durable = is_at_best, is_durable
+        if is_at_best and is_durable and self._returning:
             self._take_back(now)
         self.mempool.settle(SETTLED_A_TURN)
-        self._look_at_arrived(now)
+        if is_at_best:
+            self._look_at_arrived(now)
         self._have_checked()
         if now.mono_ns >= self._next_expiry_ns and self.mempool.expire(now.wall_s, EXPIRY_A_TURN):
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
@@ -347,7 +349,9 @@ class TransferIntake:
 
     def deadline(self, now: Now) -> int | None:
         """When `work` wants to be called next."""
-        if (self._arrived and self._has_room) or (self._returning and self._is_durable) or not self.mempool.is_settled:
+        may_look = self._arrived and self._has_room
+        may_take_back = self._returning and self._is_durable
+        if (self._is_at_best and (may_look or may_take_back)) or not self.mempool.is_settled:
             return now.mono_ns
         return self._next_expiry_ns if len(self.mempool) else None
 

@@ -40,7 +40,7 @@ from pychain.daemon.store.sweep import Pace, sweep
 from pychain.daemon.store.writing import Counters, journalled, write_batch
 from pychain.ledger.store import Batch, IndexSlice, TransactionPlace
 
-CACHE_BYTES = 64 << 20
+CACHE_BYTES = 256 << 20
 """Memory for changes that wait for their tables, and for accounts that were read or written lately: half for each."""
 
 _INDEX_SLICE = 4096
