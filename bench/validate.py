@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from chains import Account, Chain, Shape, accounts, blocks, write
+from mempool import cpu_seconds
 from signatures import BLOCK, Sodium
 
 from pychain.chain.spec import ChainSpec, parse_spec
@@ -262,12 +263,12 @@ async def there_and_back(bench: Bench, made: Path, first: int) -> tuple[list[flo
     node = NodeProcess.start(datadir, str(network), ("--p2p-port", "0", "--api-port", "0", "--connect-only"))
     away, back = [], []
     try:
-        await node.ready()
+        ready = await node.ready()
         async with Client(node.endpoint()) as client:
             for _ in range(bench.rounds):
                 fork = await client.call("getblockhash", first)
                 for method, figures in (("invalidateblock", away), ("reconsiderblock", back)):
-                    await at_rest(node.ready_file().pid)
+                    await at_rest(ready.pid)
                     figures.append(await moved(client, method, fork))
     finally:
         await node.stop()

@@ -326,8 +326,8 @@ class TransferIntake:
         """One turn: let the mempool follow the tip, look at what arrived, have signatures checked, let go of what
         expired.
 
-        The chain is more urgent: what arrived waits while the tip is not at the best block yet, what undone blocks leave
-        over until the new chain is durable, too.
+        The chain is more urgent: what arrived waits until the tip is at the best block, and what undone blocks leave
+        over until that is durable, too.
         """
         self._is_at_best, self._is_durable = is_at_best, is_durable
         if is_at_best and is_durable and self._returning:
