@@ -34,6 +34,7 @@ RUN_HERE = {
     "docs/mining.md",
     "docs/operations/README.md",
     "docs/private-network.md",
+    "docs/simulation.md",
     "docs/stamps.md",
     "docs/tutorial.md",
     "docs/wallet.md",
@@ -178,6 +179,17 @@ def test_the_stamp_guide(tmp_path: Path) -> None:
     genesis = hash_hex(packaged_spec("dev").genesis_hash)
     for file in ("contract.txt", "page2.txt"):
         assert re.match(r"in block \d+ of \d+, under \d+ hashes of work", guide.python(example, file, genesis))
+
+
+def test_the_simulation_guide(tmp_path: Path) -> None:
+    page = DOCS / "simulation.md"
+    guide = Guide(page, tmp_path)
+    shown = guide.run()
+    assert "\nidentical\n" in shown
+    assert (tmp_path / "latency.png").stat().st_size > 10_000
+    assert "Traceback" not in shown
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert re.match(r"[0-9.]+ [0-9a-f]{64}\n", guide.python(example))
 
 
 def test_the_explorer_guide(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from pathlib import Path
+
 import click
 
 from pychain.base.errors import DecodeError
@@ -22,3 +25,16 @@ def to_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) 
         return None if value is None else bytes.fromhex(value)
     except ValueError:
         raise click.BadParameter(f"'{value}' is not hex", ctx, parameter) from None
+
+
+def check_directory(option: str, path: Path) -> None:
+    """UsageError where a file could not be written because its directory is not there."""
+    if not path.absolute().parent.is_dir():
+        raise click.UsageError(f"{option} {path}: there is no such directory")
+
+
+def check_picture(option: str, path: Path, endings: Container[str]) -> None:
+    """UsageError where nothing could be drawn into a file."""
+    if path.suffix.removeprefix(".") not in endings:
+        raise click.UsageError(f"{option} {path}: a picture is known by its ending, such as .png, .svg or .pdf")
+    check_directory(option, path)

@@ -32,6 +32,7 @@ _COMMANDS = {
     "rpc-auth": "a user of the node's API",
     "miner": "mine for a Stratum server",
     "devnet": "a network of several nodes on this machine",
+    "sim": "networks of real nodes in virtual time",
     "bench": "how fast this machine hashes and verifies",
     "completion": "shell completion",
 }

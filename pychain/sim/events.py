@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from collections.abc import Callable
 
-from pychain import native
+from msgspec import Struct
 
 Action = Callable[[], None]
+
+MAX_MARKS = 1024
+"""Marks kept of a run, however long: enough to name the moment of a difference to a thousandth of the run."""
+MARK_CHARACTERS = 16
+"""Of a mark's digest, in hex: 64 bits tell two honest runs apart."""
 
 
 class EventHeap:
@@ -36,18 +42,42 @@ class EventHeap:
         return True
 
 
+class Mark(Struct, frozen=True, kw_only=True):
+    """The trace at one moment: how much had happened by then, and its digest so far."""
+
+    events: int
+    virtual_ns: int
+    digest: str
+
+
 class Trace:
-    """A running digest over everything that happens. Two runs of one seed have the same; the first difference shows."""
+    """A running digest over everything that happens. Two runs of one seed have the same; the first difference shows.
+
+    Marks of it are kept at even distances, in events: all of them at first, and half as many each time that they have
+    become too many. So two runs are marked at the same events, as long as they are one run.
+    """
 
     def __init__(self) -> None:
-        self._digest = bytes(32)
+        self._sha256 = hashlib.sha256()
+        self._stride = 1
         self.events = 0
+        self.marks: list[Mark] = []
+        """Oldest first."""
 
     def note(self, now_ns: int, host: str, what: str, data: bytes = b"") -> None:
         """Take one happening in."""
         self.events += 1
-        head = f"{now_ns}|{host}|{what}|".encode()
-        self._digest = native.sha256d(self._digest + head + native.sha256d(data))
+        self._sha256.update(f"{now_ns}|{host}|{what}|{len(data)}|".encode())
+        self._sha256.update(data)
+        if self.events % self._stride == 0:
+            self._mark(now_ns)
 
     def hexdigest(self) -> str:
-        return self._digest.hex()
+        return self._sha256.hexdigest()
+
+    def _mark(self, now_ns: int) -> None:
+        digest = self._sha256.hexdigest()[:MARK_CHARACTERS]
+        self.marks.append(Mark(events=self.events, virtual_ns=now_ns, digest=digest))
+        if len(self.marks) == MAX_MARKS:
+            del self.marks[::2]  # every other one, so those left are at multiples of the new stride
+            self._stride *= 2

@@ -9,6 +9,7 @@ from pychain import native
 from pychain.base.entropy import Random
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block, decode_block
+from pychain.chain.target import work_from_target
 from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
 from pychain.node.config import NodeConfig
@@ -92,11 +93,21 @@ class Surroundings(Protocol):
         """The strict signature check."""
         ...
 
+    def published(self, host: Host, event: Event) -> None:
+        """A node told its listeners something."""
+        ...
+
+    def found(self, host: Host, block: Block) -> None:
+        """A host's miner found a block; its node hears of it next."""
+        ...
+
 
 class Host:
     """A machine in the world. It can crash and be started again; its store outlives its node."""
 
-    def __init__(self, world: Surroundings, name: str, address: NetAddress, config: NodeConfig, hash_rate: int) -> None:
+    def __init__(
+        self, world: Surroundings, name: str, address: NetAddress, config: NodeConfig, hash_rate: float
+    ) -> None:
         """`hash_rate` in hashes a second of virtual time, 0 for none."""
         self.name = name
         self.address = address
@@ -129,7 +140,7 @@ class Host:
             StartMining: self._start_mining,
             StopMining: self._stop_mining,
             Reply: self._take_reply,
-            Publish: lambda effect: self.events.append(effect.event),
+            Publish: self._publish,
             Stopped: self._ended,
         }
 
@@ -238,7 +249,7 @@ class Host:
         if not self.hash_rate:
             return
         search = self._search
-        mean_ns = 2**256 // (effect.template.target + 1) * NS // self.hash_rate
+        mean_ns = int(work_from_target(effect.template.target) * NS / self.hash_rate)
         self._later(
             exponential(self._world.random, mean_ns),
             lambda: self._solve(effect) if search == self._search else None,
@@ -253,13 +264,19 @@ class Host:
         nonce, _ = native.search(template.header_prefix(coinbase, time), template.target, 0, 2**32)
         assert nonce is not None, "simulated networks have targets that 2^32 nonces meet"
         self.mined += 1
-        self.feed(BlockMined(template.block(coinbase, time, nonce).raw))
+        block = template.block(coinbase, time, nonce)
+        self._world.found(self, block)
+        self.feed(BlockMined(block.raw))
 
     def _stop_mining(self, _: StopMining) -> None:
         self._search += 1
 
     def _take_reply(self, effect: Reply) -> None:
         self.answers[effect.request_id] = effect.answer
+
+    def _publish(self, effect: Publish) -> None:
+        self.events.append(effect.event)
+        self._world.published(self, effect.event)
 
     def _ended(self, effect: Stopped) -> None:
         self.fault = effect.fault

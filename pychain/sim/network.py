@@ -34,6 +34,7 @@ class Stream:
     def __init__(self, network: Network, source: str, target: str, deliver: Callable[[bytes], None]) -> None:
         self._network = network
         self._ends = (source, target)
+        self._link = network.link_between(source, target)
         self._deliver = deliver
         self._free_ns = 0
         self._held: list[tuple[Callable[[], None], int]] = []
@@ -59,7 +60,7 @@ class Stream:
             self._held.append((action, size))
             self._network.hold(self)
             return
-        events, link = self._network.events, self._network.link
+        events, link = self._network.events, self._link
         busy_ns = size * NS // link.bytes_per_s
         arrival = events.now_ns + spread(self._network.random, link.latency_ns)
         self._free_ns = max(self._free_ns, arrival) + busy_ns
@@ -79,11 +80,20 @@ class Network:
         self.events = events
         self.random = random
         self.link = link
+        self._links: dict[frozenset[str], LinkModel] = {}
+        """Where a link is not like the others."""
         self._cuts: dict[frozenset[str], None] = {}
         self._holding: dict[Stream, None] = {}
 
+    def link_between(self, one: str, other: str) -> LinkModel:
+        return self._links.get(frozenset((one, other)), self.link)
+
+    def set_link(self, one: str, other: str, link: LinkModel) -> None:
+        """Give two hosts a link of their own, for the connections that they open from now on."""
+        self._links[frozenset((one, other))] = link
+
     def is_cut(self, one: str, other: str) -> bool:
-        return frozenset((one, other)) in self._cuts
+        return bool(self._cuts) and frozenset((one, other)) in self._cuts
 
     def hold(self, stream: Stream) -> None:
         self._holding[stream] = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from pychain import native
 from pychain.base.entropy import Random
@@ -20,6 +21,7 @@ from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import verify_blocks
 from pychain.node.config import NodeConfig
+from pychain.node.events import Event
 from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerClosed, PeerOpened
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.events import EventHeap, Trace
@@ -29,6 +31,19 @@ from pychain.sim.network import DIAL_TIMEOUT_NS, LinkModel, Network, Stream
 PORT = 30700
 MAX_SHARED_RESULTS = 4096
 """Verified blocks and signatures kept for other hosts: verification is a pure function, so one answer serves all."""
+
+
+class Watcher(Protocol):
+    """Who looks at a world from outside. It may plan actions of its own; it feeds no host before the present one has
+    carried its effects out."""
+
+    def published(self, host: Host, event: Event) -> None:
+        """A node told its listeners something."""
+        ...
+
+    def found(self, host: Host, block: Block) -> None:
+        """A host's miner found a block; its node hears of it next."""
+        ...
 
 
 @dataclass(slots=True)
@@ -58,6 +73,7 @@ class World:
         self.network = Network(self.heap, Random(seed ^ 0x6E6574), link or LinkModel())
         self.start_wall_s = rulebook.spec.start_time + 60 if start_wall_s is None else start_wall_s
         self.hosts: dict[str, Host] = {}
+        self.watchers: list[Watcher] = []
         self._by_address: dict[NetAddress, Host] = {}
         self._connections: dict[tuple[str, int], _Connection] = {}
         self._next_peer = 1
@@ -72,7 +88,7 @@ class World:
         connect: Iterable[str] = (),
         *,
         mine_to: bytes | None = None,
-        hash_rate: int = 0,
+        hash_rate: float = 0,
         config: NodeConfig | None = None,
     ) -> Host:
         """A host that keeps connections to the named ones, which may be added later."""
@@ -158,10 +174,20 @@ class World:
                 del self._signatures[next(iter(self._signatures))]
         return known
 
+    def published(self, host: Host, event: Event) -> None:
+        """A node told its listeners something."""
+        for watcher in self.watchers:
+            watcher.published(host, event)
+
+    def found(self, host: Host, block: Block) -> None:
+        """A host's miner found a block."""
+        for watcher in self.watchers:
+            watcher.found(host, block)
+
     def dial(self, host: Host, address: NetAddress) -> None:
         """Connect two hosts after a round trip; fail after a timeout where nobody answers."""
         target = self._by_address.get(address)
-        latency = 2 * self.network.link.latency_ns
+        link = self.network.link if target is None else self.network.link_between(host.name, target.name)
 
         def complete() -> None:
             reachable = target is not None and target.is_running and not self.network.is_cut(host.name, target.name)
@@ -172,7 +198,7 @@ class World:
                 return
             self._connect(host, target)
 
-        self.heap.after(latency, complete)
+        self.heap.after(2 * link.latency_ns, complete)
 
     def send(self, host: Host, peer: int, data: bytes) -> None:
         """Put bytes on a connection, if it still stands."""

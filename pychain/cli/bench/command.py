@@ -10,6 +10,7 @@ import click
 from msgspec import UNSET, Struct
 
 from pychain import native
+from pychain.cli.arguments import check_picture
 from pychain.cli.bench.measure import load
 from pychain.cli.bench.progress import shown
 from pychain.cli.bench.rows import Plan, Row
@@ -72,10 +73,7 @@ def _drawing(path: Path) -> Callable[[Report], None]:
         from pychain.cli.bench.plot import draw, formats
     except ImportError as error:
         raise click.UsageError(f"--plot needs matplotlib (pip install 'pychain-node[plot]'): {error}") from None
-    if path.suffix.removeprefix(".") not in formats():
-        raise click.UsageError(f"--plot {path}: a picture is known by its ending, such as .png, .svg or .pdf")
-    if not path.absolute().parent.is_dir():
-        raise click.UsageError(f"--plot {path}: there is no such directory")
+    check_picture("--plot", path, formats())
     return lambda report: draw(path, report.rows, _title(report))
 
 

@@ -1,0 +1,219 @@
+"""`pychain sim`: its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from pychain.cli.arguments import check_directory, check_picture
+from pychain.cli.context import Context, common_options, pass_context
+from pychain.cli.output import print_facts, print_json, print_table, progress
+from pychain.cli.sim.runs import RunFailedError, as_json, assignments, number, print_report, repeated, shown, timed
+from pychain.cli.sim.sweeps import Sweep, cells_of, cores, grid_of, run_all, seeds_of, summed, write_csv
+from pychain.sim.play import play
+from pychain.sim.record import MAX_RECORD_BYTES, decode_record, difference, encode_record, record_of
+from pychain.sim.scenarios import SCENARIOS, scenario_named
+
+file_path = click.Path(dir_okay=False, path_type=Path)
+nodes_option = click.option("--nodes", metavar="N", help="Short for --set nodes=N.")
+retarget_option = click.option("--retarget", metavar="RULE", help="Short for --set retarget=RULE.")
+
+
+@click.group("sim")
+def command() -> None:
+    """Networks of real nodes in one process, in virtual time: the same seed is the same run, event by event.
+
+    \b
+        pychain sim list
+        pychain sim run race --seed 7
+        pychain sim sweep latency --seeds 1..5 --set delay=50,200,800
+    """
+
+
+@command.command("list")
+@common_options
+@pass_context
+def list_(context: Context) -> None:
+    """The scenarios, and their parameters with what they are unless --set says otherwise.
+
+    \b
+        pychain sim list
+        pychain sim list --json
+    """
+    if context.json:
+        print_json(
+            [
+                {"name": scenario.name, "about": scenario.about, "parameters": scenario.described()}
+                for scenario in SCENARIOS.values()
+            ]
+        )
+        return
+    for place, scenario in enumerate(SCENARIOS.values()):
+        click.echo(("\n" if place else "") + f"{scenario.name}: {scenario.about}")
+        print_table(
+            ["  parameter", "default", ""],
+            [[f"  {each.name}", number(each.default), each.description] for each in scenario.described()],
+            right=["default"],
+        )
+
+
+@command.command()
+@click.argument("scenario")
+@click.option("--seed", type=int, default=0, show_default=True, help="Everything follows from it.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the scenario; several.")
+@nodes_option
+@retarget_option
+@click.option("--trace", type=file_path, metavar="FILE", help="Keep a record of the run, for `replay`.")
+@common_options
+@pass_context
+def run(
+    context: Context,
+    scenario: str,
+    seed: int,
+    settings: tuple[str, ...],
+    nodes: str | None,
+    retarget: str | None,
+    trace: Path | None,
+) -> None:
+    """Play a scenario to its end, and check that all nodes agree with their books in order.
+
+    \b
+        pychain sim run race --seed 7
+        pychain sim run hashrate --retarget lwma --set factor=10
+        pychain sim run selfish --set alpha=0.4 --set near=2 --json
+        pychain sim run partition --nodes 12 --trace partition.trace
+    """
+    chosen = scenario_named(scenario)
+    given = assignments(settings, {"nodes": nodes, "retarget": retarget})
+    if trace is not None:
+        check_directory("--trace", trace)
+    with shown(f"{scenario}, seed {seed}") as tell, timed() as ended:
+        done = play(chosen, seed, dict(given), tell)
+    report = done.report
+    ended(report.events, report.virtual_s)
+    if trace is not None:
+        trace.write_bytes(encode_record(record_of(done)))
+    if context.json:
+        print_json(as_json(report, chosen))
+    else:
+        print_report(report)
+    if report.failures:
+        more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
+        raise RunFailedError(f"seed {seed}: {report.failures[0]}{more}; again with: {repeated(report, chosen)}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@common_options
+@pass_context
+def replay(context: Context, file: Path) -> None:
+    """Do a recorded run again, and compare: identical, or when it first went another way.
+
+    \b
+        pychain sim run churn --seed 3 --trace churn.trace
+        pychain sim replay churn.trace
+    """
+    with file.open("rb") as stream:
+        record = decode_record(stream.read(MAX_RECORD_BYTES + 1))
+    head = record.head
+    with shown(f"{head.scenario}, seed {head.seed}") as tell, timed() as ended:
+        done = play(scenario_named(head.scenario), head.seed, head.parameters, tell)
+    ended(done.report.events, done.report.virtual_s)
+    apart = difference(record, record_of(done))
+    if context.json:
+        print_json({"identical": apart is None, "difference": apart, "digest": done.report.digest})
+    elif apart is None:
+        click.echo("identical")
+    if apart is not None:
+        versions = "" if head.pychain == done.report.version else f" (recorded by pychain {head.pychain})"
+        raise RunFailedError(f"it went another way {apart}{versions}")
+
+
+@command.command()
+@click.argument("scenario")
+@click.option("--seeds", required=True, metavar="A..B", help="The seeds, both ends included.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE,...", help="A parameter, and its values one by one."
+)
+@nodes_option
+@retarget_option
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes (default: one for each core).")
+@click.option("--csv", "table", type=file_path, metavar="FILE", help="Write a line for each run too.")
+@click.option(
+    "--plot",
+    type=file_path,
+    metavar="FILE",
+    help="Draw the figures too, as PNG, SVG or PDF by FILE's ending; needs pychain-node[sim].",
+)
+@common_options
+@pass_context
+def sweep(
+    context: Context,
+    scenario: str,
+    seeds: str,
+    settings: tuple[str, ...],
+    nodes: str | None,
+    retarget: str | None,
+    jobs: int | None,
+    table: Path | None,
+    plot: Path | None,
+) -> None:
+    """Play a scenario with many seeds and parameters: the median of each figure, and how far the runs are apart.
+
+    \b
+        pychain sim sweep race --seeds 1..20
+        pychain sim sweep latency --seeds 1..5 --set delay=50,200,800 --plot latency.png
+        pychain sim sweep hashrate --seeds 1..8 --retarget asert,lwma,bitcoin --csv rules.csv
+        pychain sim sweep selfish --seeds 1..4 --set alpha=0.2,0.3,0.4 --set near=0,2 --jobs 2
+    """
+    chosen, numbers = scenario_named(scenario), seeds_of(seeds)
+    grid = grid_of(chosen, settings, {"nodes": nodes, "retarget": retarget})
+    cells = cells_of(chosen, numbers, grid)
+    draw = None if plot is None else _drawing(plot, chosen.headline)
+    if table is not None:
+        check_directory("--csv", table)
+    with progress(scenario, "runs") as done, timed() as ended:
+        reports = run_all(cells, jobs or cores(), done)
+    ended(sum([report.events for report in reports]), sum([report.virtual_s for report in reports]))
+    result = summed(chosen, numbers, grid, reports)
+    if table is not None:
+        write_csv(table, reports)
+    if draw is not None:
+        draw(result)
+    if context.json:
+        print_json(result)
+    else:
+        _print_sweep(result, chosen.headline)
+    if result.failures:
+        raise RunFailedError(
+            f"{len(result.failures)} of {len(cells)} runs failed; the first: {result.failures[0].command}"
+        )
+
+
+def _drawing(path: Path, headline: tuple[str, ...]) -> Callable[[Sweep], None]:
+    """What will draw into `path`. Raises here, before minutes of work, where that could not be."""
+    try:
+        from pychain.cli.sim.plot import draw, formats
+    except ImportError as error:
+        raise click.UsageError(f"--plot needs matplotlib (pip install 'pychain-node[sim]'): {error}") from None
+    check_picture("--plot", path, formats())
+    return lambda sweep: draw(path, sweep, headline)
+
+
+def _print_sweep(sweep: Sweep, headline: tuple[str, ...]) -> None:
+    swept = list(sweep.rows[0].parameters)
+    columns = [*swept, "runs", "failed", *[name.replace("_", " ") for name in headline]]
+    rows = []
+    for row in sweep.rows:
+        shown_figures = [row.figures.get(name) for name in headline]
+        cells = [
+            "" if each is None else f"{number(each.median)} ({number(each.least)} to {number(each.most)})"
+            for each in shown_figures
+        ]
+        rows.append([*[number(value) for value in row.parameters.values()], row.runs, row.failed, *cells])
+    print_table(columns, rows, right=columns)
+    if sweep.failures:
+        click.echo()
+        print_facts([(each.command, "; ".join(each.failures)) for each in sweep.failures])

@@ -1,0 +1,125 @@
+"""Single runs: the progress of one while it goes on, what it came to as a table, and how fast that went."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import click
+from msgspec.structs import asdict
+
+from pychain.base.errors import PychainError
+from pychain.base.time import NS
+from pychain.cli.output import print_facts
+from pychain.sim.chronicle import Tell
+from pychain.sim.play import Report, Value, values
+from pychain.sim.scenario import Scenario
+
+REDRAW_S = 0.1
+
+
+class RunFailedError(PychainError):
+    """Something did not hold that must, in one run or several."""
+
+
+@contextmanager
+def shown(what: str) -> Iterator[Tell]:
+    """A bar on standard error while a run goes on, on a terminal alone, with its virtual time."""
+    if not sys.stderr.isatty():
+        yield lambda now_ns, height, goal: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}, virtual {task.fields[virtual]}"),
+        BarColumn(),
+        TextColumn("{task.completed:,} of {task.total:,} blocks"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task(what, total=1, virtual=duration(0))
+        drawn = 0.0
+
+        def tell(now_ns: int, height: int, goal: int) -> None:
+            nonlocal drawn
+            if time.monotonic() >= drawn + REDRAW_S:
+                drawn = time.monotonic()
+                total, virtual = max(goal, height), duration(now_ns / NS)
+                bar.update(task, completed=height, total=total, virtual=virtual, refresh=True)
+
+        yield tell
+
+
+def repeated(report: Report, scenario: Scenario[Any]) -> str:
+    """The command that does the same run again: all parameters that are not at their defaults."""
+    defaults = values(scenario.parameters())
+    changed = [f"{name}={value}" for name, value in report.parameters.items() if value != defaults[name]]
+    words = ["pychain", "sim", "run", report.scenario, "--seed", str(report.seed)]
+    return shlex.join([*words, *[word for setting in changed for word in ("--set", setting)]])
+
+
+def as_json(report: Report, scenario: Scenario[Any]) -> dict[str, object]:
+    """The report as programs get it, with the command that repeats it."""
+    return {**asdict(report), "command": repeated(report, scenario)}
+
+
+def print_report(report: Report) -> None:
+    """The report for people."""
+    figures = {} if report.figures is None else asdict(report.figures)
+    print_facts(
+        [
+            ("scenario", report.scenario),
+            ("seed", report.seed),
+            *report.parameters.items(),
+            ("", ""),
+            *[(name.replace("_", " "), number(value)) for name, value in figures.items()],
+            ("", ""),
+            ("virtual time", duration(report.virtual_s)),
+            ("events", f"{report.events:,}"),
+            ("digest", report.digest),
+            ("checks", "all hold" if not report.failures else f"{len(report.failures)} do not hold"),
+            *[("", line) for line in report.failures],
+        ]
+    )
+
+
+@contextmanager
+def timed() -> Iterator[Callable[[int, float], None]]:
+    """Gives what to call at the end of some runs, with their events and virtual seconds: it says how fast they went."""
+    begin = time.monotonic()
+
+    def tell(events: int, virtual_s: float) -> None:
+        took = max(time.monotonic() - begin, 1e-6)
+        rates = f"{events / took:,.0f} events/s, {virtual_s / took:,.0f} virtual seconds a second"
+        click.echo(f"{events:,} events in {took:.1f} s: {rates}", err=True)
+
+    yield tell
+
+
+def duration(virtual_s: float) -> str:
+    """A span of virtual time, in hours, minutes and seconds."""
+    return str(timedelta(seconds=round(virtual_s)))
+
+
+def number(value: Value) -> str:
+    """A figure for people: integers whole, others to four digits."""
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def assignments(settings: tuple[str, ...], shorthands: Mapping[str, object]) -> dict[str, str]:
+    """Parameters from `key=value` words and from options that stand for one. UsageError for other words."""
+    given = {name: str(value) for name, value in shorthands.items() if value is not None}
+    for word in settings:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set wants KEY=VALUE, not '{word}'")
+        given[name] = value
+    return given
