@@ -1,6 +1,6 @@
-"""Mempool admission: transfers a second over the wire from one peer, and by sendrawtransaction over 16 connections.
+"""Mempool admission: transfers a second over the wire from one peer, and by sendrawtransaction over HTTP.
 
-    python bench/mempool.py [--accounts N] [--each N] [--calls N] [--rounds N] [--only wire|http]
+    python bench/mempool.py [--accounts N] [--each N] [--calls N] [--connections N] [--rounds N] [--only wire|http]
 
 The node is a real daemon in a process of its own, on the cores of this machine; this process feeds it. Over the wire it
 speaks the protocol as any peer: it announces, is asked, and sends. The time runs from the first announcement to the
@@ -20,10 +20,11 @@ import statistics
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import uvloop
 from chains import BALANCE, accounts, network, transfers
@@ -41,7 +42,6 @@ ANNOUNCED = 500
 """Transactions in one announcement."""
 OUTSTANDING = 4_000
 """Announced and not asked for yet: a node forgets what a peer announces beyond 5,000."""
-CONNECTIONS = 16
 POLL_S = 0.02
 TIMEOUT_S = 300.0
 
@@ -206,12 +206,12 @@ class Caller(asyncio.Protocol):
             self._done.set_result(None)
 
 
-async def feed_http(node: NodeProcess, raws: list[bytes]) -> Fed:
+async def feed_http(node: NodeProcess, _: Ready, made: Material, connections: int) -> Fed:
     """Until all calls are answered."""
     endpoint = node.endpoint()
     loop = asyncio.get_running_loop()
-    requests = deque(http_request(endpoint.host_port, endpoint.authorization, raw) for raw in raws)
-    done = [loop.create_future() for _ in range(CONNECTIONS)]
+    requests = deque(http_request(endpoint.host_port, endpoint.authorization, raw) for raw in made.raws)
+    done = [loop.create_future() for _ in range(connections)]
     begin, own = time.perf_counter(), time.process_time()
     for each in done:
         await loop.create_connection(partial(Caller, requests, each), endpoint.host, endpoint.port)
@@ -231,17 +231,19 @@ def http_request(host: str, authorization: str, raw: bytes) -> bytes:
 
 # --- rounds
 
+Feed = Callable[[NodeProcess, Ready, Material], Coroutine[Any, Any, Fed]]
 
-def measured(made: Material, over_wire: bool, sodium: Sodium) -> Measured:
+
+def measured(made: Material, feed: Feed, sodium: Sodium) -> Measured:
     """One round, between two of libsodium's."""
     before = sodium.rate()
-    fed, cpu, memory = uvloop.run(round_of(made, over_wire))
+    fed, cpu, memory = uvloop.run(round_of(made, feed))
     count = len(made.raws)
     yardstick = (before + sodium.rate()) / 2
     return Measured(count / fed.took, yardstick, 1e6 * cpu / count, 1e6 * fed.own / count, memory / count)
 
 
-async def round_of(made: Material, over_wire: bool) -> tuple[Fed, float, int]:
+async def round_of(made: Material, feed: Feed) -> tuple[Fed, float, int]:
     """Start a node and feed it; with the CPU seconds and the resident bytes that it took more than at rest."""
     with tempfile.TemporaryDirectory() as directory:
         options = ["--connect-only", "--listen", "127.0.0.1", "--p2p-port", "0", "--api-port", "0"]
@@ -249,7 +251,7 @@ async def round_of(made: Material, over_wire: bool) -> tuple[Fed, float, int]:
         try:
             ready = await node.ready()
             cpu, memory = cpu_seconds(ready.pid), resident_bytes(ready.pid)
-            fed = await (feed_wire(node, ready, made) if over_wire else feed_http(node, made.raws))
+            fed = await feed(node, ready, made)
             return fed, cpu_seconds(ready.pid) - cpu, resident_bytes(ready.pid) - memory
         finally:
             await node.stop()
@@ -283,6 +285,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--each", type=int, default=20, help="transfers of each account, over the wire")
     parser.add_argument("--calls", type=int, default=40_000, help="transfers sent by HTTP")
+    parser.add_argument("--connections", type=int, default=16, help="of HTTP; the bar is for 16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("wire", "http"))
     arguments = parser.parse_args()
@@ -290,10 +293,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         sodium = Sodium(Path(directory))
         made = material(Path(directory), arguments.accounts, arguments.each)
-        for name, bar, count in (("wire", 20_000, len(made.raws)), ("http", 8_000, arguments.calls)):
+        ways: tuple[tuple[str, int, int, Feed], ...] = (
+            ("wire", 20_000, len(made.raws), feed_wire),
+            ("http", 8_000, arguments.calls, partial(feed_http, connections=arguments.connections)),
+        )
+        for name, bar, count, feed in ways:
             if arguments.only in (None, name):
                 some = replace(made, raws=made.raws[:count], ids=made.ids[:count])
-                report(name, bar, [measured(some, name == "wire", sodium) for _ in range(arguments.rounds)])
+                report(name, bar, [measured(some, feed, sodium) for _ in range(arguments.rounds)])
 
 
 if __name__ == "__main__":
