@@ -56,6 +56,11 @@ class Source:
         return self.best is not None and self.peer.is_open and len(self.in_flight) < self.quota
 
     @property
+    def owes(self) -> bool:
+        """Whether headers or blocks that it was asked for are not here yet."""
+        return self.headers_due_ns is not None or bool(self.in_flight)
+
+    @property
     def rank(self) -> tuple[int, bool, int, int]:
         """Sorts whom to ask first: the least stalled, strangers last (who chose us and gave us nothing yet), then the
         least loaded, then who came first.

@@ -77,6 +77,10 @@ class SyncManager:
         self._view = view
         self._timeout_ns = block_timeout_ns
         self._peers: dict[int, Source] = {}
+        self._debtors: dict[int, Source] = {}
+        """Those who owe us headers or blocks, and some who did before the last poll."""
+        self._weighed: int | None = None
+        """Our best work when it was last seen whom to ask for headers; None where what peers claim changed since."""
         self._asked: dict[bytes, int] = {}
         self._plan: list[bytes] = []
         """Missing blocks that nobody was asked for, highest first, as of the last look at the chain."""
@@ -91,10 +95,12 @@ class SyncManager:
     def peer_ready(self, peer: Peer) -> None:
         assert peer.hello is not None
         self._peers[peer.peer_id] = Source(peer, int.from_bytes(peer.hello.tip_work, "big"))
+        self._weighed = None
 
     def peer_closed(self, peer_id: int) -> None:
         """What this peer owed us is asked of others at the next poll."""
         gone = self._peers.pop(peer_id, None)
+        self._debtors.pop(peer_id, None)
         if gone is not None:
             for block_hash in gone.in_flight:
                 del self._asked[block_hash]
@@ -109,6 +115,7 @@ class SyncManager:
         source = self._peers.get(peer_id)
         if source is not None and source.headers_due_ns is None:
             source.headers_due_ns = now.mono_ns + limits.HEADERS_TIMEOUT_NS
+            self._debtors[peer_id] = source
             self._wire.send(peer_id, GetHeaders((*beyond, *self._view.locator(after)), _NO_STOP))
 
     def headers_arrived(self, peer_id: int) -> bool:
@@ -126,6 +133,7 @@ class SyncManager:
         source = self._peers.get(peer_id)
         if source is not None:
             source.judging = False
+            self._weighed = None
 
     def headers_accepted(self, peer_id: int, last: bytes, count: int, now: Now) -> None:
         """`count` headers of a peer are valid, the last of them is `last`: its chain leads at least there."""
@@ -146,6 +154,7 @@ class SyncManager:
         source = self._peers.get(peer_id)
         if source is not None:
             source.judging = False
+            self._weighed = None
             source.claimed_work = self._view.work(source.best) if source.best is not None else 0
 
     # --- blocks
@@ -191,19 +200,22 @@ class SyncManager:
         """Other blocks than were planned may be needed: look at the chain again."""
         self._plan.clear()
         self._plan_is_stale = True
+        self._weighed = None
 
     # --- time
 
     def poll(self, now: Now) -> None:
         """Give up on what is overdue, then ask for what is needed next."""
-        for source in list(self._peers.values()):
+        for peer_id, source in list(self._debtors.items()):
             self._check_overdue(source, now)
+            if not source.owes:
+                self._debtors.pop(peer_id, None)
         self._ask_for_headers(now)
         self._ask_for_blocks(now)
 
     def deadline(self) -> int | None:
         """When the first answer is overdue."""
-        sources = self._peers.values()
+        sources = self._debtors.values()
         return earliest(
             *(source.headers_due_ns for source in sources), *(source.due_ns(self._timeout_ns) for source in sources)
         )
@@ -224,10 +236,13 @@ class SyncManager:
 
     def _ask_for_headers(self, now: Now) -> None:
         """Headers come from one peer at a time: the one that claims most, of those that claim more than we know. Once
-        they are here, the others show how much of that chain they have."""
+        they are here, the others show how much of that chain they have. A crowd with nothing new is not looked at."""
+        known = self._view.best_header_work()
+        if known == self._weighed:
+            return
+        self._weighed = known
         if any(source.judging or source.headers_due_ns is not None for source in self._peers.values()):
             return
-        known = self._view.best_header_work()
         claimants = [source for source in self._peers.values() if source.peer.is_open and self._claim(source) > known]
         if claimants:
             best = max(claimants, key=lambda source: (not source.peer.inbound, source.claimed_work))
@@ -243,12 +258,19 @@ class SyncManager:
         return 0 if is_void else source.claimed_work
 
     def _ask_for_blocks(self, now: Now) -> None:
-        sources = [source for source in self._peers.values() if source.has_room]
-        if not sources or self._view.is_congested():
+        if self._view.is_congested() or not any(source.has_room for source in self._peers.values()):
             return
+        room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
+        room = min(room, limits.SYNC_BLOCKS_MAX) - len(self._asked)
+        has_looked = room > 0 and not self._plan and self._plan_is_stale
+        if has_looked:
+            self._look_ahead()
+        if not self._plan and not self._rivals:
+            return
+        sources = [source for source in self._peers.values() if source.has_room]
         batches: dict[int, list[bytes]] = {}
         self._ask_for_rivals(sources, batches, now)
-        self._ask_for_planned(sources, batches, now)
+        self._ask_for_planned(sources, room, has_looked, batches, now)
         for peer_id, hashes in batches.items():
             self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
 
@@ -261,13 +283,12 @@ class SyncManager:
                 self._assign(min(able, key=lambda source: source.rank), block_hash, batches, now)
             del self._rivals[block_hash]
 
-    def _ask_for_planned(self, sources: list[Source], batches: dict[int, list[bytes]], now: Now) -> None:
+    def _ask_for_planned(
+        self, sources: list[Source], room: int, has_looked: bool, batches: dict[int, list[bytes]], now: Now
+    ) -> None:
         """Go through the plan from below and give each block to the best of those who have it."""
-        room = max(limits.SYNC_BLOCKS_MIN, limits.SYNC_BYTES_IN_FLIGHT // max(1, self._usual_size))
-        room = min(room, limits.SYNC_BLOCKS_MAX) - len(self._asked)
         ranked = Ranking((source, self._view.reach(source.best)) for source in sources if source.best is not None)
         passed_over: list[bytes] = []
-        has_looked = False
         while room > 0 and ranked and len(passed_over) < _MAX_PASSED_OVER:
             if not self._plan:
                 if has_looked or not self._plan_is_stale:  # a second look in this turn would find the same
@@ -303,6 +324,7 @@ class SyncManager:
     def _assign(self, source: Source, block_hash: bytes, batches: dict[int, list[bytes]], now: Now) -> None:
         """Ask this peer for a block, with the next message to him."""
         source.in_flight[block_hash] = now.mono_ns
+        self._debtors[source.peer.peer_id] = source
         self._asked[block_hash] = source.peer.peer_id
         batches.setdefault(source.peer.peer_id, []).append(block_hash)
 

@@ -20,12 +20,13 @@ from pychain.ledger import template
 from pychain.ledger.pending import Queue
 from pychain.node.effects import Commit, Effect, VerifyBlocks
 from pychain.node.headers import HeaderIntake
-from pychain.node.inputs import BlocksVerified, Input
+from pychain.node.inputs import BlocksVerified, Input, Tick
 from pychain.node.requests import GetTemplate
 from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
+from tests.support.operations import operations_of
 from tests.support.puppet import NO_STOP, TRANSACTION, Stage, grow, message
 
 SENDERS = [signer(f"sender {number}") for number in range(200)]
@@ -211,6 +212,20 @@ def test_a_crowd_of_silent_sources_costs_a_turn_little() -> None:
         stage.wait(21)
 
     assert worst(stage, join_and_stall) < BUDGET
+
+
+def test_a_crowd_at_rest_costs_a_turn_nothing() -> None:
+    """Peers who have our chain and owe us nothing are not looked at, neither to act nor for the next deadline."""
+    chain = grow(NETWORK, ROOT, 3)
+
+    def cost(crowd: int) -> int:
+        stage = Stage(NETWORK)
+        for _ in range(crowd):
+            stage.chain_puppet(chain)
+        now = Now(stage.mono_ns, stage.wall_s)
+        return operations_of(lambda: (stage.node.handle(Tick(), now), stage.node.deadline()))
+
+    assert cost(100) <= cost(10)
 
 
 def hash_of(number: int) -> bytes:
