@@ -17,7 +17,6 @@ from pychain.base.errors import DecodeError
 from pychain.chain.hashes import HASH_BYTES, split_hashes
 from pychain.chain.header import HEADER_BYTES, Header, decode_header
 from pychain.chain.transaction import (
-    KEY_BYTES,
     MIN_TRANSACTION_BYTES,
     Coinbase,
     Transaction,
@@ -43,6 +42,7 @@ class Block:
         self.header = header
         self.offsets = offsets
         self.txids = txids
+        self._moves_and_keys: tuple[list[Move], list[bytes]] | None = None
 
     @property
     def hash(self) -> bytes:
@@ -74,22 +74,28 @@ class Block:
 
     # --- what the transactions after the first do, all of them transfers (ValueError where one is not)
 
-    @cached_property
-    def _moves_and_keys(self) -> tuple[list[Move], list[bytes]]:
-        if self.count < 2:
-            return [], []
-        rows, keys = native.transfer_rows(self.raw, self.offsets[1:])
-        return list(_MOVE.iter_unpack(rows)), [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)]
-
     @property
     def moves(self) -> list[Move]:
         """What each transfer does, in order."""
-        return self._moves_and_keys[0]
+        return self._look()[0]
 
     @property
     def accounts(self) -> list[bytes]:
         """The accounts that transfers name, each once, in the order of first appearance, senders before recipients."""
-        return self._moves_and_keys[1]
+        return self._look()[1]
+
+    def _look(self) -> tuple[list[Move], list[bytes]]:
+        """Any thread; one that asks first makes it for the others."""
+        seen = self._moves_and_keys
+        if seen is None:
+            rows, keys = native.transfer_rows(self.raw, self.offsets[1:]) if self.count > 1 else (b"", b"")
+            seen = list(_MOVE.iter_unpack(rows)), split_hashes(keys)
+            self._moves_and_keys = seen
+        return seen
+
+    def forget_moves(self) -> None:
+        """Let go of what can be worked out again: it takes several times the room of the raw block."""
+        self._moves_and_keys = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Block) and self.raw == other.raw

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from functools import partial
 from operator import length_hint
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from pychain.base.codec import Reader, compact_size
 from pychain.base.errors import DecodeError
@@ -25,16 +26,18 @@ from pychain.consensus.subsidy import subsidy
 _UNDO_ROW = struct.Struct("<32sQQ")
 
 
-class Account(NamedTuple):
-    """Balance in base units and the sequence that the next transfer must carry."""
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """Balance in base units and the sequence that the next transfer must carry.
+
+    Hundreds of thousands are in memory, so they are made from columns in one call and the garbage collector, which
+    would stop the node to look at them all, does not know them.
+    """
 
     balance: int
     sequence: int
 
 
 ABSENT = Account(0, 0)
-_NEW_ACCOUNT = partial(tuple.__new__, Account)
-"""`Account._make` without a Python frame, for the thousands of a block."""
 
 
 class Reward(NamedTuple):
@@ -121,6 +124,11 @@ class BlockConnection:
         """`undo` encoded; the rows are made while the block is applied, so this is cheap for any block."""
         return compact_size(len(self._undo_rows)) + b"".join(self._undo_rows)
 
+    @property
+    def work_done(self) -> int:
+        """Accounts read and transfers applied so far."""
+        return len(self._before) + self._applied
+
     def advance(self, budget: int) -> bool:
         """Read up to `budget` accounts, or apply up to `budget` transfers; True when the block is applied whole."""
         if len(self._before) < len(self._keys):
@@ -134,18 +142,19 @@ class BlockConnection:
         due = subsidy(self._spec, self._height) + self._fees
         if self.coinbase.amount != due:
             raise RuleError(Rule.COINBASE_AMOUNT, f"it claims {self.coinbase.amount} where {due} is due")
-        after = map(_NEW_ACCOUNT, zip(self._balances, self._sequences, strict=True))
-        self.changes = dict(zip(self._keys, after, strict=True))
+        self.changes = dict(zip(self._keys, map(Account, self._balances, self._sequences), strict=True))
         if self._matured is not None and self._matured.amount:
             self._credit(self._matured)
         return True
 
     def _read(self, keys: Sequence[bytes]) -> None:
         accounts = self._accounts.accounts(keys)
+        balances = [account.balance for account in accounts]
+        sequences = [account.sequence for account in accounts]
         self._before += accounts
-        self._balances += [account.balance for account in accounts]
-        self._sequences += [account.sequence for account in accounts]
-        self._undo_rows += [_UNDO_ROW.pack(key, *account) for key, account in zip(keys, accounts, strict=True)]
+        self._balances += balances
+        self._sequences += sequences
+        self._undo_rows += map(_UNDO_ROW.pack, keys, balances, sequences)
 
     def _apply(self, end: int) -> None:
         """The inner loop of validation: the transfers up to number `end`, one after the other."""
@@ -173,7 +182,7 @@ class BlockConnection:
         if account is None:
             account = self._accounts.account(reward.recipient)
             self._touched_last = (reward.recipient, account)
-            self._undo_rows.append(_UNDO_ROW.pack(reward.recipient, *account))
+            self._undo_rows.append(_UNDO_ROW.pack(reward.recipient, account.balance, account.sequence))
         self.changes[reward.recipient] = Account(account.balance + reward.amount, account.sequence)
 
 
@@ -188,7 +197,7 @@ def connect_block(
 
 def encode_undo(undo: Undo) -> bytes:
     """CompactSize count, then 32 key | u64 balance | u64 sequence each."""
-    rows = [_UNDO_ROW.pack(key, *account) for key, account in undo]
+    rows = [_UNDO_ROW.pack(key, account.balance, account.sequence) for key, account in undo]
     return compact_size(len(rows)) + b"".join(rows)
 
 

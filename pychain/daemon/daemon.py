@@ -66,6 +66,9 @@ _log = logging.getLogger(__name__)
 LOG_FILE = "node.log"
 STOP_TIMEOUT_S = 60.0
 """For the node to end in order: one commit on a slow disk, with plenty to spare."""
+GC_THRESHOLDS = (5_000, 20, 20)
+"""Objects made and not gone that bring a collection about, and how many such bring the next older generation's. Blocks
+come with thousands of objects in no cycle: Python's default of 700 looks at them again and again."""
 MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_PERSISTENT + 64
 """The node's own slots, and newcomers among whom it chooses."""
 STRATUM_SHARE = 4
@@ -204,6 +207,7 @@ class Daemon:
         if native.fallback_reason is not None:
             _log.warning("%s", native.fallback_reason)
         gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
+        gc.set_threshold(*GC_THRESHOLDS)
         services.events.listen(log_event)
         services.events.listen(services.meters.events.note)
         services.watchdog.start()

@@ -28,6 +28,8 @@ class AccountLayer:
         return self.base.account(key) if account is None else account
 
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        if not self.changes:
+            return self.base.accounts(keys)
         return fill_up(list(map(self.changes.get, keys)), keys, self.base.accounts)
 
 
@@ -35,10 +37,9 @@ def fill_up(
     found: list[Account | None], keys: Sequence[bytes], read: Callable[[Sequence[bytes]], list[Account]]
 ) -> list[Account]:
     """What was found of `keys`, and the rest as `read` gives it."""
-    missing = [key for key, account in zip(keys, found, strict=True) if account is None]
-    if not missing:
+    if all(found):
         return cast(list[Account], found)
-    rest = iter(read(missing))
+    rest = iter(read([key for key, account in zip(keys, found, strict=True) if account is None]))
     return [next(rest) if account is None else account for account in found]
 
 
@@ -151,4 +152,6 @@ class Overlay:
 
     def settle(self) -> None:
         """The store has advanced to the batch under way."""
+        for block in self._under_way.connected.values():
+            block.forget_moves()
         self._under_way = Batch()

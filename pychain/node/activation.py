@@ -211,13 +211,16 @@ class Activation:
                 transition.connection = BlockConnection(self._spec, block, entry.height, transition.layer, matured)
             connection, block = transition.connection, transition.connecting
             assert block is not None
-            if connection.advance(budget):
+            before = connection.work_done
+            is_whole = connection.advance(budget)
+            cost = BLOCK_WORK + connection.work_done - before
+            if is_whole:
                 transition.layer.changes.update(connection.changes)
                 reward = reward_of(connection.coinbase)
                 transition.connected.append(_Connected(entry, block, connection.undo_record, reward))
                 transition.rewards[entry.hash] = reward
                 transition.connection = transition.connecting = None
-            return BLOCK_WORK + min(budget, block.count)
+            return cost
         except RuleError as error:
             self._transition = None
             self._tree.invalidate(entry)

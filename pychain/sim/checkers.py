@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pychain.chain.block import decode_block
 from pychain.chain.transaction import Coinbase
+from pychain.consensus.state import Account
 from pychain.consensus.subsidy import issued
 from pychain.node.queries import Queries
 from pychain.sim.host import Host
@@ -67,8 +68,9 @@ def books(queries: Queries, store: MemoryStore) -> Iterator[str]:
             balances[recipient] = balances.get(recipient, 0) + amount
     for key, balance in balances.items():
         account = queries.account(key)
-        if account != (balance, sequences.get(key, 0)):
-            yield f"account {key.hex()} is {account}, its chain says {balance}, sequence {sequences.get(key, 0)}"
+        replayed = Account(balance, sequences.get(key, 0))
+        if account != replayed:
+            yield f"account {key.hex()} is {account}, its chain says {replayed}"
     immature = sum([amount for _, amount in rewards[max(1, tip.height - spec.maturity + 1) :]])
     held = sum(balances.values()) + immature
     if held != issued(spec, tip.height):

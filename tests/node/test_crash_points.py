@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
+from msgspec.structs import astuple
+
 from pychain.consensus.rulebook import Rulebook
 from pychain.node.effects import Commit, Effect, Publish
 from pychain.node.events import NewTip
@@ -78,7 +80,7 @@ def story() -> list[Forged]:
 
 
 def accounts(node: LoneNode) -> list[tuple[int, int]]:
-    return [tuple(node.node.queries.account(key)) for key in (ALICE.key, BOB.key, MINER)]
+    return [astuple(node.node.queries.account(key)) for key in (ALICE.key, BOB.key, MINER)]
 
 
 def replay(blocks: list[Forged], tip: bytes) -> list[tuple[int, int]]:

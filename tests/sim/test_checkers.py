@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pychain.consensus.state import Account
 from pychain.sim.checkers import alive, books, check, convergence, supply
 from pychain.sim.host import Host
 from pychain.sim.world import World
@@ -27,7 +28,7 @@ def test_a_changed_balance_is_found() -> None:
     _, (host, _) = at_rest()
     key = dev_signer(3).key
     account = host.store.account(key)
-    host.store._accounts[key] = account._replace(balance=account.balance + 1)
+    host.store._accounts[key] = Account(account.balance + 1, account.sequence)
     (line,) = supply([host])
     assert line.startswith(f"n0: account {key.hex()} is ")
 

@@ -164,7 +164,8 @@ class NodeDriver:
         return self._lone.node.queries.tip.hash
 
     def account(self, key: bytes) -> tuple[int, int]:
-        return self._lone.node.queries.account(key)
+        account = self._lone.node.queries.account(key)
+        return account.balance, account.sequence
 
     def set_clock(self, wall_s: int) -> None:
         self._lone.move_clock(wall_s)

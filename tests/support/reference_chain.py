@@ -134,7 +134,8 @@ class ReferenceChain:
         return self._tip.block.hash
 
     def account(self, key: bytes) -> tuple[int, int]:
-        return self.state().account(key)
+        account = self.state().account(key)
+        return account.balance, account.sequence
 
     def set_clock(self, wall_s: int) -> None:
         self._wall_s = wall_s

@@ -18,6 +18,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 
+from msgspec.structs import astuple
+
 from pychain.base.codec import Reader
 from pychain.base.errors import DecodeError
 from pychain.chain.hashes import HASH_BYTES, split_hashes
@@ -46,7 +48,7 @@ def account_rows(accounts: Mapping[bytes, Account]) -> Iterator[bytes]:
     """Changed accounts as rows."""
     items = iter(accounts.items())
     while piece := dict(islice(items, ROW_BYTES // _ACCOUNT_BYTES)):
-        values = array("Q", chain.from_iterable(piece.values()))
+        values = array("Q", chain.from_iterable(map(astuple, piece.values())))
         yield seal(b"".join((bytes((_ACCOUNTS,)), _COUNT.pack(len(piece)), *piece, little_endian(values))))
 
 

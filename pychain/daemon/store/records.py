@@ -29,6 +29,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 from typing import Literal
 
+from msgspec.structs import astuple
+
 from pychain import native
 from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import HEADER_BYTES
@@ -87,11 +89,11 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
 
 def account_records(accounts: Mapping[bytes, Account]) -> bytes:
     """Key and row of each account, joined; `GONE` for one that was removed."""
-    return _records(accounts, chain.from_iterable(accounts.values()), 2)
+    return _records(accounts, chain.from_iterable(map(astuple, accounts.values())), 2)
 
 
 def decode_account(row: bytes) -> Account:
-    return Account._make(_unpack(_ACCOUNT, row, "an account"))
+    return Account(*_unpack(_ACCOUNT, row, "an account"))
 
 
 def encode_reward(reward: Reward) -> bytes:
