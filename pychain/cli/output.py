@@ -58,8 +58,8 @@ def progress(what: str, unit: str) -> Iterator[Callable[[float, float], None]]:
         transient=True,
     )
     with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(what, total=0, visible=False)  # until it is known how much there is
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:

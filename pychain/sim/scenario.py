@@ -15,7 +15,8 @@ from pychain.sim.stage import Stage
 
 Blocks = Annotated[int, Meta(ge=1, le=1_000_000, description="blocks until the end")]
 Interval = Annotated[float, Meta(ge=0.1, le=100_000, description="expected seconds between blocks")]
-Delay = Annotated[float, Meta(ge=0.001, le=1_000_000, description="mean one-way delay of a link, ms")]
+Delay = Annotated[float, Meta(ge=0.001, le=10_000, description="mean one-way delay of a link, ms")]
+"""Above ten seconds no handshake is done in time."""
 Rate = Annotated[float, Meta(ge=0, le=100, description="transfers a second")]
 
 
@@ -53,13 +54,13 @@ class Scenario(Generic[P]):
             if name not in self.parameters.__struct_fields__:
                 known = ", ".join(self.parameters.__struct_fields__)
                 raise ConfigError(f"scenario '{self.name}' has no parameter '{name}'; there are {known}")
-        for name, value in given.items():
-            try:
-                msgspec.convert({name: value}, self.parameters, strict=False)
-            except msgspec.ValidationError as error:
-                line = str(error).partition(" - at ")[0]
-                raise ConfigError(f"{name}={value} does not fit scenario '{self.name}': {line}") from None
-        return msgspec.convert(dict(given), self.parameters, strict=False)
+        try:
+            return msgspec.convert(dict(given), self.parameters, strict=False)
+        except msgspec.ValidationError as error:
+            line, _, place = str(error).partition(" - at `$.")
+            name = place.rstrip("`")
+            what = f"{name}={given[name]} does not fit scenario" if name in given else "parameters do not fit scenario"
+            raise ConfigError(f"{what} '{self.name}': {line}") from None
 
     def described(self) -> list[Parameter]:
         """Its parameters, in their order."""

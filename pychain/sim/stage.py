@@ -125,13 +125,6 @@ class Stage:
         limit_s = PATIENCE * interval_s + 4 * interval_s * max(1, height - chronicle.height)
         self.world.run_until(lambda: chronicle.height >= height, limit_s)
 
-    def rest(self, hosts: Sequence[Host]) -> None:
-        """Nobody mines any more; then until what was under way has arrived and is durable, or two chains of equal work
-        stand side by side, each first seen by some."""
-        for host in hosts:
-            host.ask(SetMining(None))
-        self.until(lambda: len({host.node.queries.tip.work for host in hosts}) == 1, TRAVEL_S)
-
     def settle(self, miners: Sequence[Host], interval_s: float, followers: Sequence[Host] = ()) -> None:
         """Come to rest on one tip: all miners stop; then the last one, with the hash rate of all, goes on until it has
         more work than anybody."""

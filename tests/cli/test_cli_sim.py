@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ from types import MappingProxyType
 
 import pytest
 
-from pychain.cli.sim.sweeps import MAX_RUNS
+from pychain.cli.sim import sweeps
+from pychain.cli.sim.sweeps import MAX_RUNS, Cell
 from pychain.sim import scenarios
 from pychain.sim.chronicle import Figures
+from pychain.sim.play import Report
 from pychain.sim.scenario import Parameters, Scenario
 from pychain.sim.scenarios import SCENARIOS
 from pychain.sim.scenarios.race import Race
@@ -240,3 +243,23 @@ def test_progress_is_shown_on_a_terminal() -> None:
         terminal.wait_for("30 blocks")
         terminal.wait_for("all hold")
         assert terminal.end() == 0
+
+
+def test_ctrl_c_ends_a_sweep_with_its_processes() -> None:
+    with Terminal("sim", "sweep", "race", "--seeds", "1..500", "--set", "blocks=10", "--jobs", "2") as terminal:
+        terminal.wait_for("2 of 500 runs")
+        terminal.type("\x03")
+        terminal.wait_for("pychain: interrupted")
+        assert terminal.end() == 1
+        assert "Traceback" not in terminal.seen
+
+
+def fall(cell: Cell) -> Report:
+    """A run whose process is killed."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(cell)
+
+
+def test_a_worker_that_is_killed_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeps, "run_cell", fall)
+    assert "a worker process was killed" in shell.fails(1, "sim", "sweep", "race", "--seeds", "1..2", "--jobs", "2")

@@ -169,7 +169,7 @@ def sweep(
         pychain sim sweep selfish --seeds 1..4 --set alpha=0.2,0.3,0.4 --set near=0,2 --jobs 2
     """
     chosen, numbers = scenario_named(scenario), seeds_of(seeds)
-    grid = grid_of(chosen, settings, {"nodes": nodes, "retarget": retarget})
+    grid = grid_of(settings, {"nodes": nodes, "retarget": retarget})
     cells = cells_of(chosen, numbers, grid)
     draw = None if plot is None else _drawing(plot, chosen.headline)
     if table is not None:

@@ -76,7 +76,7 @@ def print_report(report: Report) -> None:
         [
             ("scenario", report.scenario),
             ("seed", report.seed),
-            *report.parameters.items(),
+            *[(name, number(value)) for name, value in report.parameters.items()],
             ("", ""),
             *[(name.replace("_", " "), number(value)) for name, value in figures.items()],
             ("", ""),

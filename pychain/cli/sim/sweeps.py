@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import os
 import signal
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pychain.cli.sim.runs import assignments, repeated
-from pychain.sim.play import Report, Value, play
+from pychain.cli.sim.runs import RunFailedError, assignments, repeated
+from pychain.sim.play import Report, Value, play, values
 from pychain.sim.scenario import Scenario
 from pychain.sim.scenarios import scenario_named
 
@@ -79,27 +80,18 @@ def seeds_of(text: str) -> range:
     return seeds
 
 
-def grid_of(
-    scenario: Scenario[Any], settings: tuple[str, ...], shorthands: Mapping[str, object]
-) -> dict[str, list[Value]]:
+def grid_of(settings: tuple[str, ...], shorthands: Mapping[str, object]) -> dict[str, list[str]]:
     """The values of each parameter that was named, several of them where commas stand between them."""
-    grid: dict[str, list[Value]] = {}
-    for name, listed in assignments(settings, shorthands).items():
-        grid[name] = [getattr(scenario.read({name: value}), name) for value in listed.split(",")]
-    return grid
+    return {name: listed.split(",") for name, listed in assignments(settings, shorthands).items()}
 
 
-def cells_of(scenario: Scenario[Any], seeds: range, grid: Mapping[str, Sequence[Value]]) -> list[Cell]:
+def cells_of(scenario: Scenario[Any], seeds: range, grid: Mapping[str, Sequence[str]]) -> list[Cell]:
     """Every choice of parameters with every seed. UsageError where those are too many."""
-    count = len(seeds)
-    for several in grid.values():
-        count *= len(several)
+    count = len(seeds) * math.prod([len(several) for several in grid.values()])
     if count > MAX_RUNS:
         raise click.UsageError(f"these are {count:,} runs, at most {MAX_RUNS:,} are done at once")
-    choices = [dict(zip(grid, chosen, strict=True)) for chosen in itertools.product(*grid.values())]
-    for choice in choices:
-        scenario.read(choice)
-    return [Cell(scenario.name, seed, choice) for choice in choices for seed in seeds]
+    choices = [scenario.read(dict(zip(grid, chosen, strict=True))) for chosen in itertools.product(*grid.values())]
+    return [Cell(scenario.name, seed, values(choice)) for choice in choices for seed in seeds]
 
 
 def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], None]) -> list[Report]:
@@ -117,6 +109,8 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
             for future in as_completed(places):
                 finished[places[future]] = future.result()
                 done(len(finished), len(cells))
+        except BrokenExecutor:
+            raise RunFailedError("a worker process was killed, perhaps for want of memory: try fewer --jobs") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -134,7 +128,7 @@ def cores() -> int:
 
 
 def summed(
-    scenario: Scenario[Any], seeds: range, grid: Mapping[str, Sequence[Value]], reports: Sequence[Report]
+    scenario: Scenario[Any], seeds: range, grid: Mapping[str, Sequence[str]], reports: Sequence[Report]
 ) -> Sweep:
     """All reports, by the parameters that were swept."""
     swept = [name for name, several in grid.items() if len(several) > 1]

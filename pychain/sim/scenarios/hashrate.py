@@ -22,7 +22,7 @@ class Hashrate(Parameters, frozen=True, kw_only=True):
     """A third of the blocks each: before the jump, at the higher rate, and back at the first one."""
 
     retarget: Annotated[Literal["asert", "lwma", "bitcoin"], Meta(description="asert, lwma or bitcoin")] = "asert"
-    factor: Annotated[float, Meta(gt=0.01, le=1000, description="of the jump in hash rate")] = 5.0
+    factor: Annotated[float, Meta(ge=1, le=1000, description="of the jump in hash rate")] = 5.0
     blocks: Annotated[int, Meta(ge=10, le=100_000, description="blocks in each third")] = 200
     window: Annotated[
         int, Meta(ge=4, le=10_000, description="blocks: asert's half-life, lwma's and bitcoin's window")
@@ -56,7 +56,7 @@ def play(stage: Stage, hashrate: Hashrate) -> HashrateFigures:
     miners = stage.miners(full(hashrate.nodes), GENESIS_WORK / interval)
     stage.world.start()
     base = miners[0].hash_rate
-    slowest = interval * max(hashrate.factor, 1 / hashrate.factor)
+    slowest = interval * hashrate.factor
     stage.chronicle.goal = 3 * blocks
     for third, factor in enumerate((1.0, hashrate.factor, 1.0), 1):
         for host in miners:

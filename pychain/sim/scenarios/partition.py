@@ -40,13 +40,13 @@ def play(stage: Stage, partition: Partition) -> PartitionFigures:
     """Mine together, apart, and together again."""
     world = stage.open(spec_of(max(1, round(partition.interval))), partition.delay)
     miners = stage.miners(ring(partition.nodes), GENESIS_WORK / partition.interval)
-    border = max(1, round(partition.smaller * partition.nodes))
+    border = max(1, int(partition.smaller * partition.nodes))
     smaller, larger = miners[:border], miners[border:]
     world.start()
     stage.pay(miners, partition.transfers)
     stage.play_to(TOGETHER_BLOCKS, partition.interval)
-    stage.rest(miners)
-    fork = min(height(host) for host in miners)
+    stage.settle(miners, partition.interval)
+    fork = height(miners[0])
     world.cut(smaller, larger)
     mine(miners)
     stage.play_to(fork + partition.blocks, partition.interval * partition.nodes / len(larger))

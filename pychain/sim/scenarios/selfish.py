@@ -39,6 +39,10 @@ class Selfish(Parameters, frozen=True, kw_only=True):
     interval: Interval = 10.0
     delay: Delay = 20.0
 
+    def __post_init__(self) -> None:
+        if self.near > self.nodes:
+            raise ValueError(f"near is at most nodes, {self.nodes}, not {self.near}")
+
 
 class SelfishFigures(Figures, kw_only=True):
     """revenue: the attacker's share of the chain's blocks; found_share: of all blocks that were found, that is alpha
