@@ -51,9 +51,9 @@ def _panel(axes: Axes, name: str, rows: list[Row]) -> None:
             [measure.median - measure.least for measure in measures],
             [measure.most - measure.median for measure in measures],
         ]
-        axes.errorbar(
-            [_place(row) for row in drawn], medians, yerr=bars, label=label, marker="o", ms=4, lw=1, capsize=2
-        )
+        places = [_place(row) for row in drawn]
+        joined = "none" if any(isinstance(place, str) for place in places) else "-"
+        axes.errorbar(places, medians, yerr=bars, label=label, marker="o", ms=4, ls=joined, lw=1, capsize=2)
     axes.set_ylabel(name.replace("_", " "), fontsize=SMALL)
     axes.tick_params(labelsize=SMALL)
     axes.grid(linewidth=0.5, alpha=0.5)

@@ -108,10 +108,10 @@ def duration(virtual_s: float) -> str:
 
 
 def number(value: Value) -> str:
-    """A figure for people: integers whole, others to four digits."""
-    if isinstance(value, float):
+    """A figure for people: whole numbers whole, others to four digits."""
+    if isinstance(value, float) and not value.is_integer():
         return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else value
+    return value if isinstance(value, str) else f"{value:,.0f}"
 
 
 def assignments(settings: tuple[str, ...], shorthands: Mapping[str, object]) -> dict[str, str]:
