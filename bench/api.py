@@ -109,7 +109,7 @@ def measure_calls(node: DevnetNode, directory: Path, rounds: int, seconds: float
             measured.append(
                 (
                     wrk(script, url, seconds, bare.pid),
-                    wrk(script, f"{node.ready.api}/rpc", seconds, node.ready.pid),
+                    wrk(script, f"{node.api}/rpc", seconds, node.process.identity.pid),
                 )
             )
     finally:
@@ -169,7 +169,7 @@ async def listen(url: str, count: int) -> list[Listener]:
 
 async def measure_events(node: DevnetNode, rounds: int, count: int) -> None:
     address = node_address(packaged_spec("dev"), 0)
-    listeners = await listen(node.ready.api, count)
+    listeners = await listen(node.api, count)
     took = []
     for _ in range(rounds):
         made = await node.client.call("generateblock", address, [], False)
@@ -189,7 +189,7 @@ async def measure_events(node: DevnetNode, rounds: int, count: int) -> None:
 
 async def late_turns(node: DevnetNode) -> int:
     """How often the node's loop came later than promised, since its start."""
-    text = await asyncio.to_thread(subprocess.check_output, ["curl", "-s", f"{node.ready.api}/metrics"], text=True)
+    text = await asyncio.to_thread(subprocess.check_output, ["curl", "-s", f"{node.api}/metrics"], text=True)
     counts = {bound: float(count) for bound, count in re.findall(r'loop_lag_seconds_bucket{le="(.+?)"} (\S+)', text)}
     return round(counts["+Inf"] - counts["0.02"])
 

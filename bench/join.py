@@ -45,13 +45,14 @@ async def join(devnet: Devnet, index: int) -> float:
     source, newcomer = devnet.nodes[0].client, devnet.nodes[index].client
     tip = await source.call("getbestblockhash")
     begin = time.perf_counter()
-    await devnet.link(0, index)
+    await newcomer.call("addnode", devnet.nodes[0].p2p, "add")  # not over a devnet's link: its relay is not measured
     for _ in itertools.count():
         if await newcomer.call("getbestblockhash") == tip:
             break
         await asyncio.sleep(POLL_S)
     took = time.perf_counter() - begin
-    await devnet.cut(0, index)
+    await newcomer.call("addnode", devnet.nodes[0].p2p, "remove")
+    await newcomer.call("disconnectnode", devnet.nodes[0].p2p)
     return took
 
 

@@ -22,10 +22,12 @@ TIE_S = 5.0
 
 
 async def settle(devnet: Devnet, observer: Observer, timeout_s: float) -> Picture:
-    """Stop all miners and wait until all nodes have one tip, and keep it. DevnetError where they do not in time.
+    """Stop all miners and wait until all nodes have one tip, and keep it; those that were killed are left out.
+    DevnetError where they do not in time.
 
     A block that was found as the mining ended may still be on its way to a disk, so the agreement has to last. Two
     chains of equal work may stand, each first seen by some: then one node mines on until the tie is broken."""
+    expected = [node.index for node in devnet.nodes if not node.record.killed]
     await devnet.rest()
     begin = time.monotonic()
     give_up = begin + timeout_s
@@ -33,7 +35,7 @@ async def settle(devnet: Devnet, observer: Observer, timeout_s: float) -> Pictur
     agreed: str | None = None
     while True:
         picture = await observer.look()
-        before, agreed = agreed, _common_tip(picture)
+        before, agreed = agreed, _common_tip(picture, expected)
         if agreed is not None and breaking:
             await devnet.rest()
             breaking = False
@@ -44,7 +46,7 @@ async def settle(devnet: Devnet, observer: Observer, timeout_s: float) -> Pictur
             raise DevnetError(f"the nodes do not agree {timeout_s:g} s after the end of mining: {tips}")
         if agreed is None and not breaking and time.monotonic() > begin + TIE_S:
             breaking = True
-            await devnet.mine([0])
+            await devnet.mine(expected[:1])
         await asyncio.sleep(POLL_S)
 
 
@@ -56,6 +58,8 @@ async def audit(devnet: Devnet) -> int:
     elsewhere = sum(amount for key, amount in spec.allocations if key not in keys)
     supply = 0
     for node in devnet.nodes:
+        if node.record.killed:
+            continue
         height, held = await _read(node.client, [encode_address(spec.hrp, key) for key in keys])
         supply = issued(spec, height) - elsewhere
         if held != supply:
@@ -73,10 +77,10 @@ async def _read(client: Client, addresses: Sequence[str]) -> tuple[int, int]:
     raise DevnetError(f"the node at {client.endpoint.host_port} still takes blocks: its accounts cannot be added up")
 
 
-def _common_tip(picture: Picture) -> str | None:
-    """The one tip that all nodes have, None where they differ or one is silent."""
-    complete = picture.standing == "agree" and len(picture.alive) == len(picture.nodes)
-    return picture.tips[0][0] if complete else None
+def _common_tip(picture: Picture, expected: Sequence[int]) -> str | None:
+    """The one tip that all nodes have, None where they differ or one of those expected is silent."""
+    silent = set(expected) - {node.index for node in picture.alive}
+    return picture.tips[0][0] if picture.standing == "agree" and picture.tips and not silent else None
 
 
 def _names(nodes: tuple[int, ...]) -> str:

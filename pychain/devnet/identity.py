@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -22,6 +23,12 @@ class Identity(Struct, frozen=True):
         """Whether this very process still runs."""
         return identify(self.pid) == self
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether this very process stands still, by a signal."""
+        look = _look(self.pid)
+        return look is not None and look.started == self.started and look.state in _PAUSED
+
     def send(self, number: signal.Signals) -> bool:
         """Signal this very process; False where it is gone."""
         if not self.is_running:
@@ -35,11 +42,28 @@ class Identity(Struct, frozen=True):
 
 def identify(pid: int) -> Identity | None:
     """The process that has an id now, None where none has, or where it has ended and only waits to be collected."""
-    started = _started_linux(pid) if sys.platform == "linux" else _started_posix(pid)
-    return None if started is None else Identity(pid, started)
+    look = _look(pid)
+    return None if look is None else Identity(pid, look.started)
 
 
-def _started_linux(pid: int) -> str | None:
+class _Look(NamedTuple):
+    """What the system tells of a process: the letter of its state, and when it started."""
+
+    state: str
+    started: str
+
+
+_ENDED = "ZX"
+_PAUSED = "Tt"
+
+
+def _look(pid: int) -> _Look | None:
+    """None where there is no such process, or where it has ended."""
+    look = _look_linux(pid) if sys.platform == "linux" else _look_posix(pid)
+    return None if look is None or look.state in _ENDED else look
+
+
+def _look_linux(pid: int) -> _Look | None:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -47,12 +71,12 @@ def _started_linux(pid: int) -> str | None:
         return None
     fields = stat[stat.rindex(")") + 2 :].split()  # the name before may hold anything; see proc(5)
     state, start_ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{boot}/{start_ticks}"
+    return _Look(state, f"{boot}/{start_ticks}")
 
 
-def _started_posix(pid: int) -> str | None:
+def _look_posix(pid: int) -> _Look | None:
     ps = subprocess.run(
         ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=10
     )
     state, _, started = ps.stdout.strip().partition(" ")
-    return started.strip() if started and not state.startswith("Z") else None
+    return _Look(state[:1], started.strip()) if started else None

@@ -1,4 +1,7 @@
-"""One node as a process: started, waited for, stopped. Its log and its data are in its data directory."""
+"""Processes of a devnet: started apart from the terminal, waited for, paused, stopped, found again by their identity.
+
+A node's log and data are in its data directory.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ START_TIMEOUT_S = 60.0
 """For a node to serve: half a second on an idle machine."""
 STOP_TIMEOUT_S = 30.0
 """For a node to stop in order, before it is killed."""
+PAUSE_TIMEOUT_S = 10.0
+"""For a process to stand still: at once, unless a disk holds it."""
 LOG_TAIL_BYTES = 4096
 _POLL_S = 0.05
 _KEPT_VARIABLES = ("PYCHAIN_KERNEL",)
@@ -38,39 +43,12 @@ class Ready(msgspec.Struct, frozen=True):
     api: str
 
 
-class NodeProcess:
-    """A running node of a devnet, started here or found again by its identity."""
+class Process:
+    """A process that was started here (`child`), or is known by its identity alone."""
 
-    def __init__(self, identity: Identity, datadir: Path, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, identity: Identity, child: subprocess.Popen[bytes] | None = None) -> None:
         self.identity = identity
-        self.datadir = datadir
         self._child = child
-
-    @classmethod
-    def start(cls, datadir: Path, network: str, options: Sequence[str]) -> NodeProcess:
-        """Run `pychain node` on a data directory, apart from this terminal's signals."""
-        datadir.mkdir(parents=True, exist_ok=True)
-        (datadir / READY_FILE).unlink(missing_ok=True)  # of a run that was killed
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("PYCHAIN_") or name in _KEPT_VARIABLES
-        }
-        arguments = ["node", "--network", network, "--datadir", str(datadir), "--no-live", *options]
-        # -P: a node is the package that runs now, never a source tree that happens to be the working directory.
-        with (datadir / LOG_FILE).open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pychain", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
-        identity = identify(child.pid)
-        if identity is None:
-            raise DevnetError(f"the node in {datadir} ended at once: {_last_line(datadir)}")
-        return cls(identity, datadir, child)
 
     @property
     def is_running(self) -> bool:
@@ -80,33 +58,22 @@ class NodeProcess:
             self._child.wait()  # it has ended: collect it
         return False
 
-    async def ready(self, timeout_s: float = START_TIMEOUT_S) -> Ready:
-        """Wait until the node serves. DevnetError where it ends instead, with the last thing it said."""
-        give_up = time.monotonic() + timeout_s
-        while time.monotonic() < give_up:
-            if (self.datadir / READY_FILE).exists():
-                return msgspec.json.decode((self.datadir / READY_FILE).read_bytes(), type=Ready)
-            if not self.is_running:
-                raise DevnetError(f"the node in {self.datadir} ended: {_last_line(self.datadir)}")
-            await asyncio.sleep(_POLL_S)
-        raise DevnetError(
-            f"the node in {self.datadir} was not ready within {timeout_s:g} s: {_last_line(self.datadir)}"
-        )
-
-    def client(self) -> Client:
-        """A client of its API."""
-        return Client(self.endpoint())
-
-    def endpoint(self) -> Endpoint:
-        return endpoint_of(self.datadir)
-
-    def terminate(self) -> None:
-        """Ask it to stop in order."""
-        self.identity.send(signal.SIGTERM)
-
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self.identity.send(signal.SIGKILL)
+
+    async def pause(self) -> None:
+        """Let it stand still, and wait until it does."""
+        self.identity.send(signal.SIGSTOP)
+        give_up = time.monotonic() + PAUSE_TIMEOUT_S
+        while self.is_running and not self.identity.is_paused:
+            if time.monotonic() > give_up:
+                raise DevnetError(f"process {self.identity.pid} does not stand still")
+            await asyncio.sleep(_POLL_S)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.identity.send(signal.SIGCONT)
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended; False where it still runs after the timeout."""
@@ -118,19 +85,78 @@ class NodeProcess:
         return True
 
     async def stop(self) -> None:
-        """Stop it in order, or kill it where that takes too long."""
-        self.terminate()
+        """Stop it in order, a paused one too, or kill it where that takes too long."""
+        self.identity.send(signal.SIGTERM)
+        self.resume()
         if not await self.wait(STOP_TIMEOUT_S):
             self.kill()
             await self.wait(STOP_TIMEOUT_S)
 
 
-def _last_line(datadir: Path) -> str:
-    """The last thing that a node printed."""
+class NodeProcess(Process):
+    """A node of a devnet."""
+
+    def __init__(self, identity: Identity, datadir: Path, child: subprocess.Popen[bytes] | None = None) -> None:
+        super().__init__(identity, child)
+        self.datadir = datadir
+
+    @classmethod
+    def start(cls, datadir: Path, network: str, options: Sequence[str]) -> NodeProcess:
+        """Run `pychain node` on a data directory."""
+        datadir.mkdir(parents=True, exist_ok=True)
+        (datadir / READY_FILE).unlink(missing_ok=True)  # of a run that was killed
+        arguments = ["node", "--network", network, "--datadir", str(datadir), "--no-live", *options]
+        identity, child = start_python("pychain", arguments, datadir / LOG_FILE)
+        return cls(identity, datadir, child)
+
+    async def ready(self, timeout_s: float = START_TIMEOUT_S) -> Ready:
+        """Wait until the node serves. DevnetError where it ends instead, with the last thing it said."""
+        give_up = time.monotonic() + timeout_s
+        log = self.datadir / LOG_FILE
+        while time.monotonic() < give_up:
+            if (self.datadir / READY_FILE).exists():
+                return msgspec.json.decode((self.datadir / READY_FILE).read_bytes(), type=Ready)
+            if not self.is_running:
+                raise DevnetError(f"the node in {self.datadir} ended: {last_line(log)}")
+            await asyncio.sleep(_POLL_S)
+        raise DevnetError(f"the node in {self.datadir} was not ready within {timeout_s:g} s: {last_line(log)}")
+
+    def client(self) -> Client:
+        """A client of its API."""
+        return Client(self.endpoint())
+
+    def endpoint(self) -> Endpoint:
+        return endpoint_of(self.datadir)
+
+
+def start_python(module: str, arguments: Sequence[str], log: Path) -> tuple[Identity, subprocess.Popen[bytes]]:
+    """Run a module as a process of its own, apart from this terminal's signals, its output added to a file."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYCHAIN_") or name in _KEPT_VARIABLES
+    }
+    # -P: it is the package that runs now, never a source tree that happens to be the working directory.
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
+        )
+    identity = identify(child.pid)
+    if identity is None:
+        child.wait()
+        raise DevnetError(f"a process ended at once: {last_line(log)}")
+    return identity, child
+
+
+def last_line(log: Path) -> str:
+    """The last thing that a process printed."""
     try:
-        with (datadir / LOG_FILE).open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
-            lines = log.read().decode("utf-8", "replace").splitlines()
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return "it left no log"
     return lines[-1] if lines else "it said nothing"

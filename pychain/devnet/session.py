@@ -46,6 +46,7 @@ class Session:
         try:
             observer = Observer([node.client for node in self._devnet.nodes])
             await self._watch(observer, seconds)
+            await self._mend(observer)
             await self._conclude(observer)
         finally:
             await self._devnet.stop()
@@ -55,7 +56,8 @@ class Session:
         traffic = Traffic(plan.spec, lambda index: self._devnet.nodes[index].client, plan.count)
         miners = {node_address(plan.spec, index): index for index in range(plan.count)}
         title = f"pychain devnet · {plan.spec.name} · {plan.count} nodes, {plan.topology}"
-        watch = Watch(observer, traffic, DevnetView(title, miners), json=self._json)
+        view = DevnetView(title, miners)
+        watch = Watch(observer, traffic, view, lambda: self._catch_up(observer), json=self._json)
         self._end_on_signals(watch)
         if self._mine:
             await self._devnet.mine()
@@ -68,12 +70,29 @@ class Session:
                 with suppress(asyncio.CancelledError):
                     await paying
 
+    def _catch_up(self, observer: Observer) -> None:
+        """Go on with nodes that were restarted from another shell."""
+        for node in self._devnet.refresh():
+            observer.replace(node.index, node.client)
+
+    async def _mend(self, observer: Observer) -> None:
+        """Undo what other shells did to the network, as it could not agree otherwise."""
+        self._catch_up(observer)
+        if await self._devnet.heal():
+            self._say("links that were cut or slow are healed")
+        for node in self._devnet.nodes:
+            if node.record.killed:
+                self._say(f"node{node.index} was killed and is left out")
+            elif node.process.identity.is_paused:
+                node.process.resume()
+                self._say(f"node{node.index} was paused and goes on")
+
     async def _conclude(self, observer: Observer) -> None:
         picture = await settle(self._devnet, observer, SETTLE_TIMEOUT_S)
         leader = picture.leader
         assert leader is not None
         forks = sum(node.reorganisations for node in picture.alive)
-        self._say(f"all {len(picture.nodes)} nodes agree at height {leader.height:,} on {leader.tip}")
+        self._say(f"all {len(picture.alive)} nodes agree at height {leader.height:,} on {leader.tip}")
         self._say(f"branches that a node left on the way: {forks}")
         if self._audited:
             supply = await audit(self._devnet)
@@ -85,7 +104,7 @@ class Session:
 
         def interrupted() -> None:
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self._devnet.kill)
+                loop.add_signal_handler(number, self._devnet.kill_all)
             watch.end()
 
         for number in _SIGNALS:

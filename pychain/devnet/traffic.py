@@ -14,6 +14,8 @@ from pychain.wallet.payment import Payment, fee_for, sign_transfer
 AMOUNT = 1_000_000
 """A hundredth of a coin: a reward pays for thousands."""
 MEMO = b"devnet"
+ANSWER_TIMEOUT_S = 2.0
+"""A node that is paused or killed holds the others' transfers up for no longer."""
 
 
 class Traffic:
@@ -31,8 +33,9 @@ class Traffic:
         for index in itertools.cycle(range(self._nodes)):
             await asyncio.sleep(1 / per_second)
             try:
-                self.sent += await self.pay(index)
-            except ClientError:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    self.sent += await self.pay(index)
+            except (ClientError, TimeoutError):
                 continue
 
     async def pay(self, payer: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import msgspec
@@ -20,10 +21,13 @@ PIPE_PERIOD_S = 2.0
 
 
 class Watch:
-    """Shows pictures until the time is up or `end` is called."""
+    """Shows pictures until the time is up or `end` is called. refresh: called before each."""
 
-    def __init__(self, observer: Observer, traffic: Traffic, view: DevnetView, *, json: bool) -> None:
+    def __init__(
+        self, observer: Observer, traffic: Traffic, view: DevnetView, refresh: Callable[[], None], *, json: bool
+    ) -> None:
         self._observer = observer
+        self._refresh = refresh
         self._traffic = traffic
         self._view = view
         self._json = json
@@ -39,6 +43,7 @@ class Watch:
         begin = time.monotonic()
         with Live(console=Console(), auto_refresh=False) if terminal else nullcontext() as live:
             while not self._ended.is_set():
+                self._refresh()
                 picture = await self._observer.look()
                 elapsed = time.monotonic() - begin
                 remaining = None if seconds is None else seconds - elapsed

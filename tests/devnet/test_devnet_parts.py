@@ -22,10 +22,11 @@ from pychain.chain.spec import packaged_spec
 from pychain.client import Endpoint, RefusedError, UnreachableError
 from pychain.consensus.subsidy import issued
 from pychain.devnet.audit import audit, settle
+from pychain.devnet.directory import clear, running_nodes, take_down
 from pychain.devnet.errors import DevnetError
 from pychain.devnet.identity import Identity, identify
 from pychain.devnet.keys import node_address, node_key
-from pychain.devnet.network import MAX_NODES, Plan, clear, running_nodes, take_down
+from pychain.devnet.network import MAX_NODES, Plan
 from pychain.devnet.observer import MinedBlock, NodeState, Observer, Picture
 from pychain.devnet.processes import NodeProcess
 from pychain.devnet.record import NodeRecord, Record, read_record, write_record
@@ -379,6 +380,7 @@ class Script:
         self.looks = iter(tips)
         self.calls: list[str] = []
         self.plan = Plan(Path(), "race", SPEC, 1)
+        self.nodes = [SimpleNamespace(index=0, record=NodeRecord("node0"))]
 
     async def rest(self) -> None:
         self.calls.append("rest")
@@ -427,7 +429,9 @@ class Ledger:
 
 
 def audited(ledger: Ledger) -> int:
-    net = SimpleNamespace(plan=Plan(Path(), "race", SPEC, 1), nodes=[SimpleNamespace(index=0, client=ledger)])
+    net = SimpleNamespace(
+        plan=Plan(Path(), "race", SPEC, 1), nodes=[SimpleNamespace(index=0, client=ledger, record=NodeRecord("node0"))]
+    )
     return asyncio.run(audit(net))  # type: ignore[arg-type]
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from pychain.chain.spec import packaged_spec
+from pychain.devnet.directory import running_nodes
 from pychain.devnet.identity import identify
-from pychain.devnet.network import Devnet, Plan, running_nodes
+from pychain.devnet.network import Devnet, Plan
 from pychain.devnet.record import read_record
 
 RACE = packaged_spec("race")
@@ -30,7 +31,7 @@ def test_a_node_that_was_killed_comes_back_into_step(tmp_path: Path) -> None:
             await devnet.mine([0])
             await devnet.nodes[1].client.call("waitforblockheight", 2, timeout_s=TIMEOUT_S)
             announced = await devnet.nodes[1].client.call("getbestblockhash", result=str)
-            await devnet.crash(1)
+            await devnet.kill(1)
             assert not devnet.nodes[1].process.is_running
             await devnet.restart(1)
             header = await devnet.nodes[1].client.header(announced)

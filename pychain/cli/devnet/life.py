@@ -1,49 +1,29 @@
-"""`pychain devnet`: a network of several real nodes on this machine."""
+"""`pychain devnet up|status|down`: a devnet is started, looked at, stopped."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import platformdirs
 
 from pychain.cli.context import Context, common_options, pass_context
+from pychain.cli.devnet.common import directory_of, directory_option, on_devnet, say
 from pychain.cli.output import print_json, print_table
-from pychain.client.results import ChainInfo
+from pychain.devnet import links as wiring
+from pychain.devnet.directory import clear, is_up, take_down
 from pychain.devnet.errors import DevnetError
-from pychain.devnet.network import Devnet, Plan, clear, running_nodes, take_down
-from pychain.devnet.processes import NodeProcess
+from pychain.devnet.network import Devnet, Plan
 from pychain.devnet.record import read_record
 from pychain.devnet.session import Session
+from pychain.devnet.status import NodeStatus, look_at
 from pychain.devnet.topology import TOPOLOGIES
 
 DEFAULT_NETWORK = "race"
-
-directory_option = click.option(
-    "--dir",
-    "chosen",
-    metavar="DIR",
-    help="Where the nodes live (default: `devnet` in the user's data, made anew by each `up`).",
-)
+SHORT_HASH = 16
 
 
-@click.group("devnet")
-def command() -> None:
-    """A network of several real nodes on this machine.
-
-    \b
-    Three miners race each other, and one watches them fork and agree:
-        pychain devnet up -n 3
-    The same in the background:
-        pychain devnet up -n 3 --detach
-        pychain chain info --datadir DIR/node0
-        pychain devnet down
-    """
-
-
-@command.command()
+@click.command()
 @click.option("-n", "--nodes", "count", type=int, default=3, show_default=True, help="How many nodes.")
 @click.option(
     "--topology", type=click.Choice(list(TOPOLOGIES)), default="full", show_default=True, help="Who connects."
@@ -83,12 +63,12 @@ def up(
     Ends with Ctrl-C or after --for: the miners rest, all nodes must then agree on one tip, and on each of them the
     accounts must hold exactly what was issued.
     """
-    network = context.options.setdefault("network", DEFAULT_NETWORK)
-    directory = _directory(chosen)
+    network = _lasting(context.options.setdefault("network", DEFAULT_NETWORK))
+    directory = directory_of(chosen)
     fresh = chosen is None or read_record(directory) is None
     if chosen is None:
         clear(directory)
-    elif running_nodes(directory):
+    elif is_up(directory):
         raise DevnetError(f"a devnet runs in {directory}; `pychain devnet down --dir {directory}` stops it")
     devnet = Devnet(Plan(directory, network, context.spec, count, topology, threads))
     if detach:
@@ -97,46 +77,64 @@ def up(
             {
                 "node": f"node{node.index}",
                 "pid": node.process.identity.pid,
-                "p2p": node.ready.p2p,
-                "api": node.ready.api,
+                "p2p": node.p2p,
+                "api": node.api,
                 "datadir": str(node.process.datadir),
             }
             for node in devnet.nodes
         ]
-        _print_rows(context, rows)
+        if context.json:
+            print_json(rows)
+        else:
+            print_table(list(rows[0]), [list(row.values()) for row in rows], right=["pid"])
         return
     session = Session(devnet, mine=mine, transfers=transfers, audited=fresh, json=context.json)
     asyncio.run(session.run(seconds))
 
 
-@command.command()
+@click.command()
 @directory_option
 @common_options
 @pass_context
 def status(context: Context, chosen: str | None) -> None:
-    """What the nodes of a detached devnet do.
+    """What the nodes do: which run, are paused or dead, where their chains end, which links are cut or slow.
 
     \b
         pychain devnet status
+        pychain devnet status --json
     """
-    processes = running_nodes(_directory(chosen))
-    if not processes:
-        raise DevnetError(f"no devnet runs in {_directory(chosen)}")
-    chains = asyncio.run(_chains(processes))
+
+    async def act(devnet: Devnet) -> tuple[list[NodeStatus], list[str]]:
+        try:
+            links = await devnet.links()
+            faults = wiring.describe(links, devnet.plan.count)
+        except DevnetError:
+            links, faults = [], ["nobody relays the links any more; `pychain devnet heal` mends that"]
+        return await look_at(devnet, links), faults
+
+    nodes, faults = on_devnet(context, chosen, act)
+    if context.json:
+        print_json(nodes)
+        return
     rows = [
-        {
-            "node": process.datadir.name,
-            "pid": process.identity.pid,
-            "height": chain.blocks,
-            "tip": chain.bestblockhash,
-            "datadir": str(process.datadir),
-        }
-        for process, chain in zip(processes, chains, strict=True)
+        (
+            node.node,
+            node.state,
+            node.pid,
+            "" if node.height is None else f"{node.height:,}",
+            (node.tip or "")[:SHORT_HASH],
+            "" if node.peers is None else node.peers,
+            node.datadir,
+        )
+        for node in nodes
     ]
-    _print_rows(context, rows)
+    columns = ["node", "state", "pid", "height", "tip", "peers", "datadir"]
+    print_table(columns, rows, right=["pid", "height", "peers"])
+    for line in faults:
+        click.echo(line)
 
 
-@command.command()
+@click.command()
 @directory_option
 @common_options
 @pass_context
@@ -146,36 +144,17 @@ def down(context: Context, chosen: str | None) -> None:
     \b
         pychain devnet down
     """
-    stopped = asyncio.run(take_down(_directory(chosen)))
-    if context.json:
-        print_json({"stopped": stopped})
-    else:
-        click.echo(f"{stopped} nodes stopped")
-
-
-def _directory(chosen: str | None) -> Path:
-    if chosen is not None:
-        return Path(chosen).expanduser().absolute()
-    return platformdirs.user_data_path("pychain", appauthor=False) / "devnet"
+    stopped = asyncio.run(take_down(directory_of(chosen)))
+    say(context, {"stopped": stopped}, f"{stopped} nodes stopped")
 
 
 async def _leave_running(devnet: Devnet, *, mine: bool) -> None:
     await devnet.start()
     if mine:
         await devnet.mine()
-    devnet.abandon()
+    await devnet.leave()
 
 
-async def _chains(processes: Sequence[NodeProcess]) -> list[ChainInfo]:
-    chains = []
-    for process in processes:
-        async with process.client() as client:
-            chains.append(await client.chain_info())
-    return chains
-
-
-def _print_rows(context: Context, rows: Sequence[dict[str, object]]) -> None:
-    if context.json:
-        print_json(rows)
-    else:
-        print_table(list(rows[0]), [list(row.values()) for row in rows], right=["pid", "height"])
+def _lasting(network: str) -> str:
+    """A network's name, or its file by a path that holds in every directory: nodes may be restarted from another."""
+    return str(Path(network).expanduser().absolute()) if "/" in network or network.endswith(".toml") else network
