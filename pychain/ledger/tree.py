@@ -197,6 +197,8 @@ class BlockTree:
     def best_candidate(self) -> Entry | None:
         """The block that the active chain should be extended or switched to, None where the tip is already best."""
         valid_tip = self.valid_tip
+        if not self._candidates and valid_tip is self.tip:  # as at most times, and every turn asks
+            return None
         best, best_rank = valid_tip.row, self._rank(valid_tip.row)
         bar = best_rank
         for row, rank in list(self._candidates.items()):

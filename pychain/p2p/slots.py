@@ -49,6 +49,8 @@ class SlotManager:
         self._max_outbound = 0 if connect_only else max_outbound
         self._max_inbound = max_inbound
         self._peers: dict[int, Peer] = {}
+        self._outbound: dict[int, Peer] = {}
+        """Those of them that we dialled."""
         self._dialling: dict[NetAddress, bool] = {}
         """Dials under way; True for those that fill one of our own slots."""
         self._failures: dict[NetAddress, int] = {}
@@ -110,6 +112,8 @@ class SlotManager:
         """A stream is open. True to go on with the handshake; False when the peer was refused and hung up on."""
         self._dialling.pop(peer.address, None)
         self._peers[peer.peer_id] = peer
+        if not peer.inbound:
+            self._outbound[peer.peer_id] = peer
         if not self._active:
             self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
             return False
@@ -141,6 +145,7 @@ class SlotManager:
     def peer_closed(self, peer: Peer, now: Now) -> None:
         """The stream is gone: forget the peer, and plan the next dial where the operator asked for it."""
         self._peers.pop(peer.peer_id, None)
+        self._outbound.pop(peer.peer_id, None)
         if not peer.inbound and _ended_as(peer, GoodbyeCode.SELF_CONNECTION):
             self._remember_own(peer.address)
         released = [address for address, peer_id in self._met_as.items() if peer_id == peer.peer_id]
@@ -191,7 +196,7 @@ class SlotManager:
 
     def _has_free_slot(self) -> bool:
         taken = sum(self._dialling.values())
-        taken += sum(peer.is_open and not peer.inbound and not peer.persistent for peer in self._peers.values())
+        taken += sum(peer.is_open and not peer.persistent for peer in self._outbound.values())
         return taken < self._max_outbound
 
     def _fill_deadline(self) -> int | None:
@@ -208,8 +213,8 @@ class SlotManager:
         for address, fills_slot in self._dialling.items():
             if fills_slot:
                 groups[address.netgroup] = None
-        for peer in self._peers.values():
-            if peer.is_open and not peer.inbound:
+        for peer in self._outbound.values():
+            if peer.is_open:
                 groups[peer.address.netgroup] = None
 
         def refuse(address: NetAddress) -> bool:

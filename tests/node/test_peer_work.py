@@ -22,6 +22,7 @@ from pychain.node.effects import Commit, Effect, VerifyBlocks
 from pychain.node.headers import HeaderIntake
 from pychain.node.inputs import BlocksVerified, Input, Tick
 from pychain.node.requests import GetTemplate
+from pychain.p2p.netaddress import NetAddress
 from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer
@@ -223,6 +224,8 @@ def test_a_crowd_at_rest_costs_a_turn_nothing() -> None:
         for _ in range(crowd):
             stage.chain_puppet(chain)
         now = Now(stage.mono_ns, stage.wall_s)
+        stage.node._dialogue.addresses.add(NetAddress("198.51.100.1", 8333), now)
+        stage.node.handle(Tick(), now)  # which dials it: there are free slots for more
         return operations_of(lambda: (stage.node.handle(Tick(), now), stage.node.deadline()))
 
     assert cost(100) <= cost(10)
