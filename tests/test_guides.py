@@ -30,6 +30,7 @@ DOCS = ROOT / "docs"
 RUN_HERE = {
     "README.md",
     "docs/explorer.md",
+    "docs/faults.md",
     "docs/http.md",
     "docs/mining.md",
     "docs/operations/README.md",
@@ -194,6 +195,19 @@ def test_the_simulation_guide(tmp_path: Path) -> None:
 
 def test_the_explorer_guide(tmp_path: Path) -> None:
     assert "Traceback" not in Guide(DOCS / "explorer.md", tmp_path).run()
+
+
+def test_the_guide_of_faults(tmp_path: Path) -> None:
+    page = DOCS / "faults.md"
+    guide = Guide(page, tmp_path)
+    shown = guide.run()
+    assert "apart: node0 node1 | node2 node3" in shown
+    assert "lag: 800 ms each way on node0-node1" in shown
+    assert "killed" in shown
+    assert "submitted  100 in" in shown
+    assert "Traceback" not in shown
+    (example,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert "left its own branch" in guide.python(example)
 
 
 def test_the_mining_guide(tmp_path: Path) -> None:

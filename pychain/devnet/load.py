@@ -200,29 +200,30 @@ class _Payer:
                 if tip is None:
                     tip = await self._client.call("getbestblockhash", result=str)
                     self._seen[tip] = None
-                tip = (await self._client.call("waitfornewblock", WAIT_BLOCK_MS, tip, result=_Tip)).hash
-                await self._walk(tip)
+                fresh = (await self._client.call("waitfornewblock", WAIT_BLOCK_MS, tip, result=_Tip)).hash
+                await self._walk(fresh)
+                tip = fresh
             except ClientError:
                 await asyncio.sleep(POLL_S)
 
     async def sees_miner(self) -> bool:
-        """Whether this node mines."""
+        """Whether this node mines, if not at this very moment: between two blocks it has no template."""
         try:
-            return (await self._client.mining_info()).mining
+            return (await self._client.mining_info()).miningaddress is not None
         except ClientError:
             return False
 
     async def _walk(self, tip: str) -> None:
         """Look through the blocks from a tip back to those that were looked through before."""
         block_hash: str | None = tip
-        for _ in range(MAX_WALK):
-            if block_hash is None or block_hash in self._seen:
-                return
+        fresh: dict[str, None] = {}
+        while block_hash is not None and block_hash not in self._seen and len(fresh) < MAX_WALK:
             block = await self._client.call("getblock", block_hash, 1, result=_Block)
             now = time.monotonic()
-            self._seen[block_hash] = None
+            fresh[block_hash] = None
             for txid in block.tx:
                 begin = self.pending.pop(txid, None)
                 if begin is not None:
                     self.confirmed_s.append(now - begin)
             block_hash = block.previousblockhash
+        self._seen.update(fresh)  # only now: a walk that broke off is taken up again

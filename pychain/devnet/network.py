@@ -57,6 +57,7 @@ class Plan:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_NODES:
             raise DevnetError(f"a devnet has 1 to {MAX_NODES} nodes, not {self.count}")
+        object.__setattr__(self, "directory", self.directory.absolute())  # its processes work elsewhere
 
     @property
     def links(self) -> Links:

@@ -148,6 +148,12 @@ def test_a_devnet_has_a_bounded_number_of_nodes(tmp_path: Path, count: int) -> N
         Plan(tmp_path, "race", SPEC, count)
 
 
+def test_a_devnet_stays_where_it_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes have working directories of their own."""
+    monkeypatch.chdir(tmp_path)
+    assert Plan(Path("net"), "race", SPEC, 1).directory == tmp_path / "net"
+
+
 def test_a_node_that_does_not_start_says_why(tmp_path: Path) -> None:
     async def run() -> None:
         process = NodeProcess.start(tmp_path / "node", "nowhere", [])

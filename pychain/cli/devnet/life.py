@@ -63,7 +63,7 @@ def up(
     Ends with Ctrl-C or after --for: the miners rest, all nodes must then agree on one tip, and on each of them the
     accounts must hold exactly what was issued.
     """
-    network = _lasting(context.options.setdefault("network", DEFAULT_NETWORK))
+    network = lasting(context.options.setdefault("network", DEFAULT_NETWORK))
     directory = directory_of(chosen)
     fresh = chosen is None or read_record(directory) is None
     if chosen is None:
@@ -155,6 +155,6 @@ async def _leave_running(devnet: Devnet, *, mine: bool) -> None:
     await devnet.leave()
 
 
-def _lasting(network: str) -> str:
+def lasting(network: str) -> str:
     """A network's name, or its file by a path that holds in every directory: nodes may be restarted from another."""
     return str(Path(network).expanduser().absolute()) if "/" in network or network.endswith(".toml") else network
