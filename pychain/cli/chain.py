@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from pychain.base.errors import PychainError
+from pychain.base.text import format_span
 from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import coins, memo_text, moment, print_facts, print_json, print_table, progress
 from pychain.client import Client
+from pychain.client.results import ChainInfo
 
 VERIFY_LEVELS = "0 reads, 1 rules and signatures, 2 undo records, 3 takes blocks back, 4 connects them again"
 
@@ -50,9 +52,15 @@ def info(context: Context) -> None:
             ("time", moment(chain.time)),
             ("difficulty", f"{chain.difficulty:.6g}"),
             ("chain work", f"{int(chain.chainwork, 16):.4g} hashes"),
-            ("synced", f"{chain.verificationprogress:.2%}" + (", syncing" if chain.initialblockdownload else "")),
+            ("synced", f"{chain.verificationprogress:.2%}" + _remaining(chain)),
         ]
     )
+
+
+def _remaining(chain: ChainInfo) -> str:
+    if not chain.initialblockdownload:
+        return ""
+    return ", syncing" if chain.secondsleft is None else f", {format_span(chain.secondsleft)} left"
 
 
 @command.command()

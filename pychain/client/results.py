@@ -24,6 +24,7 @@ class ChainInfo(Struct, frozen=True):
     mediantime: int
     verificationprogress: float
     initialblockdownload: bool
+    secondsleft: int | None
     chainwork: str
 
 

@@ -18,10 +18,10 @@ from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import read_chain
 from pychain.daemon.datadir import DataDirectory
 from pychain.daemon.engine import Engine, disk_limits
+from pychain.daemon.interpreter import share_the_interpreter
 from pychain.daemon.loop import loop_factory
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.settings import Settings
-from pychain.daemon.workers import share_the_interpreter
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Effect, Publish, StopMining
 from pychain.node.events import BlockRefused

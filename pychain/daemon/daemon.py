@@ -28,8 +28,10 @@ from pychain.daemon.dev.automine import Automine
 from pychain.daemon.dev.snapshots import Snapshots
 from pychain.daemon.engine import Engine, disk_limits
 from pychain.daemon.entropy import SystemEntropy
+from pychain.daemon.eta import SyncForecast
 from pychain.daemon.hub import EventHub
 from pychain.daemon.identity import load_identity, peer_id
+from pychain.daemon.interpreter import share_the_interpreter
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.log import log_event, set_up_log, take_down_log
 from pychain.daemon.loop import loop_factory
@@ -41,7 +43,7 @@ from pychain.daemon.services import Services
 from pychain.daemon.settings import Settings, unknown_variables
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
-from pychain.daemon.workers import default_verifiers, share_the_interpreter
+from pychain.daemon.workers import default_verifiers
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Dial,
@@ -53,7 +55,7 @@ from pychain.node.effects import (
     StartMining,
     StopMining,
 )
-from pychain.node.inputs import BlockMined, Input, Start, Stop
+from pychain.node.inputs import BlockMined, BodyDamaged, Input, Start, Stop
 from pychain.p2p.limits import MAX_INBOUND, MAX_OUTBOUND, MAX_PERSISTENT
 from pychain.p2p.netaddress import NetAddress
 
@@ -66,9 +68,6 @@ _log = logging.getLogger(__name__)
 LOG_FILE = "node.log"
 STOP_TIMEOUT_S = 60.0
 """For the node to end in order: one commit on a slow disk, with plenty to spare."""
-GC_THRESHOLDS = (5_000, 20, 20)
-"""Objects made and not gone that bring a collection about, and how many such bring the next older generation's. Blocks
-come with thousands of objects in no cycle: Python's default of 700 looks at them again and again."""
 MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_PERSISTENT + 64
 """The node's own slots, and newcomers among whom it chooses."""
 STRATUM_SHARE = 4
@@ -178,6 +177,7 @@ class Daemon:
             meters=meters,
             watchdog=LoopWatchdog(self._loop, meters.lag.observe),
             stop=self._stop_wanted.set,
+            forecast=SyncForecast(node.queries.sync, time.monotonic_ns),
         )
         self._driver = driver
 
@@ -207,9 +207,9 @@ class Daemon:
         if native.fallback_reason is not None:
             _log.warning("%s", native.fallback_reason)
         gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
-        gc.set_threshold(*GC_THRESHOLDS)
         services.events.listen(log_event)
         services.events.listen(services.meters.events.note)
+        services.events.listen(services.forecast.note)
         services.watchdog.start()
         self._stack.callback(services.watchdog.stop)
         self._stack.push_async_callback(services.workers.close)
@@ -218,6 +218,8 @@ class Daemon:
         self._stack.push_async_callback(services.transport.close, "this node is stopping")
         self._stack.push_async_callback(self.end)
         self._driver.feed(Start())
+        for damage in services.store.damaged:
+            self._driver.feed(BodyDamaged(damage.block_hash))
         await services.transport.serve(self._listeners)
         self._directory.write_cookie(services.cookie)
         site = Site(services, self._api_room)

@@ -88,9 +88,9 @@ class LiveView:
         sync = queries.sync()
         if sync.behind:
             bar = Table.grid(padding=(0, 1))
-            bar.add_row(
-                ProgressBar(total=1.0, completed=sync.progress, width=30), f"{sync.blocks:,} of {sync.headers:,}"
-            )
+            left = services.forecast.seconds_left()
+            so_far = f"{sync.blocks:,} of {sync.headers:,}" + ("" if left is None else f", {format_span(left)} left")
+            bar.add_row(ProgressBar(total=1.0, completed=sync.progress, width=30), so_far)
             facts.append(("syncing", bar))
         return [
             *facts,

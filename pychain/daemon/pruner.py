@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_left
 
 from pychain.daemon.store import LmdbStore
+from pychain.node.queries import Queries
 
 KEPT_BLOCKS = 288
 """The newest blocks that stay whatever they take (as Bitcoin Core's MIN_BLOCKS_TO_KEEP): no deeper reorganisation can
@@ -14,6 +16,17 @@ EVERY_BLOCKS = 16
 """Between two looks at the files."""
 
 _log = logging.getLogger(__name__)
+
+
+def lowest_kept(store: LmdbStore, queries: Queries) -> int:
+    """The lowest height of the active chain from which on all blocks are stored. Blocks go from the bottom, so it is
+    found by halving."""
+
+    def is_kept(height: int) -> bool:
+        entry = queries.at(height)
+        return entry is not None and store.has_body(entry.hash)
+
+    return bisect_left(range(queries.tip.height), True, key=is_kept)
 
 
 class Pruner:

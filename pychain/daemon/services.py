@@ -10,23 +10,25 @@ from pychain.daemon.clock import Clock
 from pychain.daemon.dev.automine import Automine
 from pychain.daemon.dev.snapshots import Snapshots
 from pychain.daemon.driver import Driver
+from pychain.daemon.eta import SyncForecast
 from pychain.daemon.fees import FeeEstimator
 from pychain.daemon.hub import EventHub, Subscription
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.settings import Settings
+from pychain.daemon.store import LmdbStore
 from pychain.daemon.stratum.views import StratumInfo, no_stratum
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
 from pychain.daemon.workers import Workers
-from pychain.ledger.store import WritableStore
 from pychain.node.events import Event
 from pychain.node.node import Node
 from pychain.node.requests import Answer, Request
 from pychain.p2p.netaddress import NetAddress
 
 if TYPE_CHECKING:
-    from pychain.daemon.stratum.server import StratumServer
+    from pychain.daemon.store import LmdbStore
+from pychain.daemon.stratum.server import StratumServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Services:
     bound: tuple[NetAddress, ...]
     started_ns: int
     driver: Driver
-    store: WritableStore
+    store: LmdbStore
     workers: Workers
     transport: Transport
     miner: Miner
@@ -58,6 +60,7 @@ class Services:
     meters: Meters
     watchdog: LoopWatchdog
     stop: Callable[[], None]
+    forecast: SyncForecast
     fees: FeeEstimator = field(default_factory=FeeEstimator)
 
     async def ask(self, request: Request) -> Answer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,16 +22,21 @@ from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import verify_blocks
 from pychain.daemon.committer import Committer
 from pychain.daemon.metrics.meters import Distribution, Meters
+from pychain.daemon.store.errors import DamagedBlockError
 from pychain.ledger.store import Batch, WritableStore
 from pychain.node.effects import ReadBlocks, VerifyBlocks
-from pychain.node.inputs import BlocksRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
+from pychain.node.inputs import (
+    BlocksRead,
+    BlocksVerified,
+    BodyDamaged,
+    CommitDone,
+    CommitFailed,
+    Input,
+    TransfersVerified,
+)
 
 _log = logging.getLogger(__name__)
 
-SWITCH_INTERVAL_S = 0.0005
-"""How long a thread keeps the interpreter's lock from one that wants it. The event loop pays it each time that it wakes
-beside a worker in pure Python, and again for each further worker: beside two of them one ping in a hundred took 145 ms
-with Python's 5 ms, and 12 ms with this."""
 FEW = 16
 """Signatures that are checked on the loop's own thread: 0.2 ms with IFMA, 0.5 ms by other means, twice that where they
 are bad. To hand them over and back costs more: two threads wake, and each waits for the interpreter's lock."""
@@ -45,11 +49,6 @@ def default_verifiers() -> int:
     its own it waits for the system's scheduler, whatever the interpreter does."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores - 1)
-
-
-def share_the_interpreter() -> None:
-    """Let the event loop have the interpreter's lock soon when threads compute in Python (process-wide)."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 class Workers:
@@ -96,7 +95,7 @@ class Workers:
 
     async def body(self, block_hash: bytes) -> bytes | None:
         """A raw block for the API; OSError from a damaged disk."""
-        return await self._loop.run_in_executor(self._readers, self._store.body, block_hash)
+        return await self._loop.run_in_executor(self._readers, self._body, block_hash)
 
     async def close(self) -> None:
         """Drop the jobs that have not begun, and wait for those that have."""
@@ -149,11 +148,19 @@ class Workers:
 
     def _block_read(self, block_hash: bytes, decoded: bool) -> Block | bytes | None:
         try:
-            raw = self._store.body(block_hash)
+            raw = self._body(block_hash)
             return decode_block(raw) if decoded and raw is not None else raw
         except (OSError, DecodeError) as error:
             _log.error("block %s cannot be read: %s", hash_hex(block_hash), error)
             return None
+
+    def _body(self, block_hash: bytes) -> bytes | None:
+        """A raw block; the node hears of one that is damaged."""
+        try:
+            return self._store.body(block_hash)
+        except DamagedBlockError:
+            self._loop.call_soon_threadsafe(self._deliver, BodyDamaged(block_hash))
+            raise
 
     def _committed(self, job: int, batch: Batch) -> Input:
         try:

@@ -27,6 +27,8 @@ BATCH_BYTES = 2 * 1024 * 1024
 """Blocks verified by one job: small ones share its cost and their signatures a batch, large ones have jobs apart."""
 MAX_READS = 64
 """Blocks asked of the disk for connecting at once."""
+MAX_MENDING = 256
+"""Damaged bodies that are fetched again at once; of more, the next reader's turn will come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,13 @@ class Bodies:
         self._reading: dict[int, bytes] = {}
         self._being_read: dict[bytes, None] = {}
         self._damaged: dict[bytes, None] = {}
+        self._mending: dict[bytes, None] = {}
 
     def verify(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
         """Have a body verified, unless it is already here or on its way. Our own is verified even then: what a peer
         sent may be something else.
         """
-        if Status.BODY in entry.status or (peer is not None and self.is_settled(entry)):
+        if self._is_here(entry) or (peer is not None and self.is_settled(entry)):
             return
         self._under_verification[entry.hash] = self._under_verification.get(entry.hash, 0) + 1
         self._gathered.append((Verification(entry, peer, asked), raw))
@@ -93,7 +96,24 @@ class Bodies:
 
     def is_settled(self, entry: Entry) -> bool:
         """The body is here, or under verification: nobody needs to send it."""
-        return Status.BODY in entry.status or entry.hash in self._under_verification
+        return self._is_here(entry) or entry.hash in self._under_verification
+
+    def _is_here(self, entry: Entry) -> bool:
+        return Status.BODY in entry.status and entry.hash not in self._mending
+
+    def mend(self, entry: Entry) -> bool:
+        """A stored body is damaged: from now on it is missed, and stored anew when it comes. False where that was
+        known, or there is no room for one more.
+        """
+        if not self._is_here(entry) or len(self._mending) >= MAX_MENDING:
+            return False
+        self._mending[entry.hash] = None
+        return True
+
+    @property
+    def mending(self) -> tuple[bytes, ...]:
+        """Hashes of damaged bodies that nobody has sent again yet."""
+        return tuple(self._mending)
 
     @property
     def verifying(self) -> int:
@@ -103,16 +123,19 @@ class Bodies:
     def verified(self, incoming: BlocksVerified, now: Now) -> None:
         """Take in the results of a job."""
         verified = list(zip(self._verifying.pop(incoming.job), incoming.results, strict=True))
-        arrived = {}
+        arrived, bodies = [], {}
         for verification, result in verified:
             entry = verification.entry
             self._under_verification[entry.hash] -= 1
             if not self._under_verification[entry.hash]:
                 del self._under_verification[entry.hash]
-            if isinstance(result, Block) and Status.BODY not in entry.status:
-                arrived[entry.row] = result
+            if isinstance(result, Block) and entry.row not in bodies and not self._is_here(entry):
+                bodies[entry.row] = result
+                self._mending.pop(entry.hash, None)
+                if Status.BODY not in entry.status:
+                    arrived.append(entry.row)
         self._tree.bodies_arrived(arrived)
-        for block in arrived.values():
+        for block in bodies.values():
             self._overlay.put_body(block.hash, block.raw)
             self._keep(block)
         for verification, result in verified:

@@ -92,6 +92,12 @@ class BlocksRead(Struct, frozen=True):
     blocks: tuple[Block | bytes | None, ...]
 
 
+class BodyDamaged(Struct, frozen=True):
+    """The disk does not give a stored body back as it was written: somebody who wanted it found out."""
+
+    block_hash: bytes
+
+
 class CommitDone(Struct, frozen=True):
     """The batch is durable and the store that the node reads has advanced to it."""
 
@@ -137,6 +143,7 @@ Input = (
     | BlocksVerified
     | TransfersVerified
     | BlocksRead
+    | BodyDamaged
     | CommitDone
     | CommitFailed
     | BlockMined

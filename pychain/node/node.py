@@ -39,6 +39,7 @@ from pychain.node.inputs import (
     BlockMined,
     BlocksRead,
     BlocksVerified,
+    BodyDamaged,
     BytesDrained,
     BytesReceived,
     CommitDone,
@@ -151,6 +152,7 @@ class Node:
             BlocksVerified: self._bodies.verified,
             TransfersVerified: lambda i, now: self._transfers.verified(i.job, i.valid, now),
             BlocksRead: self._on_blocks_read,
+            BodyDamaged: self._on_body_damaged,
             CommitDone: self._on_commit_done,
             CommitFailed: lambda i, now: self._fail(i.reason),
             BlockMined: lambda i, now: self._desk.take_block(i.raw, None),
@@ -355,10 +357,14 @@ class Node:
         self._dialogue.offend(self._volunteers.pop(entry.hash, None), Offence.INVALID_BLOCK, str(error), self._now)
 
     def _body_lost(self, entry: Entry) -> None:
-        """The disk does not give a body back: it is fetched again."""
+        """The disk does not give a body back that the chain goes on with: it is fetched as any other is."""
+        if entry.hash not in self._bodies.mending:
+            self._tell_damaged(entry)
+        self._dialogue.sync.replan()
+
+    def _tell_damaged(self, entry: Entry) -> None:
         text = f"block {entry.height} ({hash_hex(entry.hash)}) is damaged on the disk and is fetched again"
         self._outbox.publish(Notice("warning", text))
-        self._dialogue.sync.replan()
 
     def _tip_changed(self, change: TipChange) -> None:
         """The working tip moved: the mempool and the miner follow."""
@@ -371,6 +377,12 @@ class Node:
     def _on_blocks_read(self, read: BlocksRead, now: Now) -> None:
         if not self._bodies.read(read):
             self._serving.read(read.job, read.blocks)
+
+    def _on_body_damaged(self, damaged: BodyDamaged, now: Now) -> None:
+        """It is fetched again, whoever wanted it: a chain's blocks must be there for peers that come later."""
+        entry = self._tree.get(damaged.block_hash)
+        if entry is not None and self._bodies.mend(entry):
+            self._tell_damaged(entry)
 
     def _on_commit_done(self, done: CommitDone, now: Now) -> None:
         change = self._commits.done(done.job)

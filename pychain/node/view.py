@@ -69,6 +69,9 @@ class ChainView:
                 high = middle
         return low
 
+    def damaged_blocks(self) -> Sequence[bytes]:
+        return self._bodies.mending
+
     def is_missing(self, block_hash: bytes) -> bool:
         entry = self._tree.get(block_hash)
         return entry is not None and not entry.doomed and not self._bodies.is_settled(entry)

@@ -43,6 +43,10 @@ class SyncView(Protocol):
         """The next blocks to fetch on the way to the best header, lowest first, at most `count`."""
         ...
 
+    def damaged_blocks(self) -> Sequence[bytes]:
+        """Blocks of any chain whose bodies were here and are to be fetched again."""
+        ...
+
     def is_missing(self, block_hash: bytes) -> bool:
         """Whether the block's body is still needed."""
         ...
@@ -265,23 +269,27 @@ class SyncManager:
         has_looked = room > 0 and not self._plan and self._plan_is_stale
         if has_looked:
             self._look_ahead()
-        if not self._plan and not self._rivals:
+        apart = (*self._rivals, *self._view.damaged_blocks())
+        if not self._plan and not apart:
             return
         sources = [source for source in self._peers.values() if source.has_room]
         batches: dict[int, list[bytes]] = {}
-        self._ask_for_rivals(sources, batches, now)
+        self._ask_apart(apart, sources, batches, now)
         self._ask_for_planned(sources, room, has_looked, batches, now)
         for peer_id, hashes in batches.items():
             self._wire.send(peer_id, Want(Kind.BLOCK, tuple(hashes)))
 
-    def _ask_for_rivals(self, sources: list[Source], batches: dict[int, list[bytes]], now: Now) -> None:
-        for block_hash in list(self._rivals):
+    def _ask_apart(
+        self, hashes: Iterable[bytes], sources: list[Source], batches: dict[int, list[bytes]], now: Now
+    ) -> None:
+        """Ask for blocks that do not lead to the best header."""
+        for block_hash in hashes:
             if self._is_wanted(block_hash):
                 able = [source for source in sources if self._can_give(source, block_hash)]
                 if not able:
                     continue
                 self._assign(min(able, key=lambda source: source.rank), block_hash, batches, now)
-            del self._rivals[block_hash]
+            self._rivals.pop(block_hash, None)
 
     def _ask_for_planned(
         self, sources: list[Source], room: int, has_looked: bool, batches: dict[int, list[bytes]], now: Now

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple
 
 from pychain.chain.address import encode_address
 from pychain.daemon.store import LmdbStore
@@ -104,7 +105,7 @@ def check_disk(directory: Path, ladder: Ladder, told: list[bytes]) -> Rung | Non
 
 def check_books(store: LmdbStore, tip: Rung) -> None:
     """Accounts, histories and places of transactions are those of the tip's branch, from genesis on."""
-    assert [tuple(account) for account in store.accounts(KEYS)] == [tip.accounts.get(key, (0, 0)) for key in KEYS]
+    assert [astuple(account) for account in store.accounts(KEYS)] == [tip.accounts.get(key, (0, 0)) for key in KEYS]
     for key in KEYS[::7]:
         assert [tuple(place) for place in store.history(key, HISTORY)] == tip.history(key, HISTORY)
     on_chain = dict(zip((rung.block.hash for rung in tip.branch()), tip.branch(), strict=True))

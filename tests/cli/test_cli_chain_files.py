@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from pychain.chain.address import encode_address
 from pychain.chain.spec import packaged_spec
@@ -46,7 +47,7 @@ def exported(shell: Shell, node: Daemon, tmp_path: Path) -> Path:
 def state_in(directory: Path) -> tuple[bytes | None, list[tuple[int, int]]]:
     store = LmdbStore(directory, SPEC.genesis_hash, read_only=True)
     try:
-        return store.tip(), [tuple(account) for account in store.accounts([dev_key(i).public_key for i in range(10)])]
+        return store.tip(), [astuple(account) for account in store.accounts([dev_key(i).public_key for i in range(10)])]
     finally:
         store.close()
 

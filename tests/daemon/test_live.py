@@ -37,6 +37,7 @@ def services(**changes: Any) -> Any:
         "mining_to": None,
         "template": None,
         "bound": (),
+        "seconds_left": None,
         **changes,
     }
     queries = SimpleNamespace(
@@ -54,6 +55,7 @@ def services(**changes: Any) -> Any:
         events=EventHub(),
         bound=parts["bound"],
         started_ns=time.monotonic_ns(),
+        forecast=SimpleNamespace(seconds_left=lambda: parts["seconds_left"]),
     )
 
 
@@ -95,6 +97,8 @@ def test_a_node_that_syncs_shows_how_far_it_is() -> None:
     text = shown(LiveView(services(sync=state)))
     assert "syncing" in text
     assert "2,500 of 10,000" in text
+    assert "left" not in text
+    assert "2,500 of 10,000, 5 min left" in shown(LiveView(services(sync=state, seconds_left=300)))
 
 
 @pytest.mark.parametrize(("mining_to", "word"), [(None, "off"), (bytes(32), "waiting")])

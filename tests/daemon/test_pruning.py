@@ -124,5 +124,10 @@ def test_a_pruned_node_follows_the_chain_and_says_what_is_gone(tmp_path: Path) -
         with pytest.raises(RpcFailedError, match="pruned data"):
             node.rpc("getblock", old)
         assert node.rpc("getblock", new)["height"] == 140
+        lowest = node.rpc("getblockchaininfo")["pruneheight"]
+        assert 5 < lowest <= 132
+        assert node.rpc("getblock", node.rpc("getblockhash", lowest))["height"] == lowest
+        with pytest.raises(RpcFailedError, match="pruned data"):
+            node.rpc("getblock", node.rpc("getblockhash", lowest - 1))
         node.rpc("generatetoaddress", 1, MINER)
         assert node.rpc("getblockcount") == 422

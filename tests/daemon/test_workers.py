@@ -18,7 +18,15 @@ from pychain.daemon.store import DamagedBlockError, StoreFullError
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import Batch
 from pychain.node.effects import ReadBlocks, VerifyBlocks
-from pychain.node.inputs import BlocksRead, BlocksVerified, CommitDone, CommitFailed, Input, TransfersVerified
+from pychain.node.inputs import (
+    BlocksRead,
+    BlocksVerified,
+    BodyDamaged,
+    CommitDone,
+    CommitFailed,
+    Input,
+    TransfersVerified,
+)
 from pychain.sim.memory_store import MemoryStore
 from tests.daemon.conftest import Run
 from tests.daemon.scripted import Inbox
@@ -122,12 +130,15 @@ def test_blocks_are_read_raw_or_decoded_and_damage_is_a_missing_block(
         shop.store.bodies = {block.hash: block.raw, b"t" * 32: block.raw[:-1], b"d" * 32: damaged}
         shop.workers.read_blocks(ReadBlocks(0, (block.hash, b"d" * 32, b"m" * 32), decoded=False))
         shop.workers.read_blocks(ReadBlocks(1, (block.hash, b"m" * 32, b"t" * 32), decoded=True))
-        results = {event.job: event.blocks for event in await shop.results(2) if isinstance(event, BlocksRead)}
+        heard = list(await shop.results(3))
+        results = {event.job: event.blocks for event in heard if isinstance(event, BlocksRead)}
+        assert BodyDamaged(b"d" * 32) in heard, "the node hears of it"
         assert results == {0: (block.raw, None, None), 1: (block, None, None)}
         assert isinstance(results[1][0], Block)
         assert await shop.workers.body(block.hash) == block.raw
         with pytest.raises(DamagedBlockError):
             await shop.workers.body(b"d" * 32)
+        assert await shop.results(4) == [*heard, BodyDamaged(b"d" * 32)]
         await shop.workers.close()
 
     run(scenario())

@@ -129,7 +129,7 @@ window.fetch = async (address, ...rest) => {
   const answer = await real(address, ...rest);
   if (!address.endsWith("/status")) return answer;
   const status = await answer.json();
-  status.sync = {...status.sync, behind: true, progress: 0.4321, headers: 100000, blocks: 43210};
+  status.sync = {...status.sync, behind: true, progress: 0.4321, headers: 100000, blocks: 43210, seconds_left: 200};
   return new Response(JSON.stringify(status));
 };
 """
@@ -141,7 +141,7 @@ def test_sync_is_shown_with_its_progress(browser: Browser) -> None:
     try:
         browser.open()
         browser.says("Syncing, 43.2%")
-        browser.says("43,210 of 100,000 blocks")
+        browser.says("43,210 of 100,000 blocks, about 3 min 20 s left")
         assert browser.js("return document.querySelector('progress').value") == 0.4321
     finally:
         browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)

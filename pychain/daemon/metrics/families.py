@@ -59,6 +59,8 @@ def _chain(services: Services) -> Iterator[Metric]:
     yield _gauge("pychain_difficulty", "Times harder than Bitcoin's easiest target.", difficulty(tip.header.bits))
     yield _gauge("pychain_sync_progress_ratio", "Share of the best header's work that is connected.", sync.progress)
     yield _gauge("pychain_syncing", "1 while the tip is well behind the best header.", sync.behind)
+    if (left := services.forecast.seconds_left()) is not None:
+        yield _gauge("pychain_sync_remaining_seconds", "Until the best header, by the last minute's speed.", left)
     yield _gauge("pychain_blocks_in_flight", "Blocks asked of peers and not come yet.", sync.in_flight)
     yield _gauge("pychain_blocks_verifying", "Blocks under verification.", sync.verifying)
     yield _counter("pychain_blocks_connected", "Blocks that joined the active chain.", events.connected)

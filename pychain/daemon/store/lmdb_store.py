@@ -169,6 +169,10 @@ class LmdbStore:
         row = self._environment.newest.get(self._databases.bodies, block_hash)
         return None if row is None else self._files.read(block_hash, decode_place(row))
 
+    def has_body(self, block_hash: bytes) -> bool:
+        """Whether a body is stored, damaged or not."""
+        return self._environment.newest.get(self._databases.bodies, block_hash) is not None
+
     def prefetch(self, keys: Sequence[bytes]) -> None:
         self._state.prefetch(keys)
 

@@ -29,6 +29,7 @@ from pychain.daemon.api.verify import MAX_LEVEL, ChainCheck
 from pychain.daemon.api.views.blocks import BlockView, HeaderView, block_view, header_view
 from pychain.daemon.api.views.targets import bits_hex, difficulty, target_hex, work_hex
 from pychain.daemon.api.waiting import wait_for_tip
+from pychain.daemon.pruner import lowest_kept
 from pychain.daemon.services import Services
 from pychain.node.requests import InvalidateBlock, ReconsiderBlock
 
@@ -55,8 +56,10 @@ class ChainInfo(Struct, kw_only=True):
     mediantime: UnixTime
     verificationprogress: Share
     initialblockdownload: bool
+    secondsleft: Annotated[int | None, Meta(description="until the best header, by the last minute's speed")]
     chainwork: Work
     pruned: bool
+    pruneheight: Annotated[int | None, Meta(description="the lowest block from which on all are stored, where old go")]
 
 
 class HeadersView(Struct, kw_only=True):
@@ -116,8 +119,10 @@ def getblockchaininfo(services: Services) -> ChainInfo:
         mediantime=queries.median_time(tip),
         verificationprogress=sync.progress,
         initialblockdownload=sync.behind,
+        secondsleft=services.forecast.seconds_left(),
         chainwork=work_hex(tip.work),
         pruned=services.settings.options.prune_mb > 0,
+        pruneheight=lowest_kept(services.store, queries) if services.settings.options.prune_mb else None,
     )
 
 

@@ -29,6 +29,7 @@ class SyncView(Struct, kw_only=True):
 
     behind: bool
     progress: Share
+    seconds_left: Annotated[int | None, Meta(description="until the best header, by the last minute's speed")]
     headers: Height
     blocks: Height
     in_flight: Count
@@ -91,6 +92,7 @@ def status(context: Context) -> Status:
         sync=SyncView(
             behind=sync.behind,
             progress=sync.progress,
+            seconds_left=services.forecast.seconds_left(),
             headers=sync.headers,
             blocks=sync.blocks,
             in_flight=sync.in_flight,

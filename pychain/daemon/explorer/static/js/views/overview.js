@@ -15,11 +15,10 @@ const LOOK_S = 3;
 
 export function overview(page) {
   const recent = new Recent(page);
-  const began = { blocks: null, at: 0 };
   let status = null;
   let chain = null;
   const show = page.painter(() => {
-    if (status && chain) page.show("Overview", ...content(status, chain, recent.items, began, page.width - FRAME_PX));
+    if (status && chain) page.show("Overview", ...content(status, chain, recent.items, page.width - FRAME_PX));
   });
   const readStatus = page.refresher(async () => {
     status = await page.get("status");
@@ -45,10 +44,10 @@ export function overview(page) {
   page.every(LOOK_S, () => (status?.mining || status?.sync.behind) && readStatus());
 }
 
-function content(status, chain, transfers, began, width) {
+function content(status, chain, transfers, width) {
   return [
     heading("Overview", h("p", { class: "sub" }, tipLine(status))),
-    status.sync.behind && sync(status, began),
+    status.sync.behind && sync(status),
     figures(status),
     card("Chain", h("a", { href: "#/forks" }, "Forks"), h("div", { class: "canvas" }, drawTree(chain.tree, width).drawing)),
     h("div", { class: "columns" }, blocks(chain.blocks, status), transactions(transfers)),
@@ -71,12 +70,9 @@ function figures(status) {
   );
 }
 
-function sync(status, began) {
-  const { blocks, headers, progress } = status.sync;
-  const now = Date.now();
-  if (began.blocks === null || blocks < began.blocks) Object.assign(began, { blocks, at: now });
-  const rate = (blocks - began.blocks) / Math.max(1, (now - began.at) / 1000);
-  const left = rate > 0 ? `, about ${duration((headers - blocks) / rate)} left` : "";
+function sync(status) {
+  const { blocks, headers, progress, seconds_left } = status.sync;
+  const left = seconds_left === null ? "" : `, about ${duration(seconds_left)} left`;
   return h(
     "section",
     { class: "card syncing", "aria-label": "Synchronisation" },
