@@ -263,3 +263,10 @@ def fall(cell: Cell) -> Report:
 def test_a_worker_that_is_killed_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "run_cell", fall)
     assert "a worker process was killed" in shell.fails(1, "sim", "sweep", "race", "--seeds", "1..2", "--jobs", "2")
+
+
+def test_scenarios_complete_in_the_shell() -> None:
+    asked = {"_PYCHAIN_COMPLETE": "bash_complete", "COMP_WORDS": "pychain sim run ch", "COMP_CWORD": "3"}
+    words = [sys.executable, "-m", "pychain"]
+    told = subprocess.run(words, env={**os.environ, **asked}, capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout == "plain,churn\n"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from pychain.cli.arguments import check_directory, check_picture
 from pychain.cli.context import Context, common_options, pass_context
@@ -17,6 +18,10 @@ from pychain.sim.record import MAX_RECORD_BYTES, decode_record, difference, enco
 from pychain.sim.scenarios import SCENARIOS, scenario_named
 
 file_path = click.Path(dir_okay=False, path_type=Path)
+scenario_argument = click.argument(
+    "scenario",
+    shell_complete=lambda ctx, parameter, typed: [CompletionItem(name) for name in SCENARIOS if name.startswith(typed)],
+)
 nodes_option = click.option("--nodes", metavar="N", help="Short for --set nodes=N.")
 retarget_option = click.option("--retarget", metavar="RULE", help="Short for --set retarget=RULE.")
 
@@ -60,7 +65,7 @@ def list_(context: Context) -> None:
 
 
 @command.command()
-@click.argument("scenario")
+@scenario_argument
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything follows from it.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the scenario; several.")
 @nodes_option
@@ -84,6 +89,7 @@ def run(
         pychain sim run hashrate --retarget lwma --set factor=10
         pychain sim run selfish --set alpha=0.4 --set near=2 --json
         pychain sim run partition --nodes 12 --trace partition.trace
+    `pychain sim list` names the scenarios and their parameters. The exit code is 1 where a check does not hold.
     """
     chosen = scenario_named(scenario)
     given = assignments(settings, {"nodes": nodes, "retarget": retarget})
@@ -132,7 +138,7 @@ def replay(context: Context, file: Path) -> None:
 
 
 @command.command()
-@click.argument("scenario")
+@scenario_argument
 @click.option("--seeds", required=True, metavar="A..B", help="The seeds, both ends included.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE,...", help="A parameter, and its values one by one."

@@ -10,6 +10,7 @@ import signal
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
         return reports
     finished: dict[int, Report] = {}
     with ProcessPoolExecutor(min(jobs, len(cells)), get_context("spawn"), _leave_quietly) as pool:
-        places = {pool.submit(run_cell, cell): place for place, cell in enumerate(cells)}
+        with _held_interrupts():
+            places = {pool.submit(run_cell, cell): place for place, cell in enumerate(cells)}
         try:
             for future in as_completed(places):
                 finished[places[future]] = future.result()
@@ -177,6 +179,17 @@ def _measures(reports: Sequence[Report]) -> Iterator[tuple[str, Measure]]:
         yield name, Measure(statistics.median(column), min(column), max(column))
 
 
+@contextmanager
+def _held_interrupts() -> Iterator[None]:
+    """Ctrl-C waits until this is over: workers begin in here, and it must find none short of `_leave_quietly`."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def _leave_quietly() -> None:
     """In a worker: Ctrl-C, which reaches all of the terminal's processes, ends it without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
