@@ -37,7 +37,7 @@ from pychain.p2p.framing import FrameReader, frame
 from pychain.p2p.limits import PROTOCOL_VERSION, frame_limit
 from pychain.p2p.messages import Hello, Ping, Pong, decode, encode
 
-EMPTY_BLOCKS = 20_000
+EMPTY_BLOCKS = 100_000
 REORGANISED = 100
 POLL_S = 0.01
 PROBE_S = 0.004

@@ -27,9 +27,10 @@ from pychain.ledger.reorg import ReorgPlan, plan_reorg
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
 
-WORK_A_TURN = 4_000
-"""Accounts read or put back, or transfers applied, in one turn: about 5 ms of Python."""
-BLOCK_WORK = 80
+WORK_A_TURN = 2_000
+"""Accounts read or put back, or transfers applied, in one turn: 1 to 2 ms of Python, several times that by the clock where
+other threads want the interpreter as well."""
+BLOCK_WORK = 30
 """What a block costs besides its transfers, in transfers."""
 PREFETCH = 16
 """Bodies read ahead of the one that is needed."""

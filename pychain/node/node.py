@@ -69,6 +69,9 @@ from pychain.p2p.relay import NewBlock
 
 RIVAL_DEPTH = 16
 """A branch that ties with the tip is fetched at once if it lacks at most this many bodies."""
+MOVING = frozenset((Tick, BlocksVerified, BlocksRead, CommitDone))
+"""The inputs in whose turn the tip may move. In the others' it does not: what peers and callers want is small, and many
+of them have their turn while one block would be connected."""
 MAX_VOLUNTEERS = 256
 """Blocks whose unasked senders are remembered until they are judged; beyond it the oldest get away with it."""
 
@@ -172,7 +175,7 @@ class Node:
         self._now = now
         try:
             self._handlers[type(incoming)](incoming, now)
-            self._turn(now)
+            self._turn(now, type(incoming) in MOVING)
         except OSError as error:  # the disk does not give back what the node must have
             self._fail(str(error))
         return self._outbox.take()
@@ -191,11 +194,12 @@ class Node:
             self._tables.deadline(),
         )
 
-    def _turn(self, now: Now) -> None:
+    def _turn(self, now: Now, moving: bool) -> None:
         if not self._stopping:
             self._headers.work(now)
             self._bodies.flush()
-            self._activation.work()
+            if moving:
+                self._activation.work()
             self._transfers.work(now, self._activation.idle, self._commits.idle)
             self._tables.work(now)
         self._commits.work()

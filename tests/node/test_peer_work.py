@@ -108,7 +108,7 @@ def test_a_block_of_twenty_thousand_transfers_is_applied_in_slices(monkeypatch: 
     peer.say("block", block.raw)
     assert stage.node.queries.tip.hash == block.hash
     assert sum(applied) == 20_000
-    assert max(applied) <= 4_000
+    assert max(applied) <= 2_000
 
 
 def test_two_thousand_headers_are_judged_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
