@@ -124,6 +124,11 @@ class Devnet:
         devnet._relay = find_relay(record.relay)
         return devnet
 
+    @property
+    def record(self) -> Record:
+        """What all shells that act on it have put down."""
+        return the_record(self.plan.directory)
+
     # --- its life
 
     async def start(self) -> None:
@@ -169,7 +174,7 @@ class Devnet:
     def refresh(self) -> list[DevnetNode]:
         """Learn what was done to the nodes from another shell; gives those that run as new processes."""
         replaced = []
-        for node, record in zip(self.nodes, the_record(self.plan.directory).nodes, strict=True):
+        for node, record in zip(self.nodes, self.record.nodes, strict=True):
             node.record = record
             has_ended = not node.process.is_running  # and is collected, as only who started it can
             if has_ended and record.process not in (None, node.process.identity):
@@ -313,7 +318,7 @@ class Devnet:
         if self._relay is not None and self._relay.is_running:
             return
         await self._start_relay().ready(self.plan.directory)
-        await set_links(self.plan.directory, the_record(self.plan.directory).links)
+        await set_links(self.plan.directory, self.record.links)
 
     async def _wire(self, links: Iterable[Link]) -> list[Link]:
         """Tell the relay how links shall be; gives all as they are."""

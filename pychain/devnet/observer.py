@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,10 +88,11 @@ class _Watched:
 
 
 class Observer:
-    """Watches the nodes behind some clients."""
+    """Watches the nodes behind some clients. awake: whether a node can answer at all; one that cannot is not asked."""
 
-    def __init__(self, clients: Sequence[Client]) -> None:
+    def __init__(self, clients: Sequence[Client], awake: Callable[[int], bool] = lambda index: True) -> None:
         self._clients = list(clients)
+        self._awake = awake
         self._watched = [_Watched() for _ in clients]
         self._chain: dict[int, MinedBlock] = {}
         self._news: list[str] = []
@@ -127,6 +128,8 @@ class Observer:
 
     async def _look_at(self, index: int) -> NodeState | None:
         client, watched = self._clients[index], self._watched[index]
+        if not self._awake(index):
+            return None
         try:
             answers = await client.batch(_POLL, timeout_s=POLL_TIMEOUT_S)
             chain, mining, network, mempool = _converted(answers)

@@ -10,7 +10,9 @@ from contextlib import suppress
 from pychain import native
 from pychain.base.units import format_coins
 from pychain.devnet.audit import audit, settle
+from pychain.devnet.errors import DevnetError
 from pychain.devnet.keys import node_address
+from pychain.devnet.links import describe
 from pychain.devnet.network import Devnet
 from pychain.devnet.observer import Observer
 from pychain.devnet.traffic import Traffic
@@ -44,7 +46,8 @@ class Session:
             self._say(native.fallback_reason)
         await self._devnet.start()
         try:
-            observer = Observer([node.client for node in self._devnet.nodes])
+            nodes = self._devnet.nodes
+            observer = Observer([node.client for node in nodes], lambda index: nodes[index].is_awake)
             await self._watch(observer, seconds)
             await self._mend(observer)
             await self._conclude(observer)
@@ -70,10 +73,16 @@ class Session:
                 with suppress(asyncio.CancelledError):
                     await paying
 
-    def _catch_up(self, observer: Observer) -> None:
-        """Go on with nodes that were restarted from another shell."""
+    def _catch_up(self, observer: Observer) -> list[str]:
+        """Go on with nodes that were restarted from another shell; gives what is broken. DevnetError where all were
+        stopped."""
         for node in self._devnet.refresh():
             observer.replace(node.index, node.client)
+        record = self._devnet.record
+        if record.relay is None:
+            raise DevnetError("the nodes were stopped from another shell")
+        killed = [f"node{node.index} was killed" for node in self._devnet.nodes if node.record.killed]
+        return [*describe(record.links, self._devnet.plan.count), *killed]
 
     async def _mend(self, observer: Observer) -> None:
         """Undo what other shells did to the network, as it could not agree otherwise."""

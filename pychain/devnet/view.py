@@ -30,8 +30,15 @@ class DevnetView:
 
     # --- for a terminal
 
-    def panel(self, picture: Picture, elapsed_s: float, transfers: int, remaining_s: float | None) -> RenderableType:
-        """Everything at one glance."""
+    def panel(
+        self,
+        picture: Picture,
+        elapsed_s: float,
+        transfers: int,
+        remaining_s: float | None,
+        faults: Sequence[str] = (),
+    ) -> RenderableType:
+        """Everything at one glance. faults: what is broken on purpose."""
         end = "Ctrl-C stops all nodes" if remaining_s is None else f"{max(0, remaining_s):.0f} s to go"
         self._news.extend(f"{_clock(elapsed_s)}  {line}" for line in picture.news)
         return Panel(
@@ -39,6 +46,7 @@ class DevnetView:
                 self._table(picture),
                 Text(),
                 self._summary(picture, transfers),
+                *(Text(f"▲ {fault}", style="bold red") for fault in faults),
                 Text(),
                 self._strip(picture.recent),
                 self._shares(picture),
@@ -104,10 +112,10 @@ class DevnetView:
 
     # --- for a pipe
 
-    def line(self, picture: Picture, elapsed_s: float) -> str:
+    def line(self, picture: Picture, elapsed_s: float, faults: Sequence[str] = ()) -> str:
         """The same in one line, with a line for each piece of news before it."""
         leader = picture.leader
-        parts = [_clock(elapsed_s), standing(picture)]
+        parts = [_clock(elapsed_s), standing(picture), *faults]
         if leader is not None:
             parts.append(f"difficulty {leader.difficulty:.4g}")
             parts.append(format_hash_rate(sum(node.hash_rate for node in picture.alive)))

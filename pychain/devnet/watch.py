@@ -21,10 +21,10 @@ PIPE_PERIOD_S = 2.0
 
 
 class Watch:
-    """Shows pictures until the time is up or `end` is called. refresh: called before each."""
+    """Shows pictures until the time is up or `end` is called. refresh: called before each, gives what is broken."""
 
     def __init__(
-        self, observer: Observer, traffic: Traffic, view: DevnetView, refresh: Callable[[], None], *, json: bool
+        self, observer: Observer, traffic: Traffic, view: DevnetView, refresh: Callable[[], list[str]], *, json: bool
     ) -> None:
         self._observer = observer
         self._refresh = refresh
@@ -43,24 +43,26 @@ class Watch:
         begin = time.monotonic()
         with Live(console=Console(), auto_refresh=False) if terminal else nullcontext() as live:
             while not self._ended.is_set():
-                self._refresh()
+                faults = self._refresh()
                 picture = await self._observer.look()
                 elapsed = time.monotonic() - begin
                 remaining = None if seconds is None else seconds - elapsed
                 if live is not None:
-                    live.update(self._view.panel(picture, elapsed, self._traffic.sent, remaining), refresh=True)
+                    panel = self._view.panel(picture, elapsed, self._traffic.sent, remaining, faults)
+                    live.update(panel, refresh=True)
                 else:
-                    self._print(picture, elapsed)
+                    self._print(picture, elapsed, faults)
                 if remaining is not None and remaining <= 0:
                     return
                 period = TERMINAL_PERIOD_S if terminal else PIPE_PERIOD_S
                 await self._pause(period if remaining is None else min(period, remaining))
 
-    def _print(self, picture: Picture, elapsed: float) -> None:
+    def _print(self, picture: Picture, elapsed: float, faults: list[str]) -> None:
         if self._json:
-            print(msgspec.json.encode({"elapsed_s": round(elapsed, 1), **_fields(picture)}).decode(), flush=True)
+            told = {"elapsed_s": round(elapsed, 1), **_fields(picture), "faults": faults}
+            print(msgspec.json.encode(told).decode(), flush=True)
         else:
-            print(self._view.line(picture, elapsed), flush=True)
+            print(self._view.line(picture, elapsed, faults), flush=True)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -143,6 +143,24 @@ def test_a_devnet_in_the_foreground_is_broken_from_another_shell(tmp_path: Path)
     assert not is_up(shell.directory)
 
 
+def test_a_devnet_in_the_foreground_is_stopped_from_another_shell(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "devnet")
+    words = ["devnet", "up", "-n", "2", "--json", "--dir", str(shell.directory)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pychain", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as up:
+        assert up.stdout is not None
+        assert up.stderr is not None
+        assert json.loads(up.stdout.readline())["faults"] == []
+        shell.run("partition", "0")
+        while json.loads(up.stdout.readline())["faults"] != ["apart: node0 | node1"]:
+            pass
+        assert shell.run("down") == "2 nodes stopped\n"
+        assert up.wait(TIMEOUT_S) == 1
+        assert up.stderr.read().splitlines()[-1] == "pychain: the nodes were stopped from another shell"
+    assert not is_up(shell.directory)
+
+
 def test_a_node_is_restarted_from_another_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network's file was named by a path that holds only where `up` was called."""
     spec = Path(__file__).parent.parent.parent / "pychain/chain/networks/dev.toml"

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +31,7 @@ from pychain.devnet.keys import node_address, node_key
 from pychain.devnet.network import MAX_NODES, Plan
 from pychain.devnet.observer import MinedBlock, NodeState, Observer, Picture
 from pychain.devnet.processes import NodeProcess
-from pychain.devnet.record import NodeRecord, Record, read_record, write_record
+from pychain.devnet.record import NodeRecord, Record, change_record, read_record, write_record
 from pychain.devnet.topology import TOPOLOGIES, Links
 from pychain.devnet.view import DevnetView, standing
 from pychain.wallet.keys import dev_key
@@ -103,6 +105,20 @@ def test_a_file_that_is_no_record_is_one_clear_error(tmp_path_factory: pytest.Te
     (directory / "devnet.json").write_bytes(data)
     with pytest.raises(DevnetError, match="is not the record of a devnet"):
         read_record(directory)
+
+
+def test_several_shells_may_change_a_record_at_once(tmp_path: Path) -> None:
+    write_record(tmp_path, Record("race", "line", [NodeRecord(f"node{index}") for index in range(4)]))
+
+    def restart_often(index: int) -> None:
+        for number in range(20):
+            change_record(tmp_path, partial(Record.with_node, index=index, process=Identity(number, "now")))
+
+    with ThreadPoolExecutor() as shells:
+        list(shells.map(restart_often, range(4)))
+    record = read_record(tmp_path)
+    assert record is not None
+    assert [node.process for node in record.nodes] == [Identity(19, "now")] * 4
 
 
 def test_processes_of_a_record_that_are_not_ours_any_more_are_left_alone(tmp_path: Path) -> None:
@@ -315,6 +331,12 @@ def test_a_silent_node_does_not_hide_the_others() -> None:
     assert standing(look(observer)) == "no node answers"
 
 
+def test_a_node_that_cannot_answer_is_not_asked() -> None:
+    nodes = [FakeNode("G"), FakeNode("G")]
+    picture = look(Observer(nodes, lambda index: index == 1))  # type: ignore[arg-type]
+    assert [node is None for node in picture.nodes] == [True, False]
+
+
 @given(steps=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6), st.text("ABCDEF", max_size=4)), max_size=8))
 def test_whatever_the_nodes_do_the_miners_are_those_of_the_heaviest_branch(steps: list[tuple[int, int, str]]) -> None:
     """Block names carry their whole branch, so that equal names mean equal histories."""
@@ -357,7 +379,7 @@ PICTURE = Picture(
 def test_the_panel_shows_everything_at_a_glance() -> None:
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     view = DevnetView("pychain devnet", {"first": 0, "second": 1})
-    console.print(view.panel(PICTURE, 75, 9, None))
+    console.print(view.panel(PICTURE, 75, 9, None, ["apart: node0 | node1 node2"]))
     console.file.close()
     shown = console.export_text()
     for text in ("1:15", "node0", "node1", "node2", "silent", "aaaaaaaaaaaa", "bbbbbbbbbbbb", "6.50 MH/s", "idle"):
@@ -365,13 +387,14 @@ def test_the_panel_shows_everything_at_a_glance() -> None:
     for text in ("2 branches: node0 against node1, 1 silent", "2 (deepest 3)", "■■", "node0 7", "node1 0", "Ctrl-C"):
         assert text in shown
     assert "1:15  fork: the nodes are on different branches" in shown
+    assert "▲ apart: node0 | node1 node2" in shown
 
 
 def test_in_a_pipe_each_picture_is_a_line_and_news_have_their_own() -> None:
-    lines = DevnetView("pychain devnet", {}).line(PICTURE, 75).split("\n")
+    lines = DevnetView("pychain devnet", {}).line(PICTURE, 75, ["apart: x | y"]).split("\n")
     assert lines[0] == "1:15 | fork: the nodes are on different branches at height 12"
     assert lines[1].startswith(
-        "1:15 | 2 branches: node0 against node1, 1 silent | difficulty 0.002 | 13.00 MH/s | node0 12"
+        "1:15 | 2 branches: node0 against node1, 1 silent | apart: x | y | difficulty 0.002 | 13.00 MH/s | node0 12"
     )
     assert lines[1].endswith("node2 silent")
 
