@@ -253,6 +253,7 @@ class FakeNode:
             "mediantime": 0,
             "verificationprogress": 1.0,
             "initialblockdownload": False,
+            "secondsleft": None,
             "chainwork": f"{len(self.chain):x}",
         }
 
