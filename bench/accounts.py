@@ -2,7 +2,7 @@
 
     python bench/accounts.py [--accounts N] [--blocks N] [--cold] [--json]
 
-Two real daemons, each on a store of its own whose state was filled beforehand, are given blocks in turn: 2,000 transfers
+Two real daemons, each on a store of its own whose state was filled beforehand, get blocks in turn: 2,000 transfers
 from as many accounts, drawn at random, to others drawn at random, which no mempool has seen. A time is from the
 submission of a block to its tip being durable and told; the figure is the ratio of the medians. With --cold the stores'
 files are first driven out of the system's cache.
@@ -23,7 +23,6 @@ from pathlib import Path
 from chains import BALANCE, Account, Chain, network
 
 from pychain.chain.spec import ChainSpec, parse_spec
-from pychain.client import Client
 from pychain.consensus.state import Account as State
 from pychain.daemon.store import LmdbStore
 from pychain.devnet.processes import NodeProcess
@@ -148,7 +147,9 @@ def main() -> None:
         return
     print(f"load found {load:.1f} on {os.cpu_count()} cores")
     for count, side, median in zip(counts, sides, medians, strict=True):
-        print(f"{count:,} accounts: {median:.1f} ms a block ({1e3 * min(side.times):.1f} to {1e3 * max(side.times):.1f})")
+        print(
+            f"{count:,} accounts: {median:.1f} ms a block ({1e3 * min(side.times):.1f} to {1e3 * max(side.times):.1f})"
+        )
     print(f"{'met   ' if ratio <= BAR else 'missed'} {ratio:.2f} times the time (at most {BAR})")
 
 

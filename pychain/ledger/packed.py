@@ -1,9 +1,9 @@
-"""The header index in columns: all that a node knows of a header in some 95 bytes, where an object would take 600.
+"""The header index in columns: all that a node knows of a header in some 125 bytes, where an object would take 600.
 
 A header is a row, and rows are numbered as headers become known, parents before children. The first rows of the index
 are mostly one chain without a branch, so that a row's number is its height and the row before it its parent: of this
 *base* nothing more need be kept, and its ancestors are found in one step. Rows beyond it have a parent, a height and a
-skip of their own. A header's hash stands in its child's bytes; of leaves alone it is kept apart.
+skip of their own.
 
     genesis  1  2 ... 98  99 | 100  101  102 ...        rows
     |---------- base --------|  `- parent, height, skip each
@@ -43,6 +43,7 @@ class PackedHeaders:
 
     def __init__(self, genesis: Header) -> None:
         self._raw = bytearray(genesis.raw)
+        self._hashes = bytearray(genesis.hash)
         self._state = bytearray(1)
         """Status, LINKED and DOOMED of each row."""
         self._arrivals = array("I", (0,))
@@ -54,8 +55,8 @@ class PackedHeaders:
         self._branches: dict[int, list[int]] = {}
         """The children of a row but for the row after it."""
         work = work_from_bits(genesis.bits)
-        self._leaves: dict[int, tuple[bytes, int]] = {0: (genesis.hash, work)}
-        """Rows without children: hash and chain work."""
+        self._leaves: dict[int, int] = {0: work}
+        """Rows without children: chain work."""
         self._marks: dict[int, int] = {0: work}
         """Chain work of rows at every so many heights."""
         self._works: dict[int, int] = {}
@@ -82,10 +83,11 @@ class PackedHeaders:
         if parent != row - 1:
             self._branches.setdefault(parent, []).append(row)
         self._leaves.pop(parent, None)
-        self._leaves[row] = (header.hash, work)
+        self._leaves[row] = work
         if not height % _MARK_EVERY:
             self._marks[row] = work
         self._raw += header.raw
+        self._hashes += header.hash
         self._state.append(self._state[parent] & DOOMED)
         self._arrivals.append(0)
         self._rows.add(header.hash)
@@ -99,7 +101,7 @@ class PackedHeaders:
         """
         assert len(self) == 1
         count = len(state)
-        self._raw, self._state = raw, state
+        self._raw, self._hashes, self._state = raw, bytearray(hashes), state
         self._arrivals = array("I", (0,)) * count
         self._base = count
         work, last_bits, of_one = 0, -1, 0
@@ -109,7 +111,7 @@ class PackedHeaders:
             work += of_one
             if not height % _MARK_EVERY:
                 self._marks[height] = work
-        self._leaves = {count - 1: (bytes(hashes[-HASH_BYTES:]), work)}
+        self._leaves = {count - 1: work}
         self._rows = HashTable(self.hash)
         self._rows.fill(count, (block_hash for (block_hash,) in _HASH.iter_unpack(hashes)))
 
@@ -120,10 +122,7 @@ class PackedHeaders:
         return self._rows.find(block_hash)
 
     def hash(self, row: int) -> bytes:
-        leaf = self._leaves.get(row)
-        if leaf is not None:
-            return leaf[0]
-        return self.prev_hash(row + 1 if self._is_parent_of_next(row) else self._branches[row][0])
+        return bytes(self._hashes[HASH_BYTES * row : HASH_BYTES * row + HASH_BYTES])
 
     def prev_hash(self, row: int) -> bytes:
         start = HEADER_BYTES * row + _PREV_HASH_AT
@@ -153,10 +152,7 @@ class PackedHeaders:
 
     def work(self, row: int) -> int:
         """Chain work from genesis to here."""
-        leaf = self._leaves.get(row)
-        if leaf is not None:
-            return leaf[1]
-        found = self._marks.get(row) or self._works.get(row)
+        found = self._leaves.get(row) or self._marks.get(row) or self._works.get(row)
         if found is not None:
             return found
         work, below = 0, row
