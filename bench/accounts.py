@@ -110,7 +110,7 @@ def fill(directory: Path, spec: ChainSpec, keys: list[bytes]) -> None:
 
 async def measure(directory: Path, accounts: tuple[int, int], blocks: int, cold: bool) -> tuple[list[Side], list[int]]:
     spec_file = directory / "network.toml"
-    spec_file.write_text(network(Account(0).key), encoding="utf-8")
+    spec_file.write_text(network([(Account(0).key, BALANCE)]), encoding="utf-8")
     sides = [Side(directory / str(count), spec_file) for count in accounts]
     for side, count in zip(sides, accounts, strict=True):
         await side.prepare(count, blocks + WARM_UP)

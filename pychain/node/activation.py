@@ -28,8 +28,8 @@ from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
 
 WORK_A_TURN = 2_000
-"""Accounts read or put back, or transfers applied, in one turn: 1 to 2 ms of Python, several times that by the clock where
-other threads want the interpreter as well."""
+"""Accounts read or put back, or transfers applied, in one turn: 1 to 2 ms of Python, several times that by the clock
+where other threads want the interpreter as well."""
 BLOCK_WORK = 30
 """What a block costs besides its transfers, in transfers."""
 PREFETCH = 16
