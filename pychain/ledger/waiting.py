@@ -24,7 +24,7 @@ MAX_EARLY_BLOCKS = 64
 
 
 class Waiting(NamedTuple):
-    """A transfer with a sequence gap before it, and where it came from (a peer id, None for our own disk)."""
+    """A transfer with a sequence gap before it, and where it came from: a peer id, None for our own disk or mempool."""
 
     transfer: Transfer
     peer: int | None
@@ -52,7 +52,7 @@ class WaitingTransfers:
 
     def add(self, transfer: Transfer, peer: int | None) -> None:
         """Keep a transfer. What came first for a sequence stays; for the rest, the peer's oldest, then the oldest of
-        all, is forgotten for room.
+        all, is forgotten for room. Our own have all the room that there is: they were paid for and checked.
         """
         mine = self._by_sender.get(transfer.sender, {})
         rivals = mine.get(transfer.sequence, ())
@@ -64,7 +64,7 @@ class WaitingTransfers:
         self._by_sender.setdefault(transfer.sender, {}).setdefault(transfer.sequence, []).append(waiting)
         self._by_peer.setdefault(peer, {})[transfer.txid] = None
         self._order[transfer.txid] = waiting
-        if len(self._by_peer[peer]) > MAX_WAITING_A_PEER:
+        if peer is not None and len(self._by_peer[peer]) > MAX_WAITING_A_PEER:
             self._remove(self._order[next(iter(self._by_peer[peer]))])
         elif len(self._order) > MAX_WAITING_TRANSFERS:
             self._remove(next(iter(self._order.values())))

@@ -296,6 +296,8 @@ class TransferIntake:
                 self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
             else:
                 self._outbox.publish(TransferDropped(transfer, why.value))
+                if why is Policy.SEQUENCE_GAP:  # those before it may be on their way back out of an undone block
+                    self._waiting.add(transfer, None)
         if self._accepted:
             accepted, self._accepted = self._accepted, []
             self._on_accepted(accepted, now)

@@ -66,6 +66,14 @@ def test_an_account_has_its_share_and_no_more() -> None:
     assert taken(room, key(1), MAX_OF_ONE) == []
 
 
+def test_our_own_have_all_the_room_that_there_is() -> None:
+    room = WaitingTransfers()
+    for number in range(MAX_TRANSFERS + 1):
+        room.add(transfer(key(number), 1, 1), None)
+    assert len(room) == MAX_TRANSFERS
+    assert room.senders_among([key(0), key(1)]) == [key(1)]
+
+
 def test_a_peer_pushes_out_his_own_oldest() -> None:
     room = WaitingTransfers()
     others = transfer(key(1), 5, 1)

@@ -423,6 +423,19 @@ def test_a_reorganisation_brings_transfers_back_and_tells_of_them(stage: Stage) 
     assert listener.all("txs") == [[[kept]]]
 
 
+def test_what_follows_on_undone_transfers_comes_back_with_them(stage: Stage) -> None:
+    """Three were mined and three more wait; the block of the first three is undone."""
+    peer = stage.puppet()
+    raws = [pay(ALICE, sequence) for sequence in range(6)]
+    peer.say("block", forge(NETWORK, "first", ROOT, raws[:3]).raw)
+    for raw in raws[3:]:
+        peer.say("txs", [raw])
+    assert pool(stage) == raws[3:]
+    stage.chain_puppet(grow(NETWORK, ROOT, 2))
+    assert stage.node.queries.tip.height == 2
+    assert pool(stage) == raws
+
+
 def test_mined_transfers_leave_and_are_neither_told_nor_asked_for_again(stage: Stage) -> None:
     raw = pay(ALICE, 0)
     listener = stage.puppet()
