@@ -121,7 +121,6 @@ class Devnet:
             if node.process is None:
                 raise DevnetError(f"no devnet runs in {directory}")
             devnet.nodes.append(DevnetNode(index, NodeProcess(node.process, directory / node.directory), node))
-        devnet._relay = find_relay(record.relay)
         return devnet
 
     @property
@@ -172,7 +171,8 @@ class Devnet:
             self._relay.kill()
 
     def refresh(self) -> list[DevnetNode]:
-        """Learn what was done to the nodes from another shell; gives those that run as new processes."""
+        """Learn what was done from another shell; gives the nodes that run as new processes."""
+        self._find_relay()
         replaced = []
         for node, record in zip(self.nodes, self.record.nodes, strict=True):
             node.record = record
@@ -313,9 +313,15 @@ class Devnet:
         change_record(self.plan.directory, lambda record: msgspec.structs.replace(record, relay=relay.identity))
         return relay
 
+    def _find_relay(self) -> RelayProcess | None:
+        """The relay as it runs now: another shell may have started a new one."""
+        if self._relay is None or not self._relay.is_running:
+            self._relay = find_relay(self.record.relay)
+        return self._relay
+
     async def _revive_relay(self) -> None:
         """Where the relay is gone, another one takes up its ports, with the links as they were."""
-        if self._relay is not None and self._relay.is_running:
+        if self._find_relay() is not None:
             return
         await self._start_relay().ready(self.plan.directory)
         await set_links(self.plan.directory, self.record.links)

@@ -15,6 +15,7 @@ import pytest
 
 from pychain.chain.spec import packaged_spec
 from pychain.client import UnreachableError
+from pychain.devnet.control import RelayProcess
 from pychain.devnet.directory import is_up
 from pychain.devnet.errors import DevnetError, WrongNodesError
 from pychain.devnet.keys import node_address
@@ -164,6 +165,8 @@ def test_a_node_that_was_paused_catches_up(tmp_path: Path) -> None:
 
 
 def test_the_relay_itself_may_be_killed(tmp_path: Path) -> None:
+    relays: list[RelayProcess] = []
+
     async def test(devnet: Devnet) -> None:
         await devnet.partition([[0], [1, 2]])
         before = await devnet.links()
@@ -173,13 +176,18 @@ def test_the_relay_itself_may_be_killed(tmp_path: Path) -> None:
         assert await relay.wait(TIMEOUT_S)
         with pytest.raises(DevnetError, match="does not answer"):
             await devnet.links()
-        await devnet.lag(5, between=(0, 1))
+        other = Devnet.attach(devnet.plan.directory, DEV)
+        await other.lag(5, between=(0, 1))
+        await other.leave()
+        assert other._relay is not None
+        relays.append(other._relay)
         after = {link.nodes: (link.port, link.cut) for link in await devnet.links()}
         assert after == {link.nodes: (link.port, link.cut) for link in before}, "another one took its place"
         await devnet.heal()
         await have(devnet, (0, 1, 2), await generate(devnet, 1, 2))
 
     on_devnet(tmp_path, 3, test)
+    assert not relays[0].is_running, "though another shell had started it"
 
 
 def test_a_load_is_followed_into_blocks(tmp_path: Path) -> None:
