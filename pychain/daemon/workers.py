@@ -10,8 +10,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from pychain import native
 from pychain.base.errors import DecodeError
@@ -71,6 +71,7 @@ class Workers:
         self._loop = asyncio.get_running_loop()
         self._verifiers = ThreadPoolExecutor(verifiers, "verify")
         self._readers = ThreadPoolExecutor(READERS, "read")
+        self._prefetcher = ThreadPoolExecutor(1, "prefetch")
         self._committer = Committer(store, fail)
 
     def verify_blocks(self, effect: VerifyBlocks) -> None:
@@ -102,7 +103,7 @@ class Workers:
         for pool in (self._verifiers, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
         await self._committer.close()
-        for pool in (self._verifiers, self._readers):
+        for pool in (self._verifiers, self._readers, self._prefetcher):  # which the verifiers wait for
             await asyncio.to_thread(pool.shutdown)
 
     # --- on the threads
@@ -127,10 +128,18 @@ class Workers:
         self._deliver(result)
 
     def _blocks_verified(self, effect: VerifyBlocks) -> Input:
-        results = verify_blocks(self._spec, effect.raws, effect.known)
-        for result in results:
-            if isinstance(result, Block):
-                self._store.prefetch(result.accounts)  # pages that are not in memory fault here, not on the loop
+        """Accounts that are not in memory are read beside the signatures: their pages fault here, not on the loop."""
+        prefetch: Future[None] | None = None
+
+        def begin_prefetch(sound: Sequence[Block]) -> None:
+            nonlocal prefetch
+            keys = [key for block in sound for key in block.accounts]
+            if keys:
+                prefetch = self._prefetcher.submit(self._store.prefetch, keys)
+
+        results = verify_blocks(self._spec, effect.raws, effect.known, begin_prefetch)
+        if prefetch is not None:
+            prefetch.result()
         return BlocksVerified(effect.job, tuple(results))
 
     def _transfers_verified(self, job: int, transfers: tuple[Transfer, ...]) -> Input:

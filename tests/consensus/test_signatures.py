@@ -57,3 +57,10 @@ def test_what_is_known_to_be_signed_is_not_checked_again() -> None:
     assert isinstance(fine, Block)
     (refused,) = verify_blocks(SPEC, [forged.raw], {wire.sha256d(real.transactions[1])})
     assert isinstance(refused, RuleError)
+
+
+def test_sound_blocks_are_told_before_their_signatures_are_checked() -> None:
+    told: list[bytes] = []
+    raws = [GOOD[1].raw, b"no block", BAD[0].raw]
+    verify_blocks(SPEC, raws, None, lambda sound: told.extend(block.raw for block in sound))
+    assert told == [GOOD[1].raw, BAD[0].raw]

@@ -14,7 +14,7 @@ from pychain.daemon.store.cache import AccountCache
 from pychain.daemon.store.environment import Environment
 from pychain.daemon.store.history import MAX_ENTRY, places, stored_entries
 from pychain.daemon.store.memtable import Layer, Memtable
-from pychain.daemon.store.records import decode_account, decode_entry, entry_of, number_key
+from pychain.daemon.store.records import decode_account, decode_accounts, decode_entry, entry_of, number_key
 from pychain.daemon.store.schema import Databases
 from pychain.ledger.store import TransactionPlace
 
@@ -87,7 +87,8 @@ class State:
         return found
 
     def _decoded(self, keys: Sequence[bytes], rows: dict[bytes, bytes]) -> dict[bytes, Account]:
-        return {key: decode_account(rows[key]) if key in rows else ABSENT for key in keys}
+        found = decode_accounts(rows)
+        return found if len(found) == len(keys) else {**dict.fromkeys(keys, ABSENT), **found}
 
     def _entry(self, txid: bytes) -> int | None:
         """The place that a transaction took last, whether or not its block is still connected."""

@@ -73,6 +73,19 @@ def test_a_flipped_bit_of_sealed_bytes_is_found(data: bytes, bit: int) -> None:
         records.unseal(bytes(sealed), "the thing")
 
 
+@given(st.dictionaries(st.binary(min_size=32, max_size=32), st.tuples(u64, u64), max_size=9))
+def test_accounts_are_read_back_together(accounts: dict[bytes, tuple[int, int]]) -> None:
+    rows = {key: struct.pack("<QQ", *values) for key, values in accounts.items()}
+    assert records.decode_accounts(rows) == {key: Account(*values) for key, values in accounts.items()}
+
+
+def test_one_damaged_account_among_many_is_found() -> None:
+    rows = {bytes((number,)) * 32: bytes(16) for number in range(9)}
+    rows |= {b"a" * 32: bytes(15), b"b" * 32: bytes(17)}
+    with pytest.raises(DamagedStoreError, match="its row has 15 bytes"):
+        records.decode_accounts(rows)
+
+
 DECODERS: list[Callable[[bytes], object]] = [
     records.decode_account,
     records.decode_reward,
