@@ -24,7 +24,7 @@ from pychain.node.requests import Answer, Request
 
 _log = logging.getLogger(__name__)
 
-SLICE_NS = 5_000_000
+SLICE_NS = 3_000_000
 """How long inputs are handled before the loop comes round: a quarter of the 20 ms that nothing may exceed."""
 CONGESTED_INPUTS = 64
 """Waiting inputs at which reading stops; with a full receive buffer each that is 4 MiB."""

@@ -21,6 +21,7 @@ from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import verify_blocks
 from pychain.daemon.committer import Committer
+from pychain.daemon.interpreter import yield_to_the_loop
 from pychain.daemon.metrics.meters import Distribution, Meters
 from pychain.daemon.store.errors import DamagedBlockError
 from pychain.ledger.store import Batch, WritableStore
@@ -69,7 +70,7 @@ class Workers:
         self._fail = fail
         self._meters = meters
         self._loop = asyncio.get_running_loop()
-        self._verifiers = ThreadPoolExecutor(verifiers, "verify")
+        self._verifiers = ThreadPoolExecutor(verifiers, "verify", yield_to_the_loop)
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._prefetcher = ThreadPoolExecutor(1, "prefetch")
         self._committer = Committer(store, fail)

@@ -22,6 +22,7 @@ class Entries(Protocol):
         ...
 
 
+_BODY = int(Status.BODY)
 _REMEMBERED = 4096
 """Headers that a growing branch remembers, some two megabytes; then it begins anew."""
 
@@ -77,6 +78,11 @@ class Entry:
         return self._tree.headers.status(self.row)
 
     @property
+    def has_body(self) -> bool:
+        """Its body is stored."""
+        return self._tree.headers.has(self.row, _BODY)
+
+    @property
     def linked(self) -> bool:
         return self._tree.headers.has(self.row, LINKED)
 
@@ -105,6 +111,11 @@ class Entry:
     def ancestor(self, height: int) -> Entry:
         """The block at `height` (0 to this one's own) on the way to genesis, in a logarithmic number of steps."""
         return self._tree.entry(self._tree.headers.ancestor(self.row, height))
+
+    def ancestor_hash(self, height: int) -> bytes:
+        """The hash of `ancestor`."""
+        headers = self._tree.headers
+        return headers.hash(headers.ancestor(self.row, height))
 
     def descends_from(self, other: Entry) -> bool:
         """Is `other` this block or an ancestor of it?"""

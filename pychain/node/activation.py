@@ -27,10 +27,10 @@ from pychain.ledger.reorg import ReorgPlan, plan_reorg
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
 
-WORK_A_TURN = 2_000
+WORK_A_TURN = 1_500
 """Accounts read or put back, or transfers applied, in one turn: 1 to 2 ms of Python, several times that by the clock
 where other threads want the interpreter as well."""
-BLOCK_WORK = 30
+BLOCK_WORK = 15
 """What a block costs besides its transfers, in transfers."""
 PREFETCH = 16
 """Bodies read ahead of the one that is needed."""
@@ -245,7 +245,7 @@ class Activation:
         height = maturing_height(self._spec, entry.height)
         if height is None or height == entry.height:
             return None
-        matures = entry.ancestor(height).hash
+        matures = entry.ancestor_hash(height)
         reward = transition.rewards.get(matures) or self._overlay.reward(matures)
         if reward is None:
             raise OSError(f"the reward of block {height} is not in the store")

@@ -14,7 +14,6 @@ from pychain.chain.block import Block
 from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import KnownTxids
 from pychain.ledger.overlay import Overlay
-from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import BlocksRead, BlocksVerified
@@ -99,7 +98,7 @@ class Bodies:
         return self._is_here(entry) or entry.hash in self._under_verification
 
     def _is_here(self, entry: Entry) -> bool:
-        return Status.BODY in entry.status and entry.hash not in self._mending
+        return entry.has_body and entry.hash not in self._mending
 
     def mend(self, entry: Entry) -> bool:
         """A stored body is damaged: from now on it is missed, and stored anew when it comes. False where that was
@@ -132,7 +131,7 @@ class Bodies:
             if isinstance(result, Block) and entry.row not in bodies and not self._is_here(entry):
                 bodies[entry.row] = result
                 self._mending.pop(entry.hash, None)
-                if Status.BODY not in entry.status:
+                if not entry.has_body:
                     arrived.append(entry.row)
         self._tree.bodies_arrived(arrived)
         for block in bodies.values():

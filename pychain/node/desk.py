@@ -134,7 +134,7 @@ class Desk:
                 answer = "duplicate-invalid"
             elif entry is not None and Status.CONNECTED in entry.status:
                 answer = "duplicate"
-            elif entry is not None and Status.BODY in entry.status:
+            elif entry is not None and entry.has_body:
                 answer = "duplicate-inconclusive"
             else:
                 if request_id is not None:
@@ -154,7 +154,7 @@ class Desk:
         at_rest: bool | None = None
         for block_hash in list(self._submitted):
             entry = self._tree.get(block_hash)
-            if entry is None or not self._bodies.is_settled(entry) or Status.BODY not in entry.status:
+            if entry is None or not self._bodies.is_settled(entry) or not entry.has_body:
                 continue
             if self._commits.durable.descends_from(entry):
                 answer = None

@@ -222,4 +222,4 @@ def _tip_status(entry: Entry) -> Literal["valid-fork", "valid-headers", "headers
         return "invalid"
     if Status.CONNECTED in entry.status:
         return "valid-fork"
-    return "valid-headers" if Status.BODY in entry.status else "headers-only"
+    return "valid-headers" if entry.has_body else "headers-only"

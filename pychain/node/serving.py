@@ -8,7 +8,6 @@ from itertools import islice, takewhile
 
 from pychain.chain.block import Block
 from pychain.ledger.mempool import Mempool
-from pychain.ledger.store import Status
 from pychain.ledger.tree import BlockTree
 from pychain.node.bodies import Bodies
 from pychain.node.commits import Commits
@@ -117,7 +116,7 @@ class Serving:
 
     def _has(self, block_hash: bytes) -> bool:
         entry = self._tree.get(block_hash)
-        return entry is not None and Status.BODY in entry.status and not entry.doomed
+        return entry is not None and entry.has_body and not entry.doomed
 
     def read(self, job: int, blocks: Sequence[Block | bytes | None]) -> bool:
         """Take in the result of a read; False where the job is not one of ours."""

@@ -6,8 +6,9 @@ that the memtable does not show yet, since a sweep writes only what reads see (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 from pychain.consensus.state import ABSENT, Account
 from pychain.daemon.store.cache import AccountCache
@@ -43,6 +44,8 @@ class State:
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
         """As in `Store`; what was read from the table stays in memory."""
         epoch, found = self.cache.epoch, self._in_memory(keys)
+        if all(found):
+            return cast(list[Account], found)
         missing = sorted({key for key, account in zip(keys, found, strict=True) if account is None})
         read = self._decoded(missing, self._environment.newest.get_many(self._databases.accounts, missing))
         self.cache.put(read, epoch)
@@ -50,11 +53,13 @@ class State:
 
     def prefetch(self, keys: Sequence[bytes]) -> None:
         """As in `WritableStore`."""
-        epoch, found = self.cache.epoch, self._in_memory(keys)
-        missing = sorted({key for key, account in zip(keys, found, strict=True) if account is None})
+        epoch, missing = self.cache.epoch, set(keys)
+        for accounts in self._memory():
+            missing = missing.difference(accounts)
         if missing:
-            rows = self._environment.read_beside(self._databases.accounts, missing)
-            self.cache.put(self._decoded(missing, rows), epoch)
+            ordered = sorted(missing)
+            rows = self._environment.read_beside(self._databases.accounts, ordered)
+            self.cache.put(self._decoded(ordered, rows), epoch)
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
         entry = self._entry(txid)
@@ -79,12 +84,15 @@ class State:
     # --- inside
 
     def _in_memory(self, keys: Sequence[bytes]) -> list[Account | None]:
-        layers = [layer.accounts for layer in self.memtable.layers]
         found: list[Account | None] = [None] * len(keys)
-        for accounts in (*layers, *self.cache.generations):
-            if accounts:
-                found = [account or accounts.get(key) for key, account in zip(keys, found, strict=True)]
+        for accounts in self._memory():
+            found = [account or other for account, other in zip(found, map(accounts.get, keys), strict=True)]
         return found
+
+    def _memory(self) -> Iterator[Mapping[bytes, Account]]:
+        """Where accounts are in memory, the newest first."""
+        layers = [layer.accounts for layer in self.memtable.layers]
+        return (accounts for accounts in (*layers, *self.cache.generations) if accounts)
 
     def _decoded(self, keys: Sequence[bytes], rows: dict[bytes, bytes]) -> dict[bytes, Account]:
         found = decode_accounts(rows)
