@@ -43,8 +43,8 @@ POLL_S = 0.01
 PROBE_S = 0.004
 PING_EVERY_S = 0.15
 SYNC_TIMEOUT_S = 300.0
-REST_S = 0.5
-"""Over which a node at rest uses no more than a twentieth of a core."""
+REST_S = 6.0
+"""Over which a node at rest uses no more than a twentieth of a core: it tidies its tables when five brought nothing."""
 
 
 @dataclass

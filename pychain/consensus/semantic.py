@@ -147,27 +147,33 @@ def verify_blocks(
     spec: ChainSpec,
     raws: Sequence[bytes],
     known: KnownTxids | None = None,
-    before_signatures: Callable[[Sequence[Block]], None] = lambda sound: None,
+    on_decoded: Callable[[Sequence[Block]], None] = lambda blocks: None,
 ) -> list[Block | RuleError]:
     """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`.
 
-    `before_signatures` is told of the blocks that are sound so far: what connecting them will need can be brought while
-    their signatures are checked, which takes the longest.
+    `on_decoded` is told of those that are blocks at all: what connecting them will need can be brought while the rest
+    is checked.
     """
-    results: list[Block | RuleError] = []
+    results = [_parsed(spec, raw) for raw in raws]
+    on_decoded([block for block in results if isinstance(block, Block)])
     sound: list[Block] = []
-    for raw in raws:
-        try:
-            block = parse_block(spec, raw)
-            check_block(spec, block)
-        except RuleError as error:
-            results.append(error)
-        else:
-            results.append(block)
-            sound.append(block)
-    before_signatures(sound)
+    for position, block in enumerate(results):
+        if isinstance(block, Block):
+            try:
+                check_block(spec, block)
+            except RuleError as error:
+                results[position] = error
+            else:
+                sound.append(block)
     verdicts = iter(check_signatures(spec, sound, known))
     return [(next(verdicts) or result) if isinstance(result, Block) else result for result in results]
+
+
+def _parsed(spec: ChainSpec, raw: bytes) -> Block | RuleError:
+    try:
+        return parse_block(spec, raw)
+    except RuleError as error:
+        return error
 
 
 def verify_block(spec: ChainSpec, raw: bytes, known: KnownTxids | None = None) -> Block:

@@ -31,6 +31,8 @@ from pychain.node.requests import INCONCLUSIVE, AwaitRest, LoadBlocks, Refused
 CHUNK_BLOCKS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 """Blocks put to the node at once."""
+READ_BYTES = 1024 * 1024
+"""Read from the file at once: blocks may be a few hundred bytes."""
 CHUNKS_AHEAD = 8
 """Chunks read and not durable yet: enough that verifiers, node and disk are all busy, within 40 MB or so."""
 
@@ -62,7 +64,7 @@ def import_chain(settings: Settings, path: Path, report: Callable[[Progress], No
 
     ChainFileError, ImportFailedError, ConfigError, StoreError and OSError say what is wrong; what was durable stays.
     """
-    with path.open("rb") as source:
+    with path.open("rb", READ_BYTES) as source:
         directory = DataDirectory(settings.datadir)
         try:
             share_the_interpreter()

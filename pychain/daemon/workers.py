@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from pychain import native
 from pychain.base.errors import DecodeError
@@ -132,9 +133,12 @@ class Workers:
         """Accounts that are not in memory are read beside the signatures: their pages fault here, not on the loop."""
         prefetch: Future[None] | None = None
 
-        def begin_prefetch(sound: Sequence[Block]) -> None:
+        def begin_prefetch(blocks: Sequence[Block]) -> None:
             nonlocal prefetch
-            keys = [key for block in sound for key in block.accounts]
+            keys: list[bytes] = []
+            for block in blocks:
+                with suppress(ValueError):  # it holds something else than transfers, which is for the checks to say
+                    keys += block.accounts
             if keys:
                 prefetch = self._prefetcher.submit(self._store.prefetch, keys)
 

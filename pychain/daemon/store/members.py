@@ -43,8 +43,10 @@ class Members(NamedTuple):
 
     def touches(self) -> bytes:
         """For each transaction and account that it names the account's key and the entry, joined (see `history`)."""
-        keys = split_hashes(self.keys)
         first = entry_of(self.number, 0)
+        if len(self.senders) == 1:
+            return self.keys + first.to_bytes(8, "big")
+        keys = split_hashes(self.keys)
         entries = [entry.to_bytes(8, "big") for entry in range(first, first + len(self.senders))]
         sent = [keys[sender] + entry for sender, entry in zip(self.senders, entries, strict=True)]
         received = [
