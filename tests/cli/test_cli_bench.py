@@ -47,12 +47,15 @@ def test_the_report_has_its_documented_shape(shell: Shell, tmp_path: Path) -> No
         "signatures, 64 a call": ed25519,
         "signatures, 1,000 a call": ed25519,
         "signatures, one of 1,000 bad": ed25519,
+        "chain, a block of 1,000 transfers": ["libsodium", "openssl", "reference", *ed25519],
     }
     assert names == {benchmark: rows for benchmark, rows in expected.items() if rows}
     for row in report["rows"]:
         assert 0 < row["min"] <= row["median"] <= row["max"]
         library, python = (
-            ("libsodium", "reference") if row["benchmark"].startswith("signatures") else ("hashlib", "python")
+            ("libsodium", "reference")
+            if row["benchmark"].startswith(("signatures", "chain"))
+            else ("hashlib", "python")
         )
         ratios = {f"ratio_to_{library}"} | ({"ratio_to_python"} if row["unit"] != "leaves/s" else set())
         assert set(row) == {"benchmark", "name", "unit", "median", "min", "max"} | ratios
@@ -95,11 +98,13 @@ def test_progress_is_shown_on_terminals_alone(shell: Shell) -> None:
 def test_what_cannot_be_drawn_is_said_before_anything_is_measured(
     shell: Shell, tmp_path: Path, path: str, complaint: str
 ) -> None:
-    result = shell("bench", "--plot", str(tmp_path / path))
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    result = shell("bench", "--plot", str(pictures / path))
     assert result.code == 2
     assert complaint in result.err
     assert result.out == ""
-    assert list(tmp_path.iterdir()) == []
+    assert list(pictures.iterdir()) == []
 
 
 def test_a_plot_without_matplotlib_says_what_to_install(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,21 @@ def test_peers(shell: Shell, node: Daemon, tmp_path: Path) -> None:
     assert shell.ok("peers", "add", "127.0.0.1:1", "--once", "--json").json == {"added": "127.0.0.1:1"}
 
 
+def test_bans(shell: Shell, node: Daemon) -> None:
+    assert "Nobody is banned" in shell.ok("peers", "ban").out
+    assert shell.ok("peers", "ban", "203.0.113.0/24", "--json").json == {"banned": "203.0.113.0/24", "hours": 24}
+    assert "banned for 2 h" in shell.ok("peers", "ban", "192.0.2.7", "--hours", "2").out
+    assert {ban["address"] for ban in node.rpc("listbanned")} == {"203.0.113.0/24", "192.0.2.7/32"}
+    assert "192.0.2.7/32" in shell.ok("peers", "ban").out
+    assert shell.ok("peers", "ban", "192.0.2.7", "--lift", "--json").json == {"lifted": "192.0.2.7"}
+    assert [ban["address"] for ban in shell.ok("peers", "ban", "--json").json] == ["203.0.113.0/24"]
+    assert "not banned" in shell.fails(1, "peers", "ban", "192.0.2.7", "--lift")
+    assert "nobody at all" in shell.fails(1, "peers", "ban", "nobody at all")
+    refused = shell("peers", "ban", "--lift")
+    assert (refused.code, "needs the address" in refused.err) == (2, True)
+    shell.ok("peers", "ban", "203.0.113.0/24", "--lift")
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

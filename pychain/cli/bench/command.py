@@ -33,7 +33,7 @@ class Report(Struct):
 
 
 @click.command("bench")
-@click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)), metavar="[mining|hashing|signatures]...")
+@click.argument("suites", nargs=-1, type=click.Choice(list(SUITES)), metavar="[mining|hashing|signatures|chain]...")
 @click.option("--seconds", type=click.FloatRange(0.001, 600), default=1.0, show_default=True, help="Time for each row.")
 @click.option(
     "--plot",
@@ -44,7 +44,8 @@ class Report(Struct):
 @common_options
 @pass_context
 def command(context: Context, suites: tuple[str, ...], seconds: float, plot: Path | None) -> None:
-    """How fast this machine hashes and verifies: each native kernel beside hashlib, libsodium, OpenSSL, pure Python.
+    """How fast this machine hashes, verifies and validates: each native kernel beside hashlib, libsodium, OpenSSL, pure
+    Python.
 
     \b
         pychain bench

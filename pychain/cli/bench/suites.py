@@ -1,4 +1,5 @@
-"""What is measured: nonce search, hashing of many messages, signature checks; each kernel beside its baselines."""
+"""What is measured: nonce search, hashing of many messages, signature checks, whole blocks; each kernel beside its
+baselines."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pychain import native
 from pychain.cli.bench import python_sha256
+from pychain.cli.bench.blocks import Sample, one_by_one, together
 from pychain.native import reference
 from pychain.wallet.keys import PrivateKey
 
@@ -23,6 +25,8 @@ BATCH = 64
 """Messages or signatures in one call."""
 BLOCK = 1_000
 """Signatures of a large block, in one call."""
+REFERENCE_BLOCK = 8
+"""Transfers of a block that pure Python verifies in the time that there is."""
 LEAVES = 10_000
 """Transactions of the largest blocks."""
 SLICE = 1 << 24
@@ -166,10 +170,21 @@ def _signatures() -> Iterator[Case]:
         yield from _of_kernels("ed25519:", benchmark, "checks/s", work, units)
 
 
+def _chain() -> Iterator[Case]:
+    """A block from its bytes to the changed accounts, on one thread. The reference has a small one."""
+    large, small = Sample(BLOCK), Sample(REFERENCE_BLOCK)
+    name = f"chain, a block of {BLOCK:,} transfers"
+    yield Case(name, LIBSODIUM, "transfers/s", large.connected(one_by_one(native.verify_strict)), BLOCK)
+    yield Case(name, OPENSSL, "transfers/s", large.connected(one_by_one(_openssl)), BLOCK)
+    yield Case(name, REFERENCE, "transfers/s", small.connected(one_by_one(reference.verify)), REFERENCE_BLOCK)
+    yield from _of_kernels("ed25519:", name, "transfers/s", large.connected(together), BLOCK)
+
+
 SUITES = {
     "mining": Suite(_mining, HASHLIB, PYTHON),
     "hashing": Suite(_hashing, HASHLIB, PYTHON),
     "signatures": Suite(_signatures, LIBSODIUM, REFERENCE),
+    "chain": Suite(_chain, LIBSODIUM, REFERENCE),
 }
 
 
