@@ -114,7 +114,7 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
         except BrokenExecutor:
             raise RunFailedError("a worker process was killed, perhaps for want of memory: try fewer --jobs") from None
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # and wait: what outlives this complains when the interpreter ends
             raise
     return [finished[place] for place in range(len(cells))]
 
