@@ -25,6 +25,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 import uvloop
+from processes import cpu_seconds
 
 from pychain.chain.spec import packaged_spec
 from pychain.daemon.rlimit import raise_descriptor_limit
@@ -54,21 +55,15 @@ class Load(NamedTuple):
 
 def wrk(script: Path, url: str, seconds: float, pid: int) -> Load:
     """Ask a server as fast as it answers."""
-    before = cpu_s(pid)
+    before = cpu_seconds(pid)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", f"-s{script}", url]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    used = cpu_s(pid) - before
+    used = cpu_seconds(pid) - before
     requests, rate = re.search(r"(\d+) requests in", said), re.search(r"Requests/sec:\s*([\d.]+)", said)
     assert requests is not None
     assert rate is not None
     assert "Non-2xx" not in said, said
     return Load(float(rate[1]), used / int(requests[1]) * 1e6)
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def lua(directory: Path, authorization: str) -> Path:

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, cast
 
 import uvloop
 from chains import BALANCE, accounts, network, transfers
+from processes import cpu_seconds, resident_bytes
 from signatures import Sodium
 
 from pychain import native
@@ -255,16 +256,6 @@ async def round_of(made: Material, feed: Feed) -> tuple[Fed, float, int]:
             return fed, cpu_seconds(ready.pid) - cpu, resident_bytes(ready.pid) - memory
         finally:
             await node.stop()
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def report(name: str, bar: int, rounds: list[Measured]) -> None:

@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from processes import cpu_seconds
+
 from pychain import native
 from pychain.chain.block import Block
 from pychain.chain.spec import ChainSpec, packaged_spec
@@ -133,12 +135,6 @@ def memory_of(pid: int) -> dict[str, int]:
     return memory
 
 
-def cpu_of(pid: int) -> float:
-    """Seconds that a process has been on a core; where others keep the cores busy, the better measure."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def run_node(directory: Path, idle_s: float, bytecode: Path) -> Round:
     """One node's life on the chain: start, ready, rest, end. Compiled modules are kept in `bytecode`, as an installed
     package has them.
@@ -157,7 +153,7 @@ def run_node(directory: Path, idle_s: float, bytecode: Path) -> Round:
                 raise RuntimeError("the node did not come up")
             time.sleep(POLL_S)
         took = time.perf_counter() - begin
-        cpu, at_ready = cpu_of(process.pid), memory_of(process.pid)
+        cpu, at_ready = cpu_seconds(process.pid), memory_of(process.pid)
         time.sleep(idle_s)
         return Round(took, cpu, at_ready, memory_of(process.pid))
     finally:

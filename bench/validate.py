@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from chains import Account, Chain, Shape, accounts, blocks, write
-from mempool import cpu_seconds
+from processes import cpu_seconds
 from signatures import BLOCK, Sodium
 
 from pychain.chain.spec import ChainSpec, parse_spec

@@ -9,7 +9,7 @@ from typing import Protocol
 from pychain.chain.header import Header, known_header
 from pychain.consensus.branch import MEDIAN_TIME_SPAN, median_time_past, times_of_last
 from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
-from pychain.ledger.store import IndexRecord, Status
+from pychain.ledger.store import Status
 
 
 class Entries(Protocol):
@@ -102,11 +102,6 @@ class Entry:
     def children(self) -> list[Entry]:
         """In the order in which they became known."""
         return [self._tree.entry(row) for row in self._tree.headers.children(self.row)]
-
-    @property
-    def record(self) -> IndexRecord:
-        """The form in which the store keeps it."""
-        return self._tree.headers.record(self.row)
 
     def ancestor(self, height: int) -> Entry:
         """The block at `height` (0 to this one's own) on the way to genesis, in a logarithmic number of steps."""

@@ -31,13 +31,6 @@ class Returning:
     def __bool__(self) -> bool:
         return bool(self._moves or self._undone)
 
-    def clear(self) -> None:
-        """Let go of everything that was to come back."""
-        self._moves.clear()
-        self._undone.clear()
-        self._mined.clear()
-        self._position = 1
-
     def tip_changed(self, disconnected: Sequence[Block], connected: Sequence[Block]) -> None:
         """The tip moved; `disconnected` in the order in which they were undone, the highest first."""
         if not self and not disconnected:

@@ -56,7 +56,7 @@ def loaded(slices: Sequence[IndexSlice], tip_hash: bytes) -> BlockTree:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_tree_comes_back_as_it_was(seed: int) -> None:
     tree = forked_tree(seed)
-    index = packed(entry.record for entry in tree.entries())
+    index = packed(entry.index.record(entry.row) for entry in tree.entries())
     draw = random.Random(seed)
     back = loaded(cut(index, iter(lambda: draw.choice((1, 2, 7, 64)), 0)), tree.tip.hash)
     assert len(back) == len(tree)
@@ -97,7 +97,7 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
     rival = grow(tree, chain[1], [BITS[0]] * 3, nonce=1, bodies=True)
     tree.activate(chain[-1])
     tree.invalidate(chain[3])
-    back = loaded([packed(entry.record for entry in tree.entries())], tree.tip.hash)
+    back = loaded([packed(entry.index.record(entry.row) for entry in tree.entries())], tree.tip.hash)
     assert back.valid_tip.hash == chain[2].hash
     best = back.best_candidate()
     assert best is not None
@@ -112,7 +112,7 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_an_index_that_lacks_a_header_is_one_clear_line(seed: int) -> None:
     tree = forked_tree(seed)
-    records = [entry.record for entry in tree.entries()]
+    records = [entry.index.record(entry.row) for entry in tree.entries()]
     for lacking in random.Random(seed).sample(range(1, len(records)), 20):
         if list(tree.entries())[lacking].children:
             rest = [record for number, record in enumerate(records) if number != lacking]
@@ -123,6 +123,6 @@ def test_an_index_that_lacks_a_header_is_one_clear_line(seed: int) -> None:
 def test_an_index_without_the_tip_is_one_clear_line() -> None:
     tree = forked_tree(0)
     with pytest.raises(OSError, match=r"^the header index is damaged: "):
-        loaded([packed(entry.record for entry in tree.entries())], bytes(32))
+        loaded([packed(entry.index.record(entry.row) for entry in tree.entries())], bytes(32))
     with pytest.raises(OSError, match=r"^the header index is damaged: "):
         loaded([], tree.tip.hash)

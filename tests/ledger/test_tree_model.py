@@ -136,7 +136,7 @@ class TreeMachine(RuleBasedStateMachine):
         changes = self.tree.take_changes()
         assert not self.tree.changed
         self.stored |= {record.header.hash: record for record in changes}
-        assert self.stored == {entry.hash: entry.record for entry in self.tree.entries()}
+        assert self.stored == {entry.hash: entry.index.record(entry.row) for entry in self.tree.entries()}
         return changes
 
     @rule()
