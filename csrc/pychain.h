@@ -129,6 +129,19 @@ int64_t pychain_verify_transfers(uint8_t *valid, const uint8_t *data, size_t siz
  * PYCHAIN_NO_MEMORY (it allocates 32 bytes a record). */
 int64_t pychain_sort_records(uint8_t *out, const uint8_t *records, size_t size, size_t count);
 
+/* Where runs of records (as above) that share their first `key` bytes begin, none of more than `longest` >= 1 records:
+ * `starts` has room for `count`. Returns how many there are. */
+size_t pychain_record_runs(uint32_t *starts, const uint8_t *records, size_t size, size_t count, size_t key,
+                           size_t longest);
+
+enum { PYCHAIN_TOUCH_BYTES = 40 };
+
+/* Whom `count` transactions name, as indexes into keys of 32 bytes: for each its sender's key and a number, and its
+ * recipient's unless that is the same. The number of transaction i is `first` + i, 8 bytes, big-endian. `out` has room for
+ * two records a transaction. Returns how many there are, or -1 where an index is none of a key. */
+int64_t pychain_touches(uint8_t *out, const uint8_t *keys, size_t key_count, const uint32_t *senders,
+                        const uint32_t *recipients, size_t count, uint64_t first);
+
 /* The CPU's name as it gives it, and the instruction sets the kernels look for that both it and the operating
  * system support, separated by spaces. Both end in a zero byte and are cut to `size`. */
 void pychain_cpu_name(char *out, size_t size);

@@ -8,7 +8,7 @@ their signatures checked together, since a batch costs less the larger it is.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Container, Sequence, Sized
+from collections.abc import Container, Sequence, Sized
 from itertools import pairwise
 from typing import Protocol
 
@@ -143,37 +143,32 @@ def check_block(spec: ChainSpec, block: Block) -> None:
     check_transactions(block)
 
 
-def verify_blocks(
-    spec: ChainSpec,
-    raws: Sequence[bytes],
-    known: KnownTxids | None = None,
-    on_decoded: Callable[[Sequence[Block]], None] = lambda blocks: None,
-) -> list[Block | RuleError]:
-    """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`.
+def verify_blocks(spec: ChainSpec, raws: Sequence[bytes], known: KnownTxids | None = None) -> list[Block | RuleError]:
+    """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`."""
+    return with_signatures(spec, without_signatures(spec, raws), known)
 
-    `on_decoded` is told of those that are blocks at all: what connecting them will need can be brought while the rest
-    is checked.
-    """
-    results = [_parsed(spec, raw) for raw in raws]
-    on_decoded([block for block in results if isinstance(block, Block)])
-    sound: list[Block] = []
-    for position, block in enumerate(results):
-        if isinstance(block, Block):
-            try:
-                check_block(spec, block)
-            except RuleError as error:
-                results[position] = error
-            else:
-                sound.append(block)
+
+def without_signatures(spec: ChainSpec, raws: Sequence[bytes]) -> list[Block | RuleError]:
+    """All of `verify_blocks` that is not the signatures: Python for the most part, where those are C."""
+    return [_examined(spec, raw) for raw in raws]
+
+
+def with_signatures(
+    spec: ChainSpec, results: Sequence[Block | RuleError], known: KnownTxids | None = None
+) -> list[Block | RuleError]:
+    """The rest of `verify_blocks`, of what `without_signatures` left standing."""
+    sound = [result for result in results if isinstance(result, Block)]
     verdicts = iter(check_signatures(spec, sound, known))
     return [(next(verdicts) or result) if isinstance(result, Block) else result for result in results]
 
 
-def _parsed(spec: ChainSpec, raw: bytes) -> Block | RuleError:
+def _examined(spec: ChainSpec, raw: bytes) -> Block | RuleError:
     try:
-        return parse_block(spec, raw)
+        block = parse_block(spec, raw)
+        check_block(spec, block)
     except RuleError as error:
         return error
+    return block
 
 
 def verify_block(spec: ChainSpec, raw: bytes, known: KnownTxids | None = None) -> Block:

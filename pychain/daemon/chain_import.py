@@ -18,7 +18,7 @@ from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import read_chain
 from pychain.daemon.datadir import DataDirectory
 from pychain.daemon.engine import Engine, disk_limits
-from pychain.daemon.interpreter import share_the_interpreter
+from pychain.daemon.interpreter import WORKING
 from pychain.daemon.loop import loop_factory
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.settings import Settings
@@ -67,7 +67,7 @@ def import_chain(settings: Settings, path: Path, report: Callable[[Progress], No
     with path.open("rb", READ_BYTES) as source:
         directory = DataDirectory(settings.datadir)
         try:
-            share_the_interpreter()
+            WORKING.begin()
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 return runner.run(_load(settings, source, path.stat().st_size, report))
         finally:
@@ -84,7 +84,14 @@ class _Loader:
         config = NodeConfig(rulebook=Rulebook(settings.spec), connect_only=True)
         options = settings.options
         self.engine = Engine(
-            settings.datadir, config, options.verify_threads or 1, disk_limits(options), stack, Meters(), self._carry
+            settings.datadir,
+            config,
+            options.verify_threads or 1,
+            disk_limits(options),
+            stack,
+            Meters(),
+            self._carry,
+            WORKING,
         )
         stack.push_async_callback(self.engine.workers.close)
 

@@ -31,7 +31,7 @@ from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.eta import SyncForecast
 from pychain.daemon.hub import EventHub
 from pychain.daemon.identity import load_identity, peer_id
-from pychain.daemon.interpreter import share_the_interpreter
+from pychain.daemon.interpreter import ANSWERING
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.log import log_event, set_up_log, take_down_log
 from pychain.daemon.loop import loop_factory
@@ -104,7 +104,7 @@ def _run_logged(settings: Settings, directory: DataDirectory) -> str | None:
     file = directory.path / LOG_FILE if live else None
     handler = set_up_log(settings.options.log_level, settings.options.log_format, file)
     try:
-        share_the_interpreter()
+        ANSWERING.begin()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             fault = runner.run(_serve(settings, directory, live))
         if fault is not None and live:
@@ -152,7 +152,9 @@ class Daemon:
         verifiers = settings.options.verify_threads or default_verifiers()
         config = _node_config(settings, bound)
         limits = disk_limits(settings.options)
-        engine = Engine(directory.path, config, verifiers, limits, stack, meters, self._carry, transport.hold_all)
+        engine = Engine(
+            directory.path, config, verifiers, limits, stack, meters, self._carry, ANSWERING, transport.hold_all
+        )
         node, driver, clock = engine.node, engine.driver, engine.clock
         for damage in engine.store.damaged:
             _log.warning("%s", damage)

@@ -13,6 +13,7 @@ from pathlib import Path
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import Driver
 from pychain.daemon.entropy import SystemEntropy
+from pychain.daemon.interpreter import Sharing
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.pruner import Pruner
 from pychain.daemon.settings import Options
@@ -56,6 +57,7 @@ class Engine:
         stack: AsyncExitStack,
         meters: Meters,
         carry: Callable[[Effect], None],
+        sharing: Sharing,
         on_congestion: Callable[[bool], None] = lambda congested: None,
     ) -> None:
         """`carry` is given the effects that are neither the disk's nor the verifiers'. StoreError, ConfigError: the
@@ -73,7 +75,7 @@ class Engine:
         self.clock = Clock()
         turns = meters.turns.observe
         self.driver = Driver(self.node, self.clock, self._carry, self.store.advance, on_congestion, turns)
-        self.workers = Workers(spec, self.store, self.driver.feed, self.driver.fail, verifiers, meters)
+        self.workers = Workers(spec, self.store, self.driver.feed, self.driver.fail, verifiers, meters, sharing)
 
     def _carry(self, effect: Effect) -> None:
         match effect:

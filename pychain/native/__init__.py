@@ -43,7 +43,7 @@ try:
         sha256d_records,
         use,
     )
-    from pychain.native._compiled_sort import sort_records
+    from pychain.native._compiled_records import record_runs, sort_records, touches
     from pychain.native._compiled_transactions import transaction_offsets, transfer_rows
 
     compiled, fallback_reason = True, None
@@ -55,6 +55,7 @@ except ImportError as error:
         kernels,
         merkle_root,
         merkle_root_checked,
+        record_runs,
         search,
         search_all,
         search_rolling,
@@ -62,6 +63,7 @@ except ImportError as error:
         sha256d_many,
         sha256d_records,
         sort_records,
+        touches,
         transaction_offsets,
         transfer_rows,
         use,
@@ -83,6 +85,7 @@ __all__ = [
     "kernels",
     "merkle_root",
     "merkle_root_checked",
+    "record_runs",
     "search",
     "search_all",
     "search_rolling",
@@ -90,6 +93,7 @@ __all__ = [
     "sha256d_many",
     "sha256d_records",
     "sort_records",
+    "touches",
     "transaction_offsets",
     "transfer_rows",
     "use",

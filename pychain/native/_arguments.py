@@ -105,6 +105,28 @@ def sortable_records(data: Bytes, size: int) -> bytes:
     return data
 
 
+def record_runs_of(data: Bytes, size: int, key: int, longest: int) -> bytes:
+    """Records, the length of their keys, and that of a run."""
+    data = sortable_records(data, size)
+    integer(key, 1, size, "key")
+    integer(longest, 1, BUFFER_MAX, "longest")
+    return data
+
+
+def named_keys(keys: Bytes, senders: Offsets, recipients: Offsets, first: int) -> tuple[bytes, array[int], array[int]]:
+    """Keys, as many senders as recipients among them, and the first of as many numbers of 64 bits."""
+    keys = records(keys, PUBLIC_KEY_SIZE)
+    if len(senders) != len(recipients):
+        raise ValueError(f"there must be as many senders as recipients, not {len(senders)} and {len(recipients)}")
+    integer(first, 0, 2**64 - 1 - len(senders), "first")
+    return keys, words(senders, "senders"), words(recipients, "recipients")
+
+
+def unknown_key() -> ValueError:
+    """The error for an index past the keys."""
+    return ValueError("a sender or recipient is none of the keys")
+
+
 def scan_range(data: Bytes, start: int, count: int) -> bytes:
     """A buffer, an offset in it, and as many transactions as it can hold at most."""
     data = as_bytes(data, "data")

@@ -57,10 +57,3 @@ def test_what_is_known_to_be_signed_is_not_checked_again() -> None:
     assert isinstance(fine, Block)
     (refused,) = verify_blocks(SPEC, [forged.raw], {wire.sha256d(real.transactions[1])})
     assert isinstance(refused, RuleError)
-
-
-def test_blocks_are_told_when_they_are_decoded() -> None:
-    told: list[bytes] = []
-    raws = [GOOD[1].raw, b"no block", BAD[0].raw]
-    verify_blocks(SPEC, raws, None, lambda blocks: told.extend(block.raw for block in blocks))
-    assert told == [GOOD[1].raw, BAD[0].raw]

@@ -94,9 +94,10 @@ def test_identity_and_chain_survive_a_restart(tmp_path: Path, quick: str) -> Non
         assert node.ready is not None
         identity = node.ready["node_id"]
         assert node.stop() == 0
-    last = announced(node)[-1]
+    height, tip = announced(node)[-1]
     with Daemon(tmp_path / "node", network=quick).wait_ready() as node:
-        assert (node.height, node.tip) == last
+        assert node.rpc("getblockhash", height) == tip
+        assert node.height - height in (0, 1)  # the last may have been found as it stopped: stored, and connected now
         assert node.ready is not None
         assert node.ready["node_id"] == identity
         assert node.stop() == 0

@@ -13,6 +13,7 @@ import pytest
 from pychain.chain.block import Block
 from pychain.chain.transaction import decode_transfer
 from pychain.consensus.rules import Rule, RuleError
+from pychain.daemon.interpreter import ANSWERING
 from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.store import DamagedBlockError, StoreFullError
 from pychain.daemon.workers import Workers
@@ -65,7 +66,7 @@ class Shop:
         self.failures: list[BaseException] = []
         self.failed = asyncio.Event()
         self.threads: set[int] = set()
-        self.workers = Workers(self.chain.spec, self.store, self._deliver, self._fail, verifiers, Meters())
+        self.workers = Workers(self.chain.spec, self.store, self._deliver, self._fail, verifiers, Meters(), ANSWERING)
 
     def _deliver(self, event: Input) -> None:
         self.threads.add(threading.get_ident())

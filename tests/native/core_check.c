@@ -191,6 +191,39 @@ static size_t check_sort(unsigned number, uint8_t result[MOST_RESULT])
     return size * count;
 }
 
+/* The touches of a block of few accounts, and their runs. */
+static size_t check_touches(unsigned number, uint8_t result[MOST_RESULT])
+{
+    const size_t keys = 1 + random_word() % 5, count = number;
+    const struct buffer key = allocate(32 * keys), out = allocate(2 * PYCHAIN_TOUCH_BYTES * count);
+    uint32_t *const senders = malloc(count * sizeof *senders + 1), *const recipients = malloc(count * sizeof *recipients + 1);
+    uint32_t *const starts = malloc(2 * count * sizeof *starts + 1);
+
+    if (senders == NULL || recipients == NULL || starts == NULL)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        senders[i] = random_word() % (uint32_t)keys;
+        recipients[i] = random_word() % (uint32_t)keys;
+    }
+    const int64_t found = pychain_touches(out.bytes, key.bytes, keys, senders, recipients, count, random_word());
+    if (found < 0)
+        abort();
+    const size_t runs = pychain_record_runs(starts, out.bytes, PYCHAIN_TOUCH_BYTES, (size_t)found, 32, 1 + number % 3);
+    memcpy(result, out.bytes, (size_t)found * PYCHAIN_TOUCH_BYTES);
+    memcpy(result + found * PYCHAIN_TOUCH_BYTES, starts, runs * sizeof *starts);
+    if (count > 0) {
+        senders[number / 2] = (uint32_t)keys;
+        if (pychain_touches(out.bytes, key.bytes, keys, senders, recipients, count, 0) != -1)
+            abort();
+    }
+    free(starts);
+    free(recipients);
+    free(senders);
+    free(out.memory);
+    free(key.memory);
+    return (size_t)found * PYCHAIN_TOUCH_BYTES + runs * sizeof *starts;
+}
+
 static const struct {
     const char *name;
     check *run;
@@ -199,6 +232,7 @@ static const struct {
     {"sha256d", check_one, 400},       {"sha256d_many", check_many, 160}, {"sha256d_records", check_records, 533},
     {"merkle_root", check_merkle, 90}, {"search", check_search, 400},
     {"transactions", check_transactions, 300}, {"sort", check_sort, 100},
+    {"touches", check_touches, 40},
 };
 
 /* Whether a case gives the same on `kernel` and on the portable one. */

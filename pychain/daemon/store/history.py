@@ -8,9 +8,9 @@ is gone, and readers pass over them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, compress, count, islice, pairwise
-from operator import ne
+from itertools import pairwise
 
+from pychain import native
 from pychain.chain.transaction import KEY_BYTES
 from pychain.daemon.store.records import decode_history, history_key
 from pychain.ledger.store import TransactionPlace
@@ -31,16 +31,11 @@ def history_rows(touches: bytes) -> Iterator[tuple[bytes, bytes]]:
 
     More touches behind the same first one of an account give the same keys.
     """
-    keys = [touches[at : at + KEY_BYTES] for at in range(0, len(touches), TOUCH_BYTES)]
-    changes = compress(count(1), map(ne, islice(keys, 1, None), keys))
-    for first, end in pairwise(chain((0,), changes, (len(keys),))):
-        if end == first + 1:  # most, where accounts are many
-            yield touches[first * TOUCH_BYTES : end * TOUCH_BYTES], b""
-            continue
-        for start in range(first, end, ROW_ENTRIES):
-            at, stop = start * TOUCH_BYTES, min(end, start + ROW_ENTRIES) * TOUCH_BYTES
-            others = range(at + TOUCH_BYTES + KEY_BYTES, stop, TOUCH_BYTES)
-            yield touches[at : at + TOUCH_BYTES], b"".join([touches[other : other + ENTRY_BYTES] for other in others])
+    entries = memoryview(touches).cast("Q")[KEY_BYTES // ENTRY_BYTES :: TOUCH_BYTES // ENTRY_BYTES].tobytes()
+    starts = native.record_runs(touches, TOUCH_BYTES, KEY_BYTES, ROW_ENTRIES)
+    for first, end in pairwise((*starts, len(touches) // TOUCH_BYTES)):
+        at = first * TOUCH_BYTES
+        yield touches[at : at + TOUCH_BYTES], entries[(first + 1) * ENTRY_BYTES : end * ENTRY_BYTES]
 
 
 def stored_entries(

@@ -6,8 +6,8 @@ from array import array
 from operator import itemgetter
 from typing import NamedTuple
 
+from pychain import native
 from pychain.chain.block import Block
-from pychain.chain.hashes import split_hashes
 from pychain.chain.transaction import KEY_BYTES
 from pychain.daemon.store.records import entry_of
 
@@ -46,15 +46,7 @@ class Members(NamedTuple):
         first = entry_of(self.number, 0)
         if len(self.senders) == 1:
             return self.keys + first.to_bytes(8, "big")
-        keys = split_hashes(self.keys)
-        entries = [entry.to_bytes(8, "big") for entry in range(first, first + len(self.senders))]
-        sent = [keys[sender] + entry for sender, entry in zip(self.senders, entries, strict=True)]
-        received = [
-            keys[recipient] + entry
-            for sender, recipient, entry in zip(self.senders, self.recipients, entries, strict=True)
-            if recipient != sender
-        ]
-        return b"".join(sent + received)
+        return native.touches(self.keys, self.senders, self.recipients, first)
 
 
 def _positions(indexes: array[int], wanted: int) -> list[int]:

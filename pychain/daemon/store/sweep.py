@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from struct import Struct
 
 import lmdb
 
@@ -94,12 +95,11 @@ def sweep(environment: Environment, databases: Databases, layer: Layer, pace: Pa
 def _in_order(records: bytes, size: int, pace: Pace) -> Iterator[Rows]:
     """Records of `size` bytes, a key of 32 and a value each, as sorted rows: `pace.rows` at a time."""
     data = sort_records(records, size)
+    row = Struct(f"{KEY_BYTES}s{size - KEY_BYTES}s")
     at = 0
     while at < len(data):
         end = min(len(data), at + pace.rows * size)
-        yield [
-            (data[start : start + KEY_BYTES], data[start + KEY_BYTES : start + size]) for start in range(at, end, size)
-        ]
+        yield list(row.iter_unpack(memoryview(data)[at:end]))
         at = end
 
 

@@ -24,7 +24,7 @@ from pychain.native.reference.hashing import (
     sha256d_many,
     sha256d_records,
 )
-from pychain.native.reference.sorting import sort_records
+from pychain.native.reference.records import record_runs, sort_records, touches
 from pychain.native.reference.transactions import transaction_offsets, transfer_rows, verify_transfers
 from pychain.native.stop import StopFlag
 
@@ -40,6 +40,7 @@ __all__ = [
     "kernels",
     "merkle_root",
     "merkle_root_checked",
+    "record_runs",
     "search",
     "search_all",
     "search_rolling",
@@ -47,6 +48,7 @@ __all__ = [
     "sha256d_many",
     "sha256d_records",
     "sort_records",
+    "touches",
     "transaction_offsets",
     "transfer_rows",
     "use",

@@ -1,4 +1,4 @@
-/* Records of one size, sorted as bytes: rows on their way to a table that is kept in the order of its keys. */
+/* Records of one size, on their way to a table that is kept in the order of its keys: made, sorted, cut into runs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,4 +85,41 @@ int64_t pychain_sort_records(uint8_t *out, const uint8_t *records, size_t size, 
         memcpy(out + i * size, records + from[i].number * size, size);
     free(memory);
     return -1;
+}
+
+size_t pychain_record_runs(uint32_t *starts, const uint8_t *records, size_t size, size_t count, size_t key,
+                           size_t longest)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || i - starts[found - 1] == longest ||
+            memcmp(records + (i - 1) * size, records + i * size, key) != 0)
+            starts[found++] = (uint32_t)i;
+    return found;
+}
+
+enum { KEY_BYTES = 32 };
+
+static uint8_t *put_touch(uint8_t *out, const uint8_t *key, uint64_t entry)
+{
+    memcpy(out, key, KEY_BYTES);
+    for (int shift = 56, i = KEY_BYTES; shift >= 0; shift -= 8)
+        out[i++] = (uint8_t)(entry >> shift);
+    return out + PYCHAIN_TOUCH_BYTES;
+}
+
+int64_t pychain_touches(uint8_t *out, const uint8_t *keys, size_t key_count, const uint32_t *senders,
+                        const uint32_t *recipients, size_t count, uint64_t first)
+{
+    const uint8_t *const begin = out;
+
+    for (size_t i = 0; i < count; i++) {
+        if (senders[i] >= key_count || recipients[i] >= key_count)
+            return -1;
+        out = put_touch(out, keys + (size_t)senders[i] * KEY_BYTES, first + i);
+        if (recipients[i] != senders[i])
+            out = put_touch(out, keys + (size_t)recipients[i] * KEY_BYTES, first + i);
+    }
+    return (out - begin) / PYCHAIN_TOUCH_BYTES;
 }
