@@ -90,7 +90,7 @@ def write_chain(directory: Path, count: int) -> None:
     store.commit(
         Batch(
             bodies={genesis.hash: genesis.raw},
-            index=(IndexRecord(genesis.header, 0, status),),
+            index=(IndexRecord.of(genesis.header, 0, status),),
             accounts=dict(state.accounts),
             undo={genesis.hash: bytes(1)},
             rewards={genesis.hash: rewards[0]},
@@ -113,7 +113,7 @@ def write_chain(directory: Path, count: int) -> None:
         store.commit(
             Batch(
                 bodies={block.hash: block.raw for _, block in gathered},
-                index=tuple(IndexRecord(block.header, height, status) for height, block in gathered),
+                index=tuple(IndexRecord.of(block.header, height, status) for height, block in gathered),
                 accounts=changes,
                 undo=undo,
                 rewards={block.hash: reward for (_, block), reward in zip(gathered, rewards[first:], strict=True)},

@@ -67,7 +67,7 @@ class Blocks:
         transfers = [unsigned(*touched[2 * i : 2 * i + 2], height) for i in range(TRANSFERS)]
         return Batch(
             bodies={header.hash: header.raw + shake_128(header.raw).digest(TRANSFERS * TRANSFER_BYTES)},
-            index=(IndexRecord(header, height, Status.BODY | Status.VERIFIED | Status.CONNECTED),),
+            index=(IndexRecord.of(header, height, Status.BODY | Status.VERIFIED | Status.CONNECTED),),
             accounts={key: Account(height, height) for key in touched},
             undo={header.hash: bytes(48 * len(touched))},
             rewards={header.hash: Reward(GENESIS, height)},
@@ -101,7 +101,7 @@ def test_commit_an_empty_block(benchmark: BenchmarkFixture, store: LmdbStore) ->
     def setup() -> Setup:
         store.advance()
         header = next(headers)
-        record = IndexRecord(header, header.time, Status.BODY)
+        record = IndexRecord.of(header, header.time, Status.BODY)
         return (Batch(bodies={header.hash: header.raw + bytes(80)}, index=(record,), tip=header.hash),), {}
 
     benchmark.pedantic(store.commit, setup=setup, rounds=300, warmup_rounds=3)
@@ -115,7 +115,7 @@ def test_commit_100_empty_blocks_at_once(benchmark: BenchmarkFixture, store: Lmd
         store.advance()
         start = next(starts)
         these = headers[start : start + 100]
-        index = tuple(IndexRecord(header, header.time, Status.BODY) for header in these)
+        index = tuple(IndexRecord.of(header, header.time, Status.BODY) for header in these)
         return (Batch(bodies={header.hash: header.raw + bytes(80) for header in these}, index=index),), {}
 
     benchmark.pedantic(store.commit, setup=setup, rounds=50, warmup_rounds=3)
@@ -147,7 +147,7 @@ def long_chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     headers = header_chain(HEADERS)
     for start in range(0, HEADERS, FILL_STEP):
         these = headers[start : start + FILL_STEP]
-        store.commit(Batch(index=tuple(IndexRecord(header, header.time, Status.HEADER) for header in these)))
+        store.commit(Batch(index=tuple(IndexRecord.of(header, header.time, Status.HEADER) for header in these)))
         store.advance()
     store.close()
     return directory

@@ -7,8 +7,11 @@ secret of the process keys (SipHash), so nobody can choose block hashes that cro
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from struct import Struct
 
+from pychain.chain.hashes import HASH_BYTES
+
+_HASH = Struct(f"{HASH_BYTES}s")
 _LEAST_SLOTS = 256
 _MOVED_A_ROW = 4
 """Rows that move to a larger table with each new one: they are all there long before that is half full as well."""
@@ -17,9 +20,9 @@ _MOVED_A_ROW = 4
 class HashTable:
     """Row numbers by hash. Rows are added in order: 0, 1, 2, ... None of them ever leaves."""
 
-    def __init__(self, hash_of: Callable[[int], bytes]) -> None:
-        """`hash_of` gives the hash of any row that was added."""
-        self._hash_of = hash_of
+    def __init__(self, hashes: bytearray) -> None:
+        """`hashes` are those of all rows, back to back; a row is appended there before it is added here."""
+        self._hashes = hashes
         self._slots = _empty(_LEAST_SLOTS)
         """Row number + 1 in its slot or, where that was taken, in the next free one; 0 where none is."""
         self._smaller: array[int] | None = None
@@ -28,7 +31,7 @@ class HashTable:
         self._rows = 0
 
     def find(self, block_hash: bytes) -> int | None:
-        """The row with this hash."""
+        """The row with this hash, which has 32 bytes."""
         row = self._find_in(self._slots, block_hash)
         return row if row is not None or self._smaller is None else self._find_in(self._smaller, block_hash)
 
@@ -43,14 +46,14 @@ class HashTable:
         self._place(block_hash, self._rows)
         self._rows += 1
 
-    def fill(self, count: int, hashes: Iterable[bytes]) -> None:
+    def fill(self, count: int) -> None:
         """So many rows at once, into an empty table."""
         assert not self._rows
         size = _LEAST_SLOTS
         while size <= 2 * count:
             size *= 2
         slots, mask = _empty(size), size - 1
-        for following, block_hash in enumerate(hashes, 1):
+        for following, (block_hash,) in enumerate(_HASH.iter_unpack(bytes(self._hashes[: HASH_BYTES * count])), 1):
             slot = hash(block_hash) & mask
             while slots[slot]:
                 slot = slot + 1 & mask
@@ -61,7 +64,7 @@ class HashTable:
         mask = len(slots) - 1
         slot = hash(block_hash) & mask
         while following := slots[slot]:
-            if self._hash_of(following - 1) == block_hash:
+            if self._hashes.startswith(block_hash, HASH_BYTES * (following - 1)):
                 return following - 1
             slot = slot + 1 & mask
         return None
@@ -77,7 +80,8 @@ class HashTable:
     def _move(self) -> None:
         end = min(self._moved + _MOVED_A_ROW, self._to_move)
         for row in range(self._moved, end):
-            self._place(self._hash_of(row), row)
+            (block_hash,) = _HASH.unpack_from(self._hashes, HASH_BYTES * row)
+            self._place(block_hash, row)
         self._moved = end
         if end == self._to_move:
             self._smaller = None

@@ -98,7 +98,7 @@ class Overlay:
 
     def put_index(self, records: Iterable[IndexRecord]) -> None:
         for record in records:
-            self._index[record.header.hash] = record
+            self._index[record.hash] = record
 
     def put_body(self, block_hash: bytes, raw: bytes) -> None:
         if block_hash not in self._bodies:

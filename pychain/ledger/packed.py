@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import HEADER_BYTES, Header, known_header
@@ -28,7 +28,6 @@ DOOMED = 1 << 7
 _STATUS_MASK = 0x0F
 _STATUSES = tuple(Status(value) for value in range(_STATUS_MASK + 1))
 
-_HASH = struct.Struct("32s")
 _U32 = struct.Struct("<I")
 _PREV_HASH_AT, _BITS_AT = 4, 72
 _BITS = struct.Struct("<72xI4x")
@@ -61,7 +60,7 @@ class PackedHeaders:
         """Chain work of rows at every so many heights."""
         self._works: dict[int, int] = {}
         """Chain work of rows that were asked for of late: neighbours are asked for next."""
-        self._rows = HashTable(self.hash)
+        self._rows = HashTable(self._hashes)
         self._rows.add(genesis.hash)
 
     def __len__(self) -> int:
@@ -112,8 +111,8 @@ class PackedHeaders:
             if not height % _MARK_EVERY:
                 self._marks[height] = work
         self._leaves = {count - 1: work}
-        self._rows = HashTable(self.hash)
-        self._rows.fill(count, (block_hash for (block_hash,) in _HASH.iter_unpack(hashes)))
+        self._rows = HashTable(self._hashes)
+        self._rows.fill(count)
 
     # --- one row
 
@@ -135,9 +134,18 @@ class PackedHeaders:
     def header(self, row: int) -> Header:
         return known_header(self.raw(row), self.hash(row))
 
-    def record(self, row: int) -> IndexRecord:
-        """The form in which the store keeps it."""
-        return IndexRecord(self.header(row), self.height(row), self.status(row))
+    def records(self, rows: Iterable[int]) -> list[IndexRecord]:
+        """The form in which the store keeps them."""
+        hashes, raw, heights, base, state = self._hashes, self._raw, self._heights, self._base, self._state
+        return [
+            IndexRecord(
+                row if row < base else heights[row - base],
+                bytes(hashes[HASH_BYTES * row : HASH_BYTES * row + HASH_BYTES]),
+                bytes(raw[HEADER_BYTES * row : HEADER_BYTES * row + HEADER_BYTES]),
+                state[row] & _STATUS_MASK,
+            )
+            for row in rows
+        ]
 
     def bits(self, row: int) -> int:
         (bits,) = _U32.unpack_from(self._raw, HEADER_BYTES * row + _BITS_AT)

@@ -35,11 +35,18 @@ class Status(IntFlag):
 
 
 class IndexRecord(NamedTuple):
-    """One known header and where it stands."""
+    """One known header and where it stands. Records sort as the store keeps them: by height and hash."""
 
-    header: Header
     height: int
-    status: Status
+    hash: bytes
+    raw: bytes
+    """The header's 80 bytes."""
+    status: int
+    """Bits of `Status`."""
+
+    @classmethod
+    def of(cls, header: Header, height: int, status: Status) -> IndexRecord:
+        return cls(height, header.hash, header.raw, status)
 
 
 class IndexSlice(NamedTuple):

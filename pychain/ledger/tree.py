@@ -120,7 +120,7 @@ class BlockTree:
         if not self._changed:
             return []
         rows, self._changed = self._changed, {}
-        return list(map(self.headers.record, rows))
+        return self.headers.records(rows)
 
     # --- growing
 

@@ -38,9 +38,9 @@ class MemoryStore:
 
     def index(self) -> Iterator[IndexSlice]:
         """By height and hash, as a store on disk yields them."""
-        if records := sorted(self._index.values(), key=lambda record: (record.height, record.header.hash)):
-            raw = b"".join([record.header.raw for record in records])
-            hashes = b"".join([record.header.hash for record in records])
+        if records := sorted(self._index.values()):
+            raw = b"".join([record.raw for record in records])
+            hashes = b"".join([record.hash for record in records])
             yield IndexSlice(raw, hashes, bytes([record.status for record in records]))
 
     def account(self, key: bytes) -> Account:
@@ -111,7 +111,7 @@ class MemoryStore:
     def _show(self, batch: Batch) -> None:
         if batch.tip is not None:
             self._tip = batch.tip
-        self._index.update((record.header.hash, record) for record in batch.index)
+        self._index.update((record.hash, record) for record in batch.index)
         for key, account in batch.accounts.items():
             if account == ABSENT:
                 self._accounts.pop(key, None)

@@ -82,7 +82,7 @@ class OverlayMachine(RuleBasedStateMachine):
 
     @rule(header=st.sampled_from(HEADERS), status=st.sampled_from([Status.HEADER, Status.BODY, Status.INVALID]))
     def put_index(self, header: Header, status: Status) -> None:
-        record = IndexRecord(header, 1, status)
+        record = IndexRecord.of(header, 1, status)
         self.now.index[header.hash] = record
         self.overlay.put_index([record])
         self.is_dirty = True
@@ -171,7 +171,7 @@ class OverlayMachine(RuleBasedStateMachine):
     def check_batch(self, batch: Batch) -> None:
         assert list(batch.connected.items()) == list(self.waiting_blocks.items())
         assert len(set(batch.disconnected)) == len(batch.disconnected)
-        assert len({record.header.hash for record in batch.index}) == len(batch.index)
+        assert len({record.hash for record in batch.index}) == len(batch.index)
 
     @precondition(lambda self: self.phase == "writing")
     @rule()

@@ -85,7 +85,7 @@ def test_a_new_store_has_nothing(store: WritableStore) -> None:
 
 def test_each_part_of_a_batch_is_read_back(store: WritableStore, apply: Callable[[Batch], None]) -> None:
     block = header("block")
-    record = IndexRecord(block, 0, Status.BODY | Status.CONNECTED)
+    record = IndexRecord.of(block, 0, Status.BODY | Status.CONNECTED)
     account, reward = Account(U64_MAX, U64_MAX - 1), Reward(digest("miner"), U64_MAX)
     joins = plain_block(0, digest("miner"))
     apply(
@@ -166,7 +166,7 @@ def test_the_index_has_parents_before_children_however_it_came(
     tops = [header(f"top {i}", middle.hash) for i, middle in enumerate(middles)]
     heights = {256: tops, 255: middles, 254: roots}  # a little-endian key would sort 256 first
     for height, headers in heights.items():
-        apply(Batch(index=tuple(IndexRecord(one, height, Status.HEADER) for one in headers)))
+        apply(Batch(index=tuple(IndexRecord.of(one, height, Status.HEADER) for one in headers)))
     stored = [header for header, _ in known(store)]
     assert [set(stored[:3]), set(stored[3:6]), set(stored[6:])] == [set(roots), set(middles), set(tops)]
 
@@ -181,7 +181,7 @@ def test_a_long_index_is_whole(apply: Callable[[Batch], None], store: WritableSt
 def test_a_status_is_replaced(apply: Callable[[Batch], None], store: WritableStore) -> None:
     block = header("block")
     for status in (Status.HEADER, Status.BODY | Status.VERIFIED, Status.BODY | Status.INVALID):
-        apply(Batch(index=(IndexRecord(block, 9, status),)))
+        apply(Batch(index=(IndexRecord.of(block, 9, status),)))
         assert known(store) == [(block, status)]
 
 

@@ -56,7 +56,7 @@ def loaded(slices: Sequence[IndexSlice], tip_hash: bytes) -> BlockTree:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_tree_comes_back_as_it_was(seed: int) -> None:
     tree = forked_tree(seed)
-    index = packed(entry.index.record(entry.row) for entry in tree.entries())
+    index = packed(tree.headers.records(range(len(tree))))
     draw = random.Random(seed)
     back = loaded(cut(index, iter(lambda: draw.choice((1, 2, 7, 64)), 0)), tree.tip.hash)
     assert len(back) == len(tree)
@@ -82,7 +82,7 @@ def test_what_was_connected_is_linked_though_its_body_is_gone() -> None:
     chain = grow(tree, tree.genesis, [BITS[0]] * 9, bodies=True)
     tree.activate(chain[-1])
     records = [
-        IndexRecord(entry.header, entry.height, Status.CONNECTED if entry.height < 5 else KNOWN | Status.CONNECTED)
+        IndexRecord.of(entry.header, entry.height, Status.CONNECTED if entry.height < 5 else KNOWN | Status.CONNECTED)
         for entry in tree.entries()
     ]
     back = loaded([packed(records)], tree.tip.hash)
@@ -97,7 +97,7 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
     rival = grow(tree, chain[1], [BITS[0]] * 3, nonce=1, bodies=True)
     tree.activate(chain[-1])
     tree.invalidate(chain[3])
-    back = loaded([packed(entry.index.record(entry.row) for entry in tree.entries())], tree.tip.hash)
+    back = loaded([packed(tree.headers.records(range(len(tree))))], tree.tip.hash)
     assert back.valid_tip.hash == chain[2].hash
     best = back.best_candidate()
     assert best is not None
@@ -105,14 +105,14 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
     assert [back.at(height).doomed for height in range(10)] == [False] * 4 + [True] * 6  # type: ignore[union-attr]
     assert not back.changed
     back.reconsider(back.tip)
-    assert [record.header for record in back.take_changes()] == [chain[3].header]
+    assert [record.hash for record in back.take_changes()] == [chain[3].hash]
     assert back.best_candidate() is None
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_index_that_lacks_a_header_is_one_clear_line(seed: int) -> None:
     tree = forked_tree(seed)
-    records = [entry.index.record(entry.row) for entry in tree.entries()]
+    records = tree.headers.records(range(len(tree)))
     for lacking in random.Random(seed).sample(range(1, len(records)), 20):
         if list(tree.entries())[lacking].children:
             rest = [record for number, record in enumerate(records) if number != lacking]
@@ -123,6 +123,6 @@ def test_an_index_that_lacks_a_header_is_one_clear_line(seed: int) -> None:
 def test_an_index_without_the_tip_is_one_clear_line() -> None:
     tree = forked_tree(0)
     with pytest.raises(OSError, match=r"^the header index is damaged: "):
-        loaded([packed(entry.index.record(entry.row) for entry in tree.entries())], bytes(32))
+        loaded([packed(tree.headers.records(range(len(tree))))], bytes(32))
     with pytest.raises(OSError, match=r"^the header index is damaged: "):
         loaded([], tree.tip.hash)

@@ -211,7 +211,7 @@ def test_invalidating_the_tip_falls_back_and_reconsidering_returns() -> None:
     tree.activate(a[-1])
     tree.take_changes()
     tree.invalidate(a[0])
-    assert tree.take_changes() == [tree.headers.record(a[0].row)]
+    assert tree.take_changes() == tree.headers.records([a[0].row])
     assert [entry.doomed for entry in a] == [True] * 3
     assert tree.valid_tip is tree.genesis
     assert tree.best_candidate() is b[-1]
@@ -222,7 +222,7 @@ def test_invalidating_the_tip_falls_back_and_reconsidering_returns() -> None:
     assert tree.best_candidate() is None
     tree.take_changes()
     tree.reconsider(a[2])
-    assert tree.take_changes() == [tree.headers.record(a[0].row)]
+    assert tree.take_changes() == tree.headers.records([a[0].row])
     assert not tree.changed
     assert tree.best_candidate() is a[2]
     assert b[0].doomed

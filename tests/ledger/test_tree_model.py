@@ -100,7 +100,7 @@ class TreeMachine(RuleBasedStateMachine):
             block.is_invalid = False
         self.commit()
         self.tree.reconsider(self.entry(chosen))
-        changed = [record.header.hash for record in self.changes()]
+        changed = [record.hash for record in self.changes()]
         assert sorted(changed) == sorted(block.header.hash for block in judged)
 
     @rule(whole=st.booleans())
@@ -135,8 +135,8 @@ class TreeMachine(RuleBasedStateMachine):
         """The store learns what changed; with that it knows all."""
         changes = self.tree.take_changes()
         assert not self.tree.changed
-        self.stored |= {record.header.hash: record for record in changes}
-        assert self.stored == {entry.hash: entry.index.record(entry.row) for entry in self.tree.entries()}
+        self.stored |= {record.hash: record for record in changes}
+        assert self.stored == {record.hash: record for record in self.tree.headers.records(range(len(self.tree)))}
         return changes
 
     @rule()

@@ -24,9 +24,9 @@ def unpacked(part: IndexSlice) -> list[tuple[Header, Status]]:
 
 def packed(records: Iterable[IndexRecord]) -> IndexSlice:
     """Records as a store gives them: by height and hash."""
-    ordered = sorted(records, key=lambda record: (record.height, record.header.hash))
+    ordered = sorted(records)
     return IndexSlice(
-        b"".join([record.header.raw for record in ordered]),
-        b"".join([record.header.hash for record in ordered]),
+        b"".join([record.raw for record in ordered]),
+        b"".join([record.hash for record in ordered]),
         bytes([record.status for record in ordered]),
     )

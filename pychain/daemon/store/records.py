@@ -59,14 +59,15 @@ _RECORDS_A_CALL = 1_024
 
 _HEIGHT_BYTES = 4
 _STATUS_MAX = 2 * max(Status) - 1
+_STATUS_BYTES = tuple(bytes((status,)) for status in range(_STATUS_MAX + 1))
 
 
-def index_key(record: IndexRecord) -> bytes:
-    return _INDEX_KEY.pack(record.height, record.header.hash)
-
-
-def encode_index(record: IndexRecord) -> bytes:
-    return record.header.raw + bytes((record.status,))
+def index_rows(records: Iterable[IndexRecord]) -> list[tuple[bytes, bytes]]:
+    """Rows (key, value) in the order of their keys."""
+    return [
+        (_INDEX_KEY.pack(height, block_hash), raw + _STATUS_BYTES[status])
+        for height, block_hash, raw, status in sorted(records)
+    ]
 
 
 def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:

@@ -17,10 +17,9 @@ from pychain.daemon.store.members import members_of
 from pychain.daemon.store.memtable import Layer
 from pychain.daemon.store.records import (
     encode_end,
-    encode_index,
     encode_place,
     encode_reward,
-    index_key,
+    index_rows,
     number_key,
     seal,
 )
@@ -70,7 +69,8 @@ def write_batch(
     _reconnect(transaction, databases, batch.disconnected, batch.connected, changes.next.connection)
     with transaction.cursor(databases.journal) as cursor:
         cursor.putmulti(changes.rows, append=True)
-    _put(transaction, databases.headers, {index_key(record): record for record in batch.index}, encode_index)
+    with transaction.cursor(databases.headers) as cursor:
+        cursor.putmulti(index_rows(batch.index))
     _put(transaction, databases.undo, batch.undo, seal)
     _put(transaction, databases.rewards, batch.rewards, encode_reward)
     _put(transaction, databases.bodies, appended.places, encode_place)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from hashlib import sha256, shake_128
 
 from pychain.chain.block import Block
-from pychain.chain.header import Header, new_header
+from pychain.chain.header import Header, decode_header, new_header
 from pychain.chain.transaction import Transfer
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.ledger.store import Batch, IndexRecord, Status, Store, WritableStore
@@ -46,7 +46,7 @@ class Series:
             prev_hash = self.headers[parent].hash if this else bytes(32)
             self.headers.append(new_header(1, prev_hash, sha256(b"root %d" % this).digest(), this, 0x207FFFFF, this))
             self._heights.append(self._heights[parent] + 1 if this else 0)
-        return IndexRecord(self.headers[number], self._heights[number], status)
+        return IndexRecord.of(self.headers[number], self._heights[number], status)
 
     def number(self, block_hash: bytes) -> int:
         return next(number for number, header in enumerate(self.headers) if header.hash == block_hash)
@@ -54,12 +54,12 @@ class Series:
     def body(self, number: int) -> bytes:
         """The header and 0 to 20,000 bytes that look random."""
         draw = shake_128(b"body %d" % number)
-        return self.record(number).header.raw + draw.digest(int.from_bytes(draw.digest(4), "little") % 20_000)
+        return self.record(number).raw + draw.digest(int.from_bytes(draw.digest(4), "little") % 20_000)
 
     def block(self, number: int) -> Block:
         """What connects as block `number`; not what is stored as its body."""
         record = self.record(number)
-        return block_under(record.header, record.height, ACCOUNTS[number % 7], self.transfers(number))
+        return block_under(decode_header(record.raw), record.height, ACCOUNTS[number % 7], self.transfers(number))
 
     def transfers(self, number: int) -> list[Transfer]:
         """The first three of a block that leaves are also in the block that comes instead."""
@@ -75,7 +75,7 @@ class Series:
 
     def batch(self, number: int) -> Batch:
         record = self.record(number)
-        block_hash = record.header.hash
+        block_hash = record.hash
         draw = shake_128(b"accounts %d" % number).digest(90)
         keys = [_account(draw[i : i + 2]) for i in range(0, 80, 2)]
         accounts = {key: ABSENT if key[0] % 7 == number % 7 else Account(number * 1_000, number) for key in keys}
@@ -88,7 +88,7 @@ class Series:
             accounts=accounts,
             undo={block_hash: b"undo" + draw * (number % 90)},
             rewards={block_hash: Reward(keys[0], number)},
-            disconnected=(self.record(number - 1).header.hash,) if _forks(number) else (),
+            disconnected=(self.record(number - 1).hash,) if _forks(number) else (),
             connected={block_hash: self.block(number)},
             tip=block_hash,
             tables={COUNTER: b"%d" % number, "mempool": draw * (number % 50)},
@@ -117,7 +117,7 @@ def assert_same(store: WritableStore, model: WritableStore, series: Series, firs
     for key in ACCOUNTS:
         assert store.account(key) == model.account(key)
     for number in range(first, last + 2):
-        block_hash = series.record(number).header.hash
+        block_hash = series.record(number).hash
         assert store.undo(block_hash) == model.undo(block_hash)
         assert store.reward(block_hash) == model.reward(block_hash)
         for txid in series.txids(number):

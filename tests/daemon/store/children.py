@@ -247,7 +247,7 @@ def read_only(directory: str) -> None:
     for _ in sys.stdin:
         store.advance()
         number = counter(store)
-        body = store.body(series.record(number).header.hash)
+        body = store.body(series.record(number).hash)
         assert body == series.body(number)
         assert len(known(store)) == number + 1
         os.write(sys.stdout.fileno(), b"%d\n" % number)

@@ -144,11 +144,11 @@ def test_lost_block_files_are_damage_and_not_the_end(tmp_path: Path) -> None:
     grow_to(tmp_path, 9, roll_bytes=1)
     BlockFiles(tmp_path / "blocks").path(9).unlink()
     store = LmdbStore(tmp_path, GENESIS, roll_bytes=1)
-    assert [damage.block_hash for damage in store.damaged] == [model.series.record(9).header.hash]
+    assert [damage.block_hash for damage in store.damaged] == [model.series.record(9).hash]
     store.commit(model.series.batch(10))
     store.advance()
-    assert store.body(model.series.record(10).header.hash) == model.series.body(10)
-    assert store.body(model.series.record(8).header.hash) == model.series.body(8)
+    assert store.body(model.series.record(10).hash) == model.series.body(10)
+    assert store.body(model.series.record(8).hash) == model.series.body(8)
     store.close()
 
 

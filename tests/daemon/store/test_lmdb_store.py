@@ -110,7 +110,7 @@ def test_what_stands_in_its_way_is_one_clear_line(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize("database", ["headers", "undo", "tables"])
 def test_a_flipped_bit_in_a_checked_row_is_damage(written: Path, database: str) -> None:
     series = Series()
-    first_undo = min(series.record(number).header.hash for number in range(LAST + 1))
+    first_undo = min(series.record(number).hash for number in range(LAST + 1))
     edit(written, database, lambda key, row: bytes((row[0] ^ 1,)) + row[1:])
     store = LmdbStore(written, GENESIS)
     reads: dict[str, Callable[[], object]] = {
@@ -176,7 +176,7 @@ def test_commits_in_a_thread_and_reads_in_others_while_the_map_grows(tmp_path: P
         while not stop.is_set():
             number = max(committed[0] - reads % 7, 0)
             if committed[0] >= 0:
-                assert store.body(series.record(number).header.hash) == series.body(number)
+                assert store.body(series.record(number).hash) == series.body(number)
                 reads += 1
         return reads
 

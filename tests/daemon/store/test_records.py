@@ -26,9 +26,8 @@ u16, u32, u64 = (st.integers(0, 2**bits - 1) for bits in (16, 32, 64))
 
 
 def test_rows_have_the_documented_bytes() -> None:
-    record = IndexRecord(HEADER, 258, Status.BODY | Status.INVALID)
-    assert records.index_key(record) == b"\0\0\1\2" + HEADER.hash
-    assert records.encode_index(record) == HEADER.raw + b"\x09"
+    record = IndexRecord.of(HEADER, 258, Status.BODY | Status.INVALID)
+    assert records.index_rows([record]) == [(b"\0\0\1\2" + HEADER.hash, HEADER.raw + b"\x09")]
     accounts = {KEY: Account(1, 2), KEY[::-1]: ABSENT}
     assert records.account_records(accounts) == KEY + struct.pack("<QQ", 1, 2) + KEY[::-1] + records.GONE
     assert records.encode_reward(Reward(KEY, 3)) == KEY + struct.pack("<Q", 3)
@@ -46,8 +45,8 @@ def test_rows_are_read_back(balance: int, sequence: int, height: int, status: in
     account, reward = Account(balance, sequence), Reward(KEY, balance)
     assert records.decode_account(records.account_records({KEY: account})[32:]) == account
     assert records.decode_reward(records.encode_reward(reward)) == reward
-    record = IndexRecord(HEADER, height, Status(status))
-    part = records.decode_index([(records.index_key(record), records.encode_index(record))])
+    record = IndexRecord.of(HEADER, height, Status(status))
+    part = records.decode_index(records.index_rows([record]))
     assert unpacked(part) == [(HEADER, Status(status))]
     assert records.decode_number_key(records.number_key(number)) == number
     entry = records.entry_of(number, position)
@@ -106,14 +105,16 @@ def test_garbage_raises_the_documented_error_alone(row: bytes, which: Callable[[
 
 
 def test_a_header_under_another_hash_is_damage() -> None:
-    record = IndexRecord(HEADER, 3, Status.HEADER)
-    key, row = records.index_key(record), bytearray(records.encode_index(record))
-    row[10] ^= 1
+    record = IndexRecord.of(HEADER, 3, Status.HEADER)
+    ((key, row),) = records.index_rows([record])
+    damaged = bytearray(row)
+    damaged[10] ^= 1
     with pytest.raises(DamagedStoreError, match="height 3"):
-        records.decode_index([(key, bytes(row))])
+        records.decode_index([(key, bytes(damaged))])
 
 
 def test_an_unknown_status_is_damage() -> None:
-    record = IndexRecord(HEADER, 3, Status.HEADER)
+    record = IndexRecord.of(HEADER, 3, Status.HEADER)
+    ((key, _),) = records.index_rows([record])
     with pytest.raises(DamagedStoreError):
-        records.decode_index([(records.index_key(record), HEADER.raw + b"\x10")])
+        records.decode_index([(key, HEADER.raw + b"\x10")])
