@@ -40,18 +40,15 @@ class Block:
     def __init__(self, raw: bytes, header: Header, offsets: array[int], txids: bytes) -> None:
         self.raw = raw
         self.header = header
+        self.hash = header.hash
         self.offsets = offsets
         self.txids = txids
-        self._moves_and_keys: tuple[list[Move], list[bytes]] | None = None
-
-    @property
-    def hash(self) -> bytes:
-        return self.header.hash
-
-    @property
-    def count(self) -> int:
+        self.count = len(offsets) - 1
         """How many transactions there are."""
-        return len(self.offsets) - 1
+        first = self.transaction(0) if self.count else None
+        self.coinbase = first if isinstance(first, Coinbase) else None
+        """The first transaction, if that is what it is."""
+        self._moves_and_keys: tuple[list[Move], list[bytes]] | None = None if self.count > 1 else ([], [])
 
     @cached_property
     def transactions(self) -> tuple[Transaction, ...]:
@@ -61,12 +58,6 @@ class Block:
         """The transaction at a position (0 to count - 1), made anew each time."""
         raw = self.raw[self.offsets[position] : self.offsets[position + 1]]
         return build_transaction(raw, self.txids[HASH_BYTES * position : HASH_BYTES * (position + 1)])
-
-    @cached_property
-    def coinbase(self) -> Coinbase | None:
-        """The first transaction, if that is what it is."""
-        first = self.transaction(0) if self.count else None
-        return first if isinstance(first, Coinbase) else None
 
     def txid_list(self) -> list[bytes]:
         """The ids one by one."""
@@ -88,14 +79,15 @@ class Block:
         """Any thread; one that asks first makes it for the others."""
         seen = self._moves_and_keys
         if seen is None:
-            rows, keys = native.transfer_rows(self.raw, self.offsets[1:]) if self.count > 1 else (b"", b"")
+            rows, keys = native.transfer_rows(self.raw, self.offsets[1:])
             seen = list(_MOVE.iter_unpack(rows)), split_hashes(keys)
             self._moves_and_keys = seen
         return seen
 
     def forget_moves(self) -> None:
         """Let go of what can be worked out again: it takes several times the room of the raw block."""
-        self._moves_and_keys = None
+        if self.count > 1:
+            self._moves_and_keys = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Block) and self.raw == other.raw

@@ -81,6 +81,8 @@ def check_transactions(block: Block) -> None:
         if raw[start] == COINBASE_TYPE:
             raise RuleError(Rule.COINBASE_MULTIPLE, f"transaction {position} is a coinbase")
     check_sizes(coinbase)
+    if block.count == 1:
+        return
     longest = max([end - start for start, end in pairwise(block.offsets[1:])], default=0)
     if longest > TRANSFER_BYTES + MAX_MEMO_BYTES:
         raise memo_too_long(longest - TRANSFER_BYTES)
@@ -157,9 +159,12 @@ def with_signatures(
     spec: ChainSpec, results: Sequence[Block | RuleError], known: KnownTxids | None = None
 ) -> list[Block | RuleError]:
     """The rest of `verify_blocks`, of what `without_signatures` left standing."""
-    sound = [result for result in results if isinstance(result, Block)]
-    verdicts = iter(check_signatures(spec, sound, known))
-    return [(next(verdicts) or result) if isinstance(result, Block) else result for result in results]
+    judged = list(results)
+    signed = {at: block for at, block in enumerate(results) if isinstance(block, Block) and block.count > 1}
+    for at, error in zip(signed, check_signatures(spec, list(signed.values()), known), strict=True):
+        if error is not None:
+            judged[at] = error
+    return judged
 
 
 def _examined(spec: ChainSpec, raw: bytes) -> Block | RuleError:

@@ -131,13 +131,7 @@ class BlockConnection:
 
     def advance(self, budget: int) -> bool:
         """Read up to `budget` accounts, or apply up to `budget` transfers; True when the block is applied whole."""
-        if len(self._before) < len(self._keys):
-            self._read(self._keys[len(self._before) : len(self._before) + budget])
-            if len(self._keys) > budget:
-                return False
-        end = min(len(self._moves), self._applied + budget)
-        self._apply(end)
-        if end < len(self._moves):
+        if self._moves and not self._apply_some(budget):
             return False
         due = subsidy(self._spec, self._height) + self._fees
         if self.coinbase.amount != due:
@@ -146,6 +140,16 @@ class BlockConnection:
         if self._matured is not None and self._matured.amount:
             self._credit(self._matured)
         return True
+
+    def _apply_some(self, budget: int) -> bool:
+        """`advance` as far as transfers go."""
+        if len(self._before) < len(self._keys):
+            self._read(self._keys[len(self._before) : len(self._before) + budget])
+            if len(self._keys) > budget:
+                return False
+        end = min(len(self._moves), self._applied + budget)
+        self._apply(end)
+        return end == len(self._moves)
 
     def _read(self, keys: Sequence[bytes]) -> None:
         accounts = self._accounts.accounts(keys)

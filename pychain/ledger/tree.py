@@ -23,9 +23,9 @@ from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
 from pychain.ledger.store import IndexRecord, IndexSlice, Status
 from pychain.ledger.stored_index import StoredIndex
 
-HELD_ENTRIES = 2048
-"""Entries held though nobody may refer to them, the last ones made: work at the tip, and in the window of a sync,
-meets the same ones again and again. They take about a megabyte.
+HELD_ENTRIES = 8_192
+"""Entries held though nobody may refer to them, the last ones made: work at the tip, and between a block's arrival and
+its commit in a sync, meets the same ones again and again. They take about four megabytes.
 """
 
 _BODY, _READY = int(Status.BODY), int(Status.BODY | Status.VERIFIED)

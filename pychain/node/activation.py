@@ -69,6 +69,9 @@ class _Transition:
 
     def __init__(self, plan: ReorgPlan, overlay: Overlay) -> None:
         self.plan = plan
+        self.to_undo = list(plan.disconnect)
+        self.to_connect = list(reversed(plan.connect))
+        """What is left, the next one last."""
         self.layer = AccountLayer(overlay)
         self.undone: list[_Undone] = []
         """The lowest block first: what an account was before it is what remains of all the records."""
@@ -92,7 +95,7 @@ class _Transition:
 
     @property
     def done(self) -> bool:
-        return len(self.undone) == len(self.plan.disconnect) and len(self.connected) == len(self.plan.connect)
+        return not (self.to_undo or self.to_connect)
 
 
 class Activation:
@@ -162,24 +165,20 @@ class Activation:
 
     def _advance(self, transition: _Transition, budget: int) -> int:
         """One step; returns its cost, or sets `_waiting` where a body is not in memory."""
-        undone = len(transition.undone)
-        if undone < len(transition.plan.disconnect):
-            cost = self._undo(transition, transition.plan.disconnect[-1 - undone], budget)
-        elif len(transition.connected) < len(transition.plan.connect):
-            cost = self._connect(transition, transition.plan.connect[len(transition.connected)], budget)
+        if transition.to_undo:
+            cost = self._undo(transition, transition.to_undo[-1], budget)
+        elif transition.to_connect:
+            cost = self._connect(transition, transition.to_connect[-1], budget)
         else:
             cost = BLOCK_WORK
-        if self._transition is transition and transition.done:
+        if transition.done and self._transition is transition:
             self._finish(transition)
         return cost
 
     def _undo(self, transition: _Transition, entry: Entry, budget: int) -> int:
         block = self._bodies.block(entry)
         if block is None and not self._bodies.is_damaged(entry):
-            rest = transition.plan.disconnect[: len(transition.plan.disconnect) - len(transition.undone)]
-            for ahead in rest[: -PREFETCH - 1 : -1]:
-                self._bodies.prefetch(ahead)
-            self._waiting = True
+            self._wait_for(transition.to_undo)
             return 0
         if transition.undoing is None:
             transition.undoing = self._undo_rows(entry)
@@ -187,7 +186,7 @@ class Activation:
         changes = transition.layer.changes
         changes.update({key: Account(balance, sequence) for key, balance, sequence in rows if key not in changes})
         if len(rows) < budget:
-            transition.undone.append(_Undone(entry, block))
+            transition.undone.append(_Undone(transition.to_undo.pop(), block))
             transition.undoing = None
         return BLOCK_WORK + len(rows)
 
@@ -218,8 +217,10 @@ class Activation:
             if is_whole:
                 transition.layer.changes.update(connection.changes)
                 reward = reward_of(connection.coinbase)
-                transition.connected.append(_Connected(entry, block, connection.undo_record, reward))
-                transition.rewards[entry.hash] = reward
+                transition.connected.append(
+                    _Connected(transition.to_connect.pop(), block, connection.undo_record, reward)
+                )
+                transition.rewards[block.hash] = reward
                 transition.connection = transition.connecting = None
             return cost
         except RuleError as error:
@@ -236,8 +237,11 @@ class Activation:
             self._bodies.forget_damage(entry)
             self._on_body_lost(entry)
             return
-        start = len(transition.connected)
-        for ahead in transition.plan.connect[start : start + PREFETCH]:
+        self._wait_for(transition.to_connect)
+
+    def _wait_for(self, entries: list[Entry]) -> None:
+        """The work goes on when the bodies of these, the last one first, have been read."""
+        for ahead in entries[: -PREFETCH - 1 : -1]:
             self._bodies.prefetch(ahead)
         self._waiting = True
 
