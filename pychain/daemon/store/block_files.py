@@ -16,7 +16,6 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,19 +123,24 @@ class BlockFiles:
         StoreFullError where there is no room, StoreError where writing fails otherwise.
         """
         places: dict[bytes, Place] = {}
-        for block_hash, body in bodies.items():
-            record_bytes = _RECORD.size + len(body)
-            if end.offset and end.offset + record_bytes > self._roll_bytes:
-                end = Position(end.file + 1, 0)
-            places[block_hash] = Place(end.file, end.offset, len(body), zlib.crc32(body))
-            end = Position(end.file, end.offset + record_bytes)
+        records: list[bytes] = []
+        """Heads and bodies in turn, from `start` in `file` on."""
+        file, start = end
+        offset = start
         try:
-            for file, hashes in groupby(places, lambda block_hash: places[block_hash].file):
-                self._write(file, [(places[block_hash], bodies[block_hash]) for block_hash in hashes])
+            for block_hash, body in bodies.items():
+                if offset and offset + _RECORD.size + len(body) > self._roll_bytes:
+                    self._write(file, start, records)
+                    file, start, offset, records = file + 1, 0, 0, []
+                crc = zlib.crc32(body)
+                places[block_hash] = Place(file, offset, len(body), crc)
+                records += (_RECORD.pack(_MAGIC, len(body), crc), body)
+                offset += _RECORD.size + len(body)
+            self._write(file, start, records)
         except OSError as error:
             kind = StoreFullError if error.errno in NO_ROOM else StoreError
             raise kind(f"cannot write blocks in {self._directory}: {error.strerror}", error.errno) from error
-        return Appended(places, end)
+        return Appended(places, Position(file, offset))
 
     def read(self, block_hash: bytes, place: Place) -> bytes:
         """The body at `place`; DamagedBlockError unless magic, length and checksum are those of the place."""
@@ -159,15 +163,14 @@ class BlockFiles:
             raise damaged("its bytes do not give its checksum")
         return body
 
-    def _write(self, file: int, records: list[tuple[Place, bytes]]) -> None:
+    def _write(self, file: int, start: int, records: list[bytes]) -> None:
         """Write adjoining records of one file and sync it; a new file's name is synced too."""
-        start = records[0][0].offset
+        if not records:
+            return
         descriptor = os.open(self.path(file), os.O_WRONLY | os.O_CREAT, 0o600)
         with open(descriptor, "wb", buffering=_WRITE_BUFFER_BYTES) as out:
             out.seek(start)
-            for place, body in records:
-                out.write(_RECORD.pack(_MAGIC, place.length, place.crc))
-                out.write(body)
+            out.writelines(records)
             out.flush()
             _sync(out.fileno())
         if start == 0:

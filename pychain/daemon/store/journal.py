@@ -58,7 +58,7 @@ def block_rows(blocks: Iterable[tuple[Members, bytes]]) -> Iterator[bytes]:
     for members, txids in blocks:
         head = _BLOCK.pack(members.number, len(txids) // HASH_BYTES, len(members.keys) // KEY_BYTES)
         parts += (head, txids, members.keys, little_endian(members.senders), little_endian(members.recipients))
-        size += sum(map(len, parts[-5:]))
+        size += len(head) + len(txids) + members.size
         if size >= ROW_BYTES:
             yield seal(b"".join(parts))
             parts, size = parts[:1], 0
@@ -92,13 +92,15 @@ def _read(layer: Layer, reader: Reader) -> None:
         layer.accounts.update(zip(keys, map(Account, values, values), strict=True))
         reader.finish()
     elif kind == _BLOCKS:
+        blocks, txids = [], []
         while reader.remaining:
             number, transactions, accounts = reader.u32(), reader.u32(), reader.u32()
-            txids = split_hashes(reader.take(transactions * HASH_BYTES))
+            txids.append(reader.take(transactions * HASH_BYTES))
             joined = reader.take(accounts * KEY_BYTES)
             senders, recipients = (numbers("I", reader.take(transactions * 4)) for _ in range(2))
             if any(max(indexes, default=0) >= accounts for indexes in (senders, recipients)):
                 raise DecodeError("it names accounts that it does not have")
-            layer.connect(Members(number, joined, senders, recipients), txids)
+            blocks.append(Members(number, joined, senders, recipients))
+        layer.connect(blocks, b"".join(txids))
     else:
         raise DecodeError(f"its kind is {kind}")

@@ -27,9 +27,14 @@ class Members(NamedTuple):
     recipients: array[int]
 
     @property
+    def transactions(self) -> int:
+        """How many there are."""
+        return len(self.senders)
+
+    @property
     def size(self) -> int:
         """Bytes."""
-        return len(self.keys) + 2 * len(self.senders) * self.senders.itemsize
+        return len(self.keys) + 8 * len(self.senders)
 
     def positions(self, key: bytes) -> list[int]:
         """The positions of the transactions that name an account, falling."""

@@ -12,11 +12,12 @@ reader takes `layers` once, and then looks into the tables where these have noth
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from threading import Lock
 from typing import TypeVar
 
+from pychain.chain.hashes import split_hashes
 from pychain.consensus.state import Account
 from pychain.daemon.store.members import Members
 from pychain.daemon.store.records import entry_of
@@ -53,12 +54,15 @@ class Layer:
         """About how many bytes of memory it takes."""
         return len(self.accounts) * ACCOUNT_BYTES + len(self.places) * PLACE_BYTES + self._block_size
 
-    def connect(self, members: Members, txids: list[bytes]) -> None:
-        """Take in a block that connected."""
-        first = entry_of(members.number, 0)
-        self.places.update(zip(txids, range(first, first + len(txids)), strict=True))
-        self.blocks.append(members)
-        self._block_size += members.size
+    def connect(self, blocks: Sequence[Members], txids: bytes) -> None:
+        """Take in blocks that connected. txids: of all their transactions, joined."""
+        firsts = [entry_of(members.number, 0) for members in blocks]
+        entries = [range(first, first + members.transactions) for first, members in zip(firsts, blocks, strict=True)]
+        places = zip(split_hashes(txids), chain.from_iterable(entries), strict=True)
+        while piece := dict(islice(places, _SLICE)):
+            self.places.update(piece)
+        self.blocks += blocks
+        self._block_size += sum([members.size for members in blocks])
 
     def absorb(self, newer: Layer) -> None:
         """Take in a layer that followed."""

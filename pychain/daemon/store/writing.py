@@ -51,12 +51,11 @@ def journalled(batch: Batch, counters: Counters) -> Journalled:
     """Number the blocks that connect, and pack what the large tables will get."""
     layer = Layer()
     layer.accounts.update(batch.accounts)
-    blocks = []
-    for number, block in enumerate(batch.connected.values(), counters.connection):
-        members = members_of(number, block)
-        layer.connect(members, block.txid_list())
-        blocks.append((members, block.txids))
-    contents = [*account_rows(batch.accounts), *block_rows(blocks)]
+    blocks = list(batch.connected.values())
+    members = [members_of(number, block) for number, block in enumerate(blocks, counters.connection)]
+    txids = [block.txids for block in blocks]
+    layer.connect(members, b"".join(txids))
+    contents = [*account_rows(batch.accounts), *block_rows(zip(members, txids, strict=True))]
     rows = [(row_key(number), content) for number, content in enumerate(contents, counters.row)]
     layer.end = counters.row + len(rows)
     return Journalled(rows, layer, Counters(counters.connection + len(blocks), layer.end))
