@@ -31,6 +31,8 @@ from pychain.node.requests import INCONCLUSIVE, AwaitRest, LoadBlocks, Refused
 CHUNK_BLOCKS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 """Blocks put to the node at once."""
+VERIFIERS = 2
+"""The next blocks are examined beside signatures. (A daemon pays for that with its answers, see `interpreter`.)"""
 READ_BYTES = 1024 * 1024
 """Read from the file at once: blocks may be a few hundred bytes."""
 CHUNKS_AHEAD = 8
@@ -86,7 +88,7 @@ class _Loader:
         self.engine = Engine(
             settings.datadir,
             config,
-            options.verify_threads or 1,
+            options.verify_threads or VERIFIERS,
             disk_limits(options),
             stack,
             Meters(),

@@ -1,8 +1,9 @@
 """Workers: the threads that verify, read and commit beside the event loop, and hand their results back to it.
 
-Blocks are examined by one thread, for that is mostly Python, and their signatures checked by others, for those are C
-without the interpreter's lock and use all cores: the next blocks are examined meanwhile. Commits have a thread of their
-own, which keeps them in order; reads have theirs, so that serving a peer does not wait behind a queue of signatures.
+Verification is Python first and then, for the signatures, C without the interpreter's lock, which uses all cores. So of
+two threads one examines the next blocks beside the other's signatures, and two never examine at once: they would wait
+for each other. Commits have a thread of their own, which keeps them in order; reads have theirs, so that serving a peer
+does not wait behind a queue of signatures.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from typing import TypeAlias
 
 from pychain import native
 from pychain.base.errors import DecodeError
@@ -22,7 +23,6 @@ from pychain.chain.block import Block, decode_block
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer, signed_message
-from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import with_signatures, without_signatures
 from pychain.daemon.committer import Committer
 from pychain.daemon.interpreter import Sharing
@@ -41,9 +41,6 @@ from pychain.node.inputs import (
 )
 
 _log = logging.getLogger(__name__)
-
-_Examined: TypeAlias = tuple[list[Block | RuleError], Future[None] | None]
-"""Blocks whose signatures are to be checked, and the reading of the accounts that they name."""
 
 FEW = 16
 """Signatures that are checked on the loop's own thread: 0.2 ms with IFMA, 0.5 ms by other means, twice that where they
@@ -78,16 +75,15 @@ class Workers:
         self._fail = fail
         self._meters = meters
         self._loop = asyncio.get_running_loop()
-        self._examiner = ThreadPoolExecutor(1, "examine", sharing.begin_worker)
         self._verifiers = ThreadPoolExecutor(verifiers, "verify", sharing.begin_worker)
+        self._examining = threading.Lock()
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._prefetcher = ThreadPoolExecutor(1, "prefetch")
         self._committer = Committer(store, fail)
 
     def verify_blocks(self, effect: VerifyBlocks) -> None:
         """`BlocksVerified` follows."""
-        examined = self._examiner.submit(self._blocks_examined, effect.raws)
-        self._submit(self._verifiers, lambda: self._blocks_verified(effect, examined), self._meters.block_checks)
+        self._submit(self._verifiers, lambda: self._blocks_verified(effect), self._meters.block_checks)
 
     def verify_transfers(self, job: int, transfers: tuple[Transfer, ...]) -> None:
         """`TransfersVerified` follows; where they are few, before this returns."""
@@ -111,10 +107,10 @@ class Workers:
 
     async def close(self) -> None:
         """Drop the jobs that have not begun, and wait for those that have."""
-        for pool in (self._verifiers, self._examiner, self._readers):
+        for pool in (self._verifiers, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
         await self._committer.close()
-        for pool in (self._examiner, self._verifiers, self._readers, self._prefetcher):  # each waits for others behind
+        for pool in (self._verifiers, self._readers, self._prefetcher):  # which the verifiers wait for
             await asyncio.to_thread(pool.shutdown)
 
     # --- on the threads
@@ -127,8 +123,6 @@ class Workers:
     def _run(self, job: Callable[[], Input], durations: Distribution | None) -> None:
         try:
             result, took_ns = _timed(job)
-        except CancelledError:  # what it waits for has been dropped, as the workers close
-            pass
         except Exception as error:
             self._loop.call_soon_threadsafe(self._fail, error)
         else:
@@ -140,14 +134,12 @@ class Workers:
             durations.observe(took_ns)
         self._deliver(result)
 
-    def _blocks_examined(self, raws: Sequence[bytes]) -> _Examined:
+    def _blocks_verified(self, effect: VerifyBlocks) -> Input:
         """Accounts that are not in memory are read beside the signatures: their pages fault here, not on the loop."""
-        results = without_signatures(self._spec, raws)
+        with self._examining:
+            results = without_signatures(self._spec, effect.raws)
         keys = list(chain.from_iterable([block.accounts for block in results if isinstance(block, Block)]))
-        return results, self._prefetcher.submit(self._store.prefetch, keys) if keys else None
-
-    def _blocks_verified(self, effect: VerifyBlocks, examined: Future[_Examined]) -> Input:
-        results, prefetch = examined.result()
+        prefetch = self._prefetcher.submit(self._store.prefetch, keys) if keys else None
         results = with_signatures(self._spec, results, effect.known)
         if prefetch is not None:
             prefetch.result()
