@@ -147,18 +147,23 @@ def check_block(spec: ChainSpec, block: Block) -> None:
 
 def verify_blocks(spec: ChainSpec, raws: Sequence[bytes], known: KnownTxids | None = None) -> list[Block | RuleError]:
     """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`."""
-    return with_signatures(spec, without_signatures(spec, raws), known)
+    return signed_blocks(spec, sound_blocks(spec, parsed_blocks(spec, raws)), known)
 
 
-def without_signatures(spec: ChainSpec, raws: Sequence[bytes]) -> list[Block | RuleError]:
-    """All of `verify_blocks` that is not the signatures: Python for the most part, where those are C."""
-    return [_examined(spec, raw) for raw in raws]
+def parsed_blocks(spec: ChainSpec, raws: Sequence[bytes]) -> list[Block | RuleError]:
+    """`verify_blocks`, its first part: level 1."""
+    return [_parsed(spec, raw) for raw in raws]
 
 
-def with_signatures(
+def sound_blocks(spec: ChainSpec, results: Sequence[Block | RuleError]) -> list[Block | RuleError]:
+    """Its second part, of what the first one left standing: level 2 but for the signatures. Mostly Python."""
+    return [_sound(spec, result) if isinstance(result, Block) else result for result in results]
+
+
+def signed_blocks(
     spec: ChainSpec, results: Sequence[Block | RuleError], known: KnownTxids | None = None
 ) -> list[Block | RuleError]:
-    """The rest of `verify_blocks`, of what `without_signatures` left standing."""
+    """Its last part: the signatures, in C."""
     judged = list(results)
     signed = {at: block for at, block in enumerate(results) if isinstance(block, Block) and block.count > 1}
     for at, error in zip(signed, check_signatures(spec, list(signed.values()), known), strict=True):
@@ -167,9 +172,15 @@ def with_signatures(
     return judged
 
 
-def _examined(spec: ChainSpec, raw: bytes) -> Block | RuleError:
+def _parsed(spec: ChainSpec, raw: bytes) -> Block | RuleError:
     try:
-        block = parse_block(spec, raw)
+        return parse_block(spec, raw)
+    except RuleError as error:
+        return error
+
+
+def _sound(spec: ChainSpec, block: Block) -> Block | RuleError:
+    try:
         check_block(spec, block)
     except RuleError as error:
         return error

@@ -13,9 +13,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from pychain import native
 from pychain.base.errors import DecodeError
@@ -23,7 +23,7 @@ from pychain.chain.block import Block, decode_block
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import Transfer, signed_message
-from pychain.consensus.semantic import with_signatures, without_signatures
+from pychain.consensus.semantic import parsed_blocks, signed_blocks, sound_blocks
 from pychain.daemon.committer import Committer
 from pychain.daemon.interpreter import Sharing
 from pychain.daemon.metrics.meters import Distribution, Meters
@@ -135,15 +135,22 @@ class Workers:
         self._deliver(result)
 
     def _blocks_verified(self, effect: VerifyBlocks) -> Input:
-        """Accounts that are not in memory are read beside the signatures: their pages fault here, not on the loop."""
         with self._examining:
-            results = without_signatures(self._spec, effect.raws)
-        keys = list(chain.from_iterable([block.accounts for block in results if isinstance(block, Block)]))
-        prefetch = self._prefetcher.submit(self._store.prefetch, keys) if keys else None
-        results = with_signatures(self._spec, results, effect.known)
+            results = parsed_blocks(self._spec, effect.raws)
+            prefetch = self._begin_prefetch([block for block in results if isinstance(block, Block)])
+            results = sound_blocks(self._spec, results)
+        results = signed_blocks(self._spec, results, effect.known)
         if prefetch is not None:
             prefetch.result()
         return BlocksVerified(effect.job, tuple(results))
+
+    def _begin_prefetch(self, blocks: Sequence[Block]) -> Future[None] | None:
+        """Accounts that are not in memory are read beside the checks: their pages fault here, not on the loop."""
+        keys: list[bytes] = []
+        for block in blocks:
+            with suppress(ValueError):  # it holds something else than transfers, which is for the checks to say
+                keys += block.accounts
+        return self._prefetcher.submit(self._store.prefetch, keys) if keys else None
 
     def _transfers_verified(self, job: int, transfers: tuple[Transfer, ...]) -> Input:
         genesis = self._spec.genesis_hash

@@ -71,11 +71,11 @@ class Snapshot:
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 
-    def get_many(self, database: lmdb._Database, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The rows of those keys that have one. Sorted keys are found faster."""
+    def get_many(self, database: lmdb._Database, keys: Sequence[bytes]) -> list[bytes | None]:
+        """`get` of each key. Sorted keys are found faster."""
         try:
-            with self.lock, self._transaction.cursor(database) as cursor:
-                return dict(cursor.getmulti(keys))
+            with self.lock:
+                return [self._transaction.get(key, db=database) for key in keys]
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 
@@ -179,11 +179,11 @@ class Environment:
         """
         self._move_map(0)
 
-    def read_beside(self, database: lmdb._Database, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    def read_beside(self, database: lmdb._Database, keys: Sequence[bytes]) -> list[bytes | None]:
         """As `Snapshot.get_many` of the newest commit, for a thread that may wait for the disk and hold nobody up."""
         try:
-            with self._beside, self._lmdb.begin() as transaction, transaction.cursor(database) as cursor:
-                return dict(cursor.getmulti(keys))
+            with self._beside, self._lmdb.begin(db=database) as transaction:
+                return [transaction.get(key) for key in keys]
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 

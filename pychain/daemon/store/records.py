@@ -95,12 +95,13 @@ def decode_account(row: bytes) -> Account:
     return Account(*_unpack(_ACCOUNT, row, "an account"))
 
 
-def decode_accounts(rows: Mapping[bytes, bytes]) -> dict[bytes, Account]:
-    """Many rows (key -> row) by the column."""
-    if not set(map(len, rows.values())) <= {_ACCOUNT.size}:
-        return {key: decode_account(row) for key, row in rows.items()}  # which says what is wrong
-    values = numbers("Q", b"".join(rows.values()))
-    return dict(zip(rows, map(Account, values[::2], values[1::2]), strict=True))
+def decode_accounts(rows: Sequence[bytes | None]) -> list[Account]:
+    """Many rows by the column; `ABSENT` where there is none."""
+    present = [GONE if row is None else row for row in rows]
+    if set(map(len, present)) - {_ACCOUNT.size}:
+        return list(map(decode_account, present))  # which says what is wrong
+    values = numbers("Q", b"".join(present))
+    return list(map(Account, values[::2], values[1::2]))
 
 
 def encode_reward(reward: Reward) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import filterfalse
 from typing import cast
 
 from pychain.consensus.state import ABSENT, Account
@@ -47,19 +48,20 @@ class State:
         if all(found):
             return cast(list[Account], found)
         missing = sorted({key for key, account in zip(keys, found, strict=True) if account is None})
-        read = self._decoded(missing, self._environment.newest.get_many(self._databases.accounts, missing))
+        rows = self._environment.newest.get_many(self._databases.accounts, missing)
+        read = dict(zip(missing, decode_accounts(rows), strict=True))
         self.cache.put(read, epoch)
         return [account or read[key] for key, account in zip(keys, found, strict=True)]
 
     def prefetch(self, keys: Sequence[bytes]) -> None:
         """As in `WritableStore`."""
-        epoch, missing = self.cache.epoch, set(keys)
+        epoch, missing = self.cache.epoch, list(dict.fromkeys(keys))
         for accounts in self._memory():
-            missing = missing.difference(accounts)
+            missing = list(filterfalse(accounts.__contains__, missing))
         if missing:
             ordered = sorted(missing)
             rows = self._environment.read_beside(self._databases.accounts, ordered)
-            self.cache.put(self._decoded(ordered, rows), epoch)
+            self.cache.put(dict(zip(ordered, decode_accounts(rows), strict=True)), epoch)
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
         entry = self._entry(txid)
@@ -93,10 +95,6 @@ class State:
         """Where accounts are in memory, the newest first."""
         layers = [layer.accounts for layer in self.memtable.layers]
         return (accounts for accounts in (*layers, *self.cache.generations) if accounts)
-
-    def _decoded(self, keys: Sequence[bytes], rows: dict[bytes, bytes]) -> dict[bytes, Account]:
-        found = decode_accounts(rows)
-        return found if len(found) == len(keys) else {**dict.fromkeys(keys, ABSENT), **found}
 
     def _entry(self, txid: bytes) -> int | None:
         """The place that a transaction took last, whether or not its block is still connected."""

@@ -72,17 +72,19 @@ def test_a_flipped_bit_of_sealed_bytes_is_found(data: bytes, bit: int) -> None:
         records.unseal(bytes(sealed), "the thing")
 
 
-@given(st.dictionaries(st.binary(min_size=32, max_size=32), st.tuples(u64, u64), max_size=9))
-def test_accounts_are_read_back_together(accounts: dict[bytes, tuple[int, int]]) -> None:
-    rows = {key: struct.pack("<QQ", *values) for key, values in accounts.items()}
-    assert records.decode_accounts(rows) == {key: Account(*values) for key, values in accounts.items()}
+@given(st.lists(st.none() | st.tuples(u64, u64), max_size=9))
+def test_accounts_are_read_back_together(accounts: list[tuple[int, int] | None]) -> None:
+    rows = [None if values is None else struct.pack("<QQ", *values) for values in accounts]
+    expected = [ABSENT if values is None else Account(*values) for values in accounts]
+    assert records.decode_accounts(rows) == expected
 
 
 def test_one_damaged_account_among_many_is_found() -> None:
-    rows = {bytes((number,)) * 32: bytes(16) for number in range(9)}
-    rows |= {b"a" * 32: bytes(15), b"b" * 32: bytes(17)}
+    rows = [bytes(16)] * 9 + [bytes(15), None, bytes(17)]
     with pytest.raises(DamagedStoreError, match="its row has 15 bytes"):
         records.decode_accounts(rows)
+    with pytest.raises(DamagedStoreError, match="its row has 0 bytes"):
+        records.decode_accounts([b""])
 
 
 DECODERS: list[Callable[[bytes], object]] = [
