@@ -125,11 +125,12 @@ int64_t pychain_verify_transfers(uint8_t *valid, const uint8_t *data, size_t siz
                                  const uint32_t *ends, size_t count, const uint8_t *prefix, size_t prefix_size,
                                  const uint8_t *seed, unsigned threads);
 
-/* `count` records (under 2^32) of `size` bytes each, back to back, sorted as bytes, equal ones included. Returns -1, or
- * PYCHAIN_NO_MEMORY (it allocates 32 bytes a record). */
-int64_t pychain_sort_records(uint8_t *out, const uint8_t *records, size_t size, size_t count);
+/* Records of `size` bytes each, back to back in several parts of so many each, sorted as bytes, equal ones included.
+ * Returns -1, or PYCHAIN_NO_MEMORY (it allocates 32 bytes a record). */
+int64_t pychain_sort_records(uint8_t *out, const uint8_t *const *parts, const size_t *counts, size_t part_count,
+                             size_t size);
 
-/* Where runs of records (as above) that share their first `key` bytes begin, none of more than `longest` >= 1 records:
+/* Where runs among `count` records (under 2^32) of `size` bytes each, back to back, that share their first `key` bytes begin, none of more than `longest` >= 1 records:
  * `starts` has room for `count`. Returns how many there are. */
 size_t pychain_record_runs(uint32_t *starts, const uint8_t *records, size_t size, size_t count, size_t key,
                            size_t longest);

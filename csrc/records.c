@@ -6,15 +6,10 @@
 
 enum { PREFIX_BYTES = 8, SHORT_RUN = 8 };
 
-/* A record by its first bytes, which tell most pairs apart, and its number. */
+/* A record by its first bytes, which tell most pairs apart. */
 struct ticket {
     uint64_t prefix;
-    uint32_t number;
-};
-
-struct sorting {
-    const uint8_t *records;
-    size_t size;
+    const uint8_t *record;
 };
 
 static uint64_t prefix_of(const uint8_t *record, size_t size)
@@ -26,63 +21,76 @@ static uint64_t prefix_of(const uint8_t *record, size_t size)
     return prefix;
 }
 
-static int is_above(const struct sorting *sorting, const struct ticket *a, const struct ticket *b)
+static int is_above(size_t size, const struct ticket *a, const struct ticket *b)
 {
     if (a->prefix != b->prefix)
         return a->prefix > b->prefix;
-    return memcmp(sorting->records + a->number * sorting->size, sorting->records + b->number * sorting->size,
-                  sorting->size) > 0;
+    return memcmp(a->record, b->record, size) > 0;
 }
 
-static void insertion_sort(const struct sorting *sorting, struct ticket *tickets, size_t count)
+static void insertion_sort(size_t size, struct ticket *tickets, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         const struct ticket ticket = tickets[i];
         size_t at = i;
 
-        for (; at > 0 && is_above(sorting, &tickets[at - 1], &ticket); at--)
+        for (; at > 0 && is_above(size, &tickets[at - 1], &ticket); at--)
             tickets[at] = tickets[at - 1];
         tickets[at] = ticket;
     }
 }
 
 /* Two sorted runs, back to back and `left` and `right` long, as one. */
-static void merge(const struct sorting *sorting, struct ticket *out, const struct ticket *runs, size_t left, size_t right)
+static void merge(size_t size, struct ticket *out, const struct ticket *runs, size_t left, size_t right)
 {
     const struct ticket *a = runs, *b = runs + left;
     const struct ticket *const a_end = b, *const b_end = b + right;
 
     while (a < a_end && b < b_end)
-        *out++ = is_above(sorting, a, b) ? *b++ : *a++;
+        *out++ = is_above(size, a, b) ? *b++ : *a++;
     memcpy(out, a, (size_t)(a_end - a) * sizeof *a);
     memcpy(out + (a_end - a), b, (size_t)(b_end - b) * sizeof *b);
 }
 
-int64_t pychain_sort_records(uint8_t *out, const uint8_t *records, size_t size, size_t count)
+static void take_tickets(struct ticket *tickets, const uint8_t *const *parts, const size_t *counts, size_t part_count,
+                           size_t size)
 {
-    const struct sorting sorting = {records, size};
+    for (size_t part = 0; part < part_count; part++)
+        for (size_t i = 0; i < counts[part]; i++) {
+            const uint8_t *const record = parts[part] + i * size;
+
+            *tickets++ = (struct ticket){prefix_of(record, size), record};
+        }
+}
+
+int64_t pychain_sort_records(uint8_t *out, const uint8_t *const *parts, const size_t *counts, size_t part_count,
+                             size_t size)
+{
+    size_t count = 0;
+
+    for (size_t part = 0; part < part_count; part++)
+        count += counts[part];
     struct ticket *const memory = malloc(2 * count * sizeof *memory + 1);
     struct ticket *from = memory, *to = memory + count;
 
     if (memory == NULL)
         return PYCHAIN_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        from[i] = (struct ticket){prefix_of(records + i * size, size), (uint32_t)i};
+    take_tickets(from, parts, counts, part_count, size);
     for (size_t at = 0; at < count; at += SHORT_RUN)
-        insertion_sort(&sorting, from + at, count - at < SHORT_RUN ? count - at : SHORT_RUN);
+        insertion_sort(size, from + at, count - at < SHORT_RUN ? count - at : SHORT_RUN);
     for (size_t run = SHORT_RUN; run < count; run *= 2) {
         for (size_t at = 0; at < count; at += 2 * run) {
             const size_t left = count - at < run ? count - at : run;
             const size_t right = count - at - left < run ? count - at - left : run;
 
-            merge(&sorting, to + at, from + at, left, right);
+            merge(size, to + at, from + at, left, right);
         }
         struct ticket *const sorted = to;
         to = from;
         from = sorted;
     }
     for (size_t i = 0; i < count; i++)
-        memcpy(out + i * size, records + from[i].number * size, size);
+        memcpy(out + i * size, from[i].record, size);
     free(memory);
     return -1;
 }

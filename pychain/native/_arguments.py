@@ -96,21 +96,26 @@ def words(values: Sequence[int], what: str) -> array[int]:
         raise ValueError(f"{what} must be integers of 32 bits: {error}") from None
 
 
-def sortable_records(data: Bytes, size: int) -> bytes:
-    """Records of `size` bytes each, back to back."""
-    data = as_bytes(data, "data")
+def sortable_records(parts: Sequence[Bytes], size: int) -> list[bytes]:
+    """Records of `size` bytes each, back to back in each part."""
     integer(size, 1, BUFFER_MAX, "size")
+    sortable = [as_bytes(part, "a part") for part in parts]
+    for part in sortable:
+        if len(part) % size:
+            raise ValueError(f"a part of {len(part)} bytes is no records of {size} bytes each")
+    return sortable
+
+
+def record_runs_of(data: bytes | memoryview, size: int, key: int, longest: int) -> None:
+    """Records, the length of their keys, and that of a run. Alone of what is here, they are not copied where they might
+    change: there are very many of them, and where they do, nothing comes of it but other runs."""
+    integer(size, 1, BUFFER_MAX, "size")
+    if not isinstance(data, (bytes, memoryview)):
+        raise ValueError(f"data must be bytes, not {type(data).__name__}")
     if len(data) % size or len(data) // size > BUFFER_MAX:
         raise ValueError(f"data of {len(data)} bytes are no records of {size} bytes each")
-    return data
-
-
-def record_runs_of(data: Bytes, size: int, key: int, longest: int) -> bytes:
-    """Records, the length of their keys, and that of a run."""
-    data = sortable_records(data, size)
     integer(key, 1, size, "key")
     integer(longest, 1, BUFFER_MAX, "longest")
-    return data
 
 
 def named_keys(keys: Bytes, senders: Offsets, recipients: Offsets, first: int) -> tuple[bytes, array[int], array[int]]:

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 from pychain.native._arguments import Bytes, Offsets, named_keys, record_runs_of, sortable_records, unknown_key
 from pychain.native._core import ffi, lib
 
 _BYTES = ffi.typeof("char[]")
 _WORDS = ffi.typeof("uint32_t[]")
+_PART = ffi.typeof("uint8_t[]")
+_PARTS = ffi.typeof("uint8_t *[]")
+_SIZES = ffi.typeof("size_t[]")
 
 
-def sort_records(data: Bytes, size: int) -> bytes:
-    """Records of `size` bytes each, back to back, in rising order as bytes."""
-    data = sortable_records(data, size)
-    out = ffi.new(_BYTES, len(data))
-    if lib.pychain_sort_records(out, data, size, len(data) // size) == lib.PYCHAIN_NO_MEMORY:
+def sort_records(parts: Sequence[Bytes], size: int) -> memoryview:
+    """Records of `size` bytes each, back to back in several parts, in rising order as bytes.
+
+    They come and go without a copy that would keep the interpreter's lock for as long as it takes.
+    """
+    parts = sortable_records(parts, size)
+    lengths = list(map(len, parts))
+    out = ffi.new(_BYTES, sum(lengths))
+    pointers = ffi.new(_PARTS, [ffi.from_buffer(_PART, part) for part in parts])  # `parts` keeps what they point at
+    counts = ffi.new(_SIZES, [length // size for length in lengths])
+    if lib.pychain_sort_records(out, pointers, counts, len(parts), size) == lib.PYCHAIN_NO_MEMORY:
         raise MemoryError("no memory to sort so many records")
-    return ffi.unpack(out, len(data))
+    return memoryview(ffi.buffer(out))
 
 
-def record_runs(data: Bytes, size: int, key: int, longest: int) -> array[int]:
+def record_runs(data: bytes | memoryview, size: int, key: int, longest: int) -> array[int]:
     """Where runs of neighbours that share their first `key` bytes begin, in records of `size` bytes each, back to back,
     by number; a run has `longest` records at most.
     """
-    data = record_runs_of(data, size, key, longest)
+    record_runs_of(data, size, key, longest)
     count = len(data) // size
     starts = array("I", bytes(4 * count))
-    found = lib.pychain_record_runs(ffi.from_buffer(_WORDS, starts), data, size, count, key, longest)
+    found = lib.pychain_record_runs(
+        ffi.from_buffer(_WORDS, starts), ffi.from_buffer(_PART, data), size, count, key, longest
+    )
     return starts[:found]
 
 

@@ -176,17 +176,23 @@ static size_t check_transactions(unsigned number, uint8_t result[MOST_RESULT])
 static size_t check_sort(unsigned number, uint8_t result[MOST_RESULT])
 {
     const size_t size = 1 + random_word() % 40, count = number;
-    const struct buffer records = allocate(size * count), sorted = allocate(size * count);
+    const size_t counts[] = {count / 3, 0, count - count / 3};
+    const struct buffer some = allocate(size * counts[0]), others = allocate(size * counts[2]);
+    const struct buffer sorted = allocate(size * count);
+    const uint8_t *const parts[] = {some.bytes, NULL, others.bytes};
 
-    for (size_t i = 0; i < size * count; i++)
-        records.bytes[i] = (uint8_t)(random_word() % 3);
-    if (pychain_sort_records(sorted.bytes, records.bytes, size, count) != -1)
+    for (size_t i = 0; i < size * counts[0]; i++)
+        some.bytes[i] = (uint8_t)(random_word() % 3);
+    for (size_t i = 0; i < size * counts[2]; i++)
+        others.bytes[i] = (uint8_t)(random_word() % 3);
+    if (pychain_sort_records(sorted.bytes, parts, counts, 3, size) != -1)
         abort();
     for (size_t i = 1; i < count; i++)
         if (memcmp(sorted.bytes + (i - 1) * size, sorted.bytes + i * size, size) > 0)
             abort();
     memcpy(result, sorted.bytes, size * count);
-    free(records.memory);
+    free(some.memory);
+    free(others.memory);
     free(sorted.memory);
     return size * count;
 }

@@ -23,8 +23,9 @@ def test_any_records_are_sorted(data: st.DataObject, size: int, count: int) -> N
     heads = data.draw(st.lists(st.lists(alphabet, min_size=size, max_size=size).map(b"".join), min_size=1, max_size=6))
     draw = Random(data.draw(st.integers(0, 2**32)))
     records = [heads[draw.below(len(heads))][:-1] + bytes((draw.below(256),)) for _ in range(count)]
-    assert native.sort_records(b"".join(records), size) == b"".join(sorted(records))
-    assert reference.sort_records(b"".join(records), size) == b"".join(sorted(records))
+    parts = [b"".join(records[first::3]) for first in range(3)]
+    assert native.sort_records(parts, size) == b"".join(sorted(records))
+    assert reference.sort_records(parts, size) == b"".join(sorted(records))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 9, 15, 16, 17, 1_000, 65_537])
@@ -38,22 +39,22 @@ def test_runs_of_any_length(count: int, order: str) -> None:
         "equal": [5] * count,
     }[order]
     records = [number.to_bytes(5, "big") for number in numbers]
-    assert native.sort_records(b"".join(records), 5) == b"".join(sorted(records))
+    assert native.sort_records([b"".join(records)], 5) == b"".join(sorted(records))
 
 
 @pytest.mark.parametrize("door", [native, reference])
 @pytest.mark.parametrize(
     ("data", "size", "line"),
     [
-        (bytes(7), 2, "data of 7 bytes are no records of 2 bytes each"),
+        (bytes(7), 2, "a part of 7 bytes is no records of 2 bytes each"),
         (b"", 0, "size 0 is not within"),
         (b"", True + 2**32, "size 4294967297 is not within"),
-        ("text", 1, "data must be bytes, not str"),
+        ("text", 1, "a part must be bytes, not str"),
     ],
 )
 def test_what_are_no_records_is_refused(door: ModuleType, data: bytes, size: int, line: str) -> None:
     with pytest.raises(ValueError, match=line):
-        door.sort_records(data, size)
+        door.sort_records([data], size)
 
 
 @given(st.lists(st.sampled_from([b"aa", b"ab", b"b\0"]), max_size=60).map(sorted), st.integers(1, 5))

@@ -26,16 +26,17 @@ _READ_ROWS = 16
 """Rows read at a time."""
 
 
-def history_rows(touches: bytes) -> Iterator[tuple[bytes, bytes]]:
+def history_rows(touches: bytes | memoryview) -> Iterator[tuple[bytes, bytes]]:
     """Sorted rows (key, value) of sorted touches: an account's key and an entry each, as in a row's key, joined.
 
     More touches behind the same first one of an account give the same keys.
     """
-    entries = memoryview(touches).cast("Q")[KEY_BYTES // ENTRY_BYTES :: TOUCH_BYTES // ENTRY_BYTES].tobytes()
+    whole = memoryview(touches)
+    entries = whole.cast("Q")[KEY_BYTES // ENTRY_BYTES :: TOUCH_BYTES // ENTRY_BYTES]
     starts = native.record_runs(touches, TOUCH_BYTES, KEY_BYTES, ROW_ENTRIES)
-    for first, end in pairwise((*starts, len(touches) // TOUCH_BYTES)):
+    for first, end in pairwise((*starts, len(entries))):
         at = first * TOUCH_BYTES
-        yield touches[at : at + TOUCH_BYTES], entries[(first + 1) * ENTRY_BYTES : end * ENTRY_BYTES]
+        yield bytes(whole[at : at + TOUCH_BYTES]), entries[first + 1 : end].tobytes()
 
 
 def stored_entries(

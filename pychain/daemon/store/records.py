@@ -25,7 +25,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
@@ -86,9 +86,9 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
     return IndexSlice(raw, hashes, statuses)
 
 
-def account_records(accounts: Mapping[bytes, Account]) -> bytes:
-    """Key and row of each account, joined; `GONE` for one that was removed."""
-    return _records(((key, each.balance, each.sequence) for key, each in accounts.items()), "32sQQ")
+def account_records(accounts: Iterable[tuple[bytes, Account]]) -> Iterator[bytes]:
+    """Key and row of each account, hundreds joined at a time; `GONE` for one that was removed."""
+    return _records(((key, each.balance, each.sequence) for key, each in accounts), "32sQQ")
 
 
 def decode_account(row: bytes) -> Account:
@@ -126,9 +126,9 @@ def entry_of(number: int, position: int) -> int:
     return number << 32 | position
 
 
-def place_records(places: Mapping[bytes, int]) -> bytes:
-    """Key and row of each transaction (txid -> entry), joined."""
-    return _records(places.items(), "32sQ")
+def place_records(places: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
+    """Key and row of each transaction (txid, entry), hundreds joined at a time."""
+    return _records(places, "32sQ")
 
 
 def decode_entry(row: bytes) -> int:
@@ -196,13 +196,11 @@ def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
     return values
 
 
-def _records(records: Iterable[tuple[bytes | int, ...]], form: str) -> bytes:
-    """Records of that form each, joined, hundreds packed by one call: there are very many."""
+def _records(records: Iterable[tuple[bytes | int, ...]], form: str) -> Iterator[bytes]:
+    """Records of that form each, hundreds packed by one call: there are very many."""
     records = iter(records)
-    parts = []
     while some := list(islice(records, _RECORDS_A_CALL)):
-        parts.append(struct.pack("<" + form * len(some), *chain.from_iterable(some)))
-    return b"".join(parts)
+        yield struct.pack("<" + form * len(some), *chain.from_iterable(some))
 
 
 def _unpack(form: struct.Struct, row: bytes, what: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ steps finds them all in the journal at the next opening and writes the same rows
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from struct import Struct
 
@@ -18,6 +18,7 @@ from pychain.chain.transaction import KEY_BYTES
 from pychain.daemon.store.environment import Environment
 from pychain.daemon.store.history import TOUCH_BYTES, history_rows
 from pychain.daemon.store.journal import row_key
+from pychain.daemon.store.members import Members
 from pychain.daemon.store.memtable import Layer
 from pychain.daemon.store.records import (
     ACCOUNT_RECORD_BYTES,
@@ -37,8 +38,8 @@ MIN_ROWS, MAX_ROWS = 256, 32_768
 """Of a step. More would keep too many changed pages in memory."""
 
 _START_ROWS = 1_024
-_BLOCKS_A_STEP = 8
-"""Blocks of thousands of transactions whose parties are gathered in some milliseconds."""
+_TOUCHES_A_STEP = 1 << 18
+"""Bytes of touches that are gathered in a millisecond or two."""
 _FORGET = 1.02
 """How fast a time for syncing that is not reached again grows, a step."""
 
@@ -74,32 +75,44 @@ def sweep(environment: Environment, databases: Databases, layer: Layer, pace: Pa
         environment.write(lambda transaction: _change(transaction, database, rows, gone))
         pace.took(len(rows) + len(gone), time.monotonic_ns() - start_ns)
 
-    for rows in _in_order(account_records(layer.accounts), ACCOUNT_RECORD_BYTES, pace):
+    for rows in _in_order(account_records(layer.accounts.items()), ACCOUNT_RECORD_BYTES, pace):
         gone = [key for key, row in rows if row == GONE]
         write(databases.accounts, [row for row in rows if row[1] != GONE] if gone else rows, gone)
         yield
-    for rows in _in_order(place_records(layer.places), PLACE_RECORD_BYTES, pace):
+    for rows in _in_order(place_records(layer.places.items()), PLACE_RECORD_BYTES, pace):
         write(databases.transactions, rows)
         yield
     touches: list[bytes] = []
-    for number, members in enumerate(layer.blocks):
-        touches.append(members.touches())
-        if number % _BLOCKS_A_STEP == _BLOCKS_A_STEP - 1:
-            yield
-    for rows in _chunks(history_rows(sort_records(b"".join(touches), TOUCH_BYTES)), pace):
+    for part in _touches(layer.blocks):
+        touches.append(part)
+        yield
+    for rows in _chunks(history_rows(sort_records(touches, TOUCH_BYTES)), pace):
         write(databases.history, rows)
         yield
     environment.write(lambda transaction: _forget(transaction, databases.journal, layer.end))
 
 
-def _in_order(records: bytes, size: int, pace: Pace) -> Iterator[Rows]:
+def _touches(blocks: Iterable[Members]) -> Iterator[bytes]:
+    """Those of all blocks, about `_TOUCHES_A_STEP` at a time."""
+    some: list[bytes] = []
+    size = 0
+    for members in blocks:
+        some.append(members.touches())
+        size += len(some[-1])
+        if size >= _TOUCHES_A_STEP:
+            yield b"".join(some)
+            some, size = [], 0
+    yield b"".join(some)
+
+
+def _in_order(records: Iterable[bytes], size: int, pace: Pace) -> Iterator[Rows]:
     """Records of `size` bytes, a key of 32 and a value each, as sorted rows: `pace.rows` at a time."""
-    data = sort_records(records, size)
+    data = sort_records(list(records), size)
     row = Struct(f"{KEY_BYTES}s{size - KEY_BYTES}s")
     at = 0
     while at < len(data):
         end = min(len(data), at + pace.rows * size)
-        yield list(row.iter_unpack(memoryview(data)[at:end]))
+        yield list(row.iter_unpack(data[at:end]))
         at = end
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 from pychain.native._arguments import (
     PUBLIC_KEY_SIZE,
@@ -15,15 +16,15 @@ from pychain.native._arguments import (
 )
 
 
-def sort_records(data: Bytes, size: int) -> bytes:
-    """Records of `size` bytes each, back to back, in rising order as bytes."""
-    data = sortable_records(data, size)
-    return b"".join(sorted([data[at : at + size] for at in range(0, len(data), size)]))
+def sort_records(parts: Sequence[Bytes], size: int) -> memoryview:
+    """Records of `size` bytes each, back to back in several parts, in rising order as bytes."""
+    data = b"".join(sortable_records(parts, size))
+    return memoryview(b"".join(sorted([data[at : at + size] for at in range(0, len(data), size)])))
 
 
-def record_runs(data: Bytes, size: int, key: int, longest: int) -> array[int]:
+def record_runs(data: bytes | memoryview, size: int, key: int, longest: int) -> array[int]:
     """Where runs of neighbours that share their first `key` bytes begin, by number; see `pychain.native`."""
-    data = record_runs_of(data, size, key, longest)
+    record_runs_of(data, size, key, longest)
     starts = array("I")
     for number, at in enumerate(range(0, len(data), size)):
         if not starts or number - starts[-1] == longest or data[at - size : at - size + key] != data[at : at + key]:

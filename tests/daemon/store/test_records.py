@@ -29,11 +29,15 @@ def test_rows_have_the_documented_bytes() -> None:
     record = IndexRecord.of(HEADER, 258, Status.BODY | Status.INVALID)
     assert records.index_rows([record]) == [(b"\0\0\1\2" + HEADER.hash, HEADER.raw + b"\x09")]
     accounts = {KEY: Account(1, 2), KEY[::-1]: ABSENT}
-    assert records.account_records(accounts) == KEY + struct.pack("<QQ", 1, 2) + KEY[::-1] + records.GONE
+    assert (
+        b"".join(records.account_records(accounts.items())) == KEY + struct.pack("<QQ", 1, 2) + KEY[::-1] + records.GONE
+    )
     assert records.encode_reward(Reward(KEY, 3)) == KEY + struct.pack("<Q", 3)
     assert records.number_key(258) == b"\0\0\1\2"
     places = {KEY: records.entry_of(7, 5), KEY[::-1]: 9}
-    assert records.place_records(places) == KEY + struct.pack("<II", 5, 7) + KEY[::-1] + struct.pack("<II", 9, 0)
+    assert b"".join(records.place_records(places.items())) == KEY + struct.pack("<II", 5, 7) + KEY[::-1] + struct.pack(
+        "<II", 9, 0
+    )
     assert records.history_key(KEY, 7 << 32 | 5) == KEY + bytes((0, 0, 0, 7, 0, 0, 0, 5))
     assert records.encode_place(Place(1, 2, 3, 4)) == struct.pack("<IQII", 1, 2, 3, 4)
     assert records.encode_end(Position(1, 2), [KEY]) == struct.pack("<IQ", 1, 2) + KEY
@@ -43,14 +47,14 @@ def test_rows_have_the_documented_bytes() -> None:
 @given(balance=u64, sequence=u64, height=u32, status=st.integers(0, 15), number=u32, position=u32)
 def test_rows_are_read_back(balance: int, sequence: int, height: int, status: int, number: int, position: int) -> None:
     account, reward = Account(balance, sequence), Reward(KEY, balance)
-    assert records.decode_account(records.account_records({KEY: account})[32:]) == account
+    assert records.decode_account(b"".join(records.account_records([(KEY, account)]))[32:]) == account
     assert records.decode_reward(records.encode_reward(reward)) == reward
     record = IndexRecord.of(HEADER, height, Status(status))
     part = records.decode_index(records.index_rows([record]))
     assert unpacked(part) == [(HEADER, Status(status))]
     assert records.decode_number_key(records.number_key(number)) == number
     entry = records.entry_of(number, position)
-    assert records.decode_entry(records.place_records({KEY: entry})[32:]) == entry
+    assert records.decode_entry(b"".join(records.place_records([(KEY, entry)]))[32:]) == entry
     entries = [number, balance, sequence]
     others = struct.pack(">QQ", *entries[1:])
     assert records.decode_history(records.history_key(KEY, number), others) == entries
