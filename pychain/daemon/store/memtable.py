@@ -20,6 +20,7 @@ from typing import TypeVar
 from pychain.chain.hashes import split_hashes
 from pychain.consensus.state import Account
 from pychain.daemon.store.members import Members
+from pychain.daemon.store.places import Places
 from pychain.daemon.store.records import entry_of
 
 ACCOUNT_BYTES = 260
@@ -29,14 +30,14 @@ PLACE_BYTES = 300
 
 V = TypeVar("V")
 
-_SLICE = 16_384
-"""Entries copied at a time, in about a millisecond: a copy keeps the interpreter to itself."""
+_SLICE = 4_096
+"""Entries copied at a time, in half a millisecond: a copy keeps the interpreter to itself."""
 
 
 class Layer:
     """The changes of one commit, or of several that follow each other.
 
-    accounts: key -> account, `ABSENT` where it was removed. places: txid -> entry. blocks: those that connected, by
+    accounts: key -> account, `ABSENT` where it was removed. places: of transactions. blocks: those that connected, by
     rising number. end: the journal's rows below this are its own or older.
     """
 
@@ -44,7 +45,7 @@ class Layer:
 
     def __init__(self) -> None:
         self.accounts: dict[bytes, Account] = {}
-        self.places: dict[bytes, int] = {}
+        self.places = Places()
         self.blocks: list[Members] = []
         self.end = 0
         self._block_size = 0
@@ -67,7 +68,7 @@ class Layer:
     def absorb(self, newer: Layer) -> None:
         """Take in a layer that followed."""
         _update(self.accounts, newer.accounts)
-        _update(self.places, newer.places)
+        self.places.absorb(newer.places)
         self.blocks.extend(newer.blocks)
         self._block_size += newer._block_size
         self.end = newer.end

@@ -7,7 +7,7 @@
 | undo | 32 block hash | sealed undo record |
 | rewards | 32 block hash | 32 recipient, u64 amount |
 | connections | u32 number, big-endian | 32 block hash: the active chain, each block under the number it connected as |
-| transactions | 32 txid | u64 entry (see `entry_of`) |
+| transactions | 32 txid | u64 entry, big-endian (see `entry_of`) |
 | history | 32 public key; u64 entry, big-endian | the entries behind that one, likewise (see `history`) |
 | journal | u64 number, big-endian | sealed changes of the last commits (see `journal`) |
 | bodies | 32 block hash | u32 file, u64 offset, u32 length, u32 crc32 |
@@ -42,7 +42,6 @@ _INDEX_KEY = struct.Struct(">I32s")
 _ACCOUNT = struct.Struct("<QQ")
 _REWARD = struct.Struct("<32sQ")
 _NUMBER = struct.Struct(">I")
-_U64 = struct.Struct("<Q")
 _ENTRY = struct.Struct(">Q")
 _HISTORY_KEY = struct.Struct(">32sQ")
 _PLACE = struct.Struct("<IQII")
@@ -52,7 +51,7 @@ _CRC = struct.Struct("<I")
 GONE = _ACCOUNT.pack(0, 0)
 """The row that no account has: the state does not keep empty ones."""
 ACCOUNT_RECORD_BYTES = KEY_BYTES + _ACCOUNT.size
-PLACE_RECORD_BYTES = HASH_BYTES + _U64.size
+PLACE_RECORD_BYTES = HASH_BYTES + _ENTRY.size
 
 _RECORDS_A_CALL = 1_024
 """A tenth of a millisecond in which no other thread has the interpreter."""
@@ -88,7 +87,7 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
 
 def account_records(accounts: Iterable[tuple[bytes, Account]]) -> Iterator[bytes]:
     """Key and row of each account, hundreds joined at a time; `GONE` for one that was removed."""
-    return _records(((key, each.balance, each.sequence) for key, each in accounts), "32sQQ")
+    return _records(((key, each.balance, each.sequence) for key, each in accounts), "<", "32sQQ")
 
 
 def decode_account(row: bytes) -> Account:
@@ -127,12 +126,12 @@ def entry_of(number: int, position: int) -> int:
 
 
 def place_records(places: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
-    """Key and row of each transaction (txid, entry), hundreds joined at a time."""
-    return _records(places, "32sQ")
+    """Key and row of each transaction (txid, entry), hundreds joined at a time. Of one txid the later sorts last."""
+    return _records(places, ">", "32sQ")
 
 
 def decode_entry(row: bytes) -> int:
-    (entry,) = _unpack(_U64, row, "a transaction's place")
+    (entry,) = _unpack(_ENTRY, row, "a transaction's place")
     return entry
 
 
@@ -196,11 +195,11 @@ def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
     return values
 
 
-def _records(records: Iterable[tuple[bytes | int, ...]], form: str) -> Iterator[bytes]:
+def _records(records: Iterable[tuple[bytes | int, ...]], order: str, form: str) -> Iterator[bytes]:
     """Records of that form each, hundreds packed by one call: there are very many."""
     records = iter(records)
     while some := list(islice(records, _RECORDS_A_CALL)):
-        yield struct.pack("<" + form * len(some), *chain.from_iterable(some))
+        yield struct.pack(order + form * len(some), *chain.from_iterable(some))
 
 
 def _unpack(form: struct.Struct, row: bytes, what: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from pychain.chain.hashes import hash_hex
 from pychain.daemon.store.environment import Environment
 from pychain.daemon.store.errors import StoreRefusedError
 
-SCHEMA = 3
+SCHEMA = 4
 """The format that this code reads and writes; raised by one with every change of a row or a file."""
 
 TIP = b"tip"

@@ -49,7 +49,7 @@ def test_rows_are_read_back(
     assert layer.accounts == accounts
     assert layer.blocks == [members for members, _ in blocks]
     assert layer.end == (first + len(rows) if rows else 0)
-    assert layer.places == {
+    assert dict(layer.places.items()) == {
         txids[at : at + 32]: entry_of(members.number, at // 32)
         for members, txids in blocks
         for at in range(0, len(txids), 32)

@@ -21,6 +21,7 @@ from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.state import ABSENT, Account
 from pychain.daemon.store import DamagedStoreError, LmdbStore, StoreError, StoreRefusedError
+from pychain.daemon.store.schema import SCHEMA
 from pychain.daemon.store.sweep import Pace
 from pychain.ledger.store import Batch
 from pychain.sim.memory_store import MemoryStore
@@ -74,7 +75,7 @@ def test_another_chain_is_refused_with_both_names(written: Path) -> None:
 def test_another_format_is_refused(written: Path, row: bytes, name: str) -> None:
     edit(written, "meta", lambda key, _: row, prefix=b"schema")
     for _ in range(2):  # refusing must not change it either
-        with pytest.raises(StoreRefusedError, match=f"store format {name}; this version reads format 3 alone"):
+        with pytest.raises(StoreRefusedError, match=f"store format {name}; this version reads format {SCHEMA} alone"):
             LmdbStore(written, GENESIS)
 
 

@@ -35,8 +35,8 @@ def test_rows_have_the_documented_bytes() -> None:
     assert records.encode_reward(Reward(KEY, 3)) == KEY + struct.pack("<Q", 3)
     assert records.number_key(258) == b"\0\0\1\2"
     places = {KEY: records.entry_of(7, 5), KEY[::-1]: 9}
-    assert b"".join(records.place_records(places.items())) == KEY + struct.pack("<II", 5, 7) + KEY[::-1] + struct.pack(
-        "<II", 9, 0
+    assert b"".join(records.place_records(places.items())) == KEY + struct.pack(">II", 7, 5) + KEY[::-1] + struct.pack(
+        ">II", 0, 9
     )
     assert records.history_key(KEY, 7 << 32 | 5) == KEY + bytes((0, 0, 0, 7, 0, 0, 0, 5))
     assert records.encode_place(Place(1, 2, 3, 4)) == struct.pack("<IQII", 1, 2, 3, 4)
