@@ -76,7 +76,9 @@ class Driver:
         self._timer_ns = 0
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._asking: list[Asked] = []
-        """Requests that came since the loop came round last."""
+        """Requests that wait to be put together."""
+        self._gathered = 0
+        """How many those were when the loop came round last."""
         self._request_ids = itertools.count(1)
         self.ended: asyncio.Future[str | None] = self._loop.create_future()
         """Done when the node has stopped: None, or one line that says what went wrong."""
@@ -108,8 +110,13 @@ class Driver:
             self._asked.pop(request_id, None)
 
     def _feed_asked(self) -> None:
-        """What many callers ask in one turn of the loop costs the node one turn."""
-        asking, self._asking = self._asking, []
+        """What many callers ask costs the node one turn, so they are waited for as long as each turn of the loop brings
+        more: a turn without any takes some microseconds."""
+        if self._gathered < len(self._asking) < ASKED_TOGETHER:
+            self._gathered = len(self._asking)
+            self._loop.call_soon(self._feed_asked)
+            return
+        asking, self._asking, self._gathered = self._asking, [], 0
         for start in range(0, len(asking), ASKED_TOGETHER):
             some = asking[start : start + ASKED_TOGETHER]
             self.feed(some[0] if len(some) == 1 else AskedTogether(tuple(some)))

@@ -253,6 +253,32 @@ def test_requests_of_one_moment_are_one_input_of_a_bounded_size(run: Run[None]) 
     run(scenario())
 
 
+def test_requests_are_gathered_as_long_as_each_turn_brings_more(run: Run[None]) -> None:
+    async def scenario() -> None:
+        sizes: list[int] = []
+
+        def script(event: Input, now: Now) -> list[Effect]:
+            asked = event.asked if isinstance(event, AskedTogether) else (event,)
+            sizes.append(len(asked))
+            return [Reply(each.request_id, "done") for each in asked if isinstance(each, Asked)]
+
+        driver = driver_of(ScriptedNode(script))
+
+        async def call(turns: int) -> object:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return await driver.ask(GetTemplate())
+
+        await asyncio.gather(*(call(turns) for turns in range(10)))
+        assert sizes == [10]
+        await asyncio.gather(*(call(turns) for turns in range(100)))
+        assert sizes == [10, 64, 36], "nobody waits for more than so many others"
+        await asyncio.gather(*(call(turns) for turns in (0, 10, 20)))
+        assert sizes == [10, 64, 36, 1, 1, 1]
+
+    run(scenario())
+
+
 def test_a_reply_to_one_who_gave_up_is_dropped(run: Run[None]) -> None:
     async def scenario() -> None:
         pending: list[int] = []
