@@ -266,7 +266,7 @@ def test_the_command_mines_at_a_node_and_ends_cleanly(tmp_path: Path) -> None:
         events = [json.loads(line) for line in out.splitlines()]
         assert (events[0]["event"], events[0]["user"]) == ("connected", f"{MINER}.rig")
         assert events[-1]["event"] == "end"
-        assert events[-1]["blocks"] >= 10
+        assert events[-1]["blocks"] >= 9  # the answer to the last one may have been on its way when it was told to end
         assert node.call("getaccount", MINER)["balance"] > 0
         [worker] = node.call("getstratuminfo")["workers"]
         assert worker["shares"]["blocks"] >= 9
