@@ -130,8 +130,8 @@ int64_t pychain_verify_transfers(uint8_t *valid, const uint8_t *data, size_t siz
 int64_t pychain_sort_records(uint8_t *out, const uint8_t *const *parts, const size_t *counts, size_t part_count,
                              size_t size);
 
-/* Where runs among `count` records (under 2^32) of `size` bytes each, back to back, that share their first `key` bytes begin, none of more than `longest` >= 1 records:
- * `starts` has room for `count`. Returns how many there are. */
+/* Where runs begin among `count` records (under 2^32) of `size` bytes each, back to back: neighbours that share their
+ * first `key` bytes, at most `longest` >= 1 of them. `starts` has room for `count`. Returns how many there are. */
 size_t pychain_record_runs(uint32_t *starts, const uint8_t *records, size_t size, size_t count, size_t key,
                            size_t longest);
 

@@ -53,7 +53,7 @@ static void merge(size_t size, struct ticket *out, const struct ticket *runs, si
 }
 
 static void take_tickets(struct ticket *tickets, const uint8_t *const *parts, const size_t *counts, size_t part_count,
-                           size_t size)
+                         size_t size)
 {
     for (size_t part = 0; part < part_count; part++)
         for (size_t i = 0; i < counts[part]; i++) {

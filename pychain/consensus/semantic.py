@@ -83,7 +83,7 @@ def check_transactions(block: Block) -> None:
     check_sizes(coinbase)
     if block.count == 1:
         return
-    longest = max([end - start for start, end in pairwise(block.offsets[1:])], default=0)
+    longest = max([end - start for start, end in pairwise(block.offsets[1:])])
     if longest > TRANSFER_BYTES + MAX_MEMO_BYTES:
         raise memo_too_long(longest - TRANSFER_BYTES)
     for _, _, sequence, amount, fee in block.moves:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from pychain.native._arguments import Bytes, Offsets, named_keys, record_runs_of, sortable_records, unknown_key
+from pychain.native._arguments import (
+    PUBLIC_KEY_SIZE,
+    Bytes,
+    Offsets,
+    named_keys,
+    record_runs_of,
+    sortable_records,
+    unknown_key,
+)
 from pychain.native._core import ffi, lib
 
 _BYTES = ffi.typeof("char[]")
@@ -53,7 +61,7 @@ def touches(keys: Bytes, senders: Offsets, recipients: Offsets, first: int) -> b
     count = len(senders)
     out = ffi.new(_BYTES, 2 * lib.PYCHAIN_TOUCH_BYTES * count)
     pairs = ffi.from_buffer(_WORDS, senders), ffi.from_buffer(_WORDS, recipients)
-    found = lib.pychain_touches(out, keys, len(keys) // 32, *pairs, count, first)
+    found = lib.pychain_touches(out, keys, len(keys) // PUBLIC_KEY_SIZE, *pairs, count, first)
     if found < 0:
         raise unknown_key()
     return ffi.unpack(out, found * lib.PYCHAIN_TOUCH_BYTES)

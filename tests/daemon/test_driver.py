@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -236,16 +237,17 @@ def test_a_request_is_answered_by_its_reply(run: Run[None]) -> None:
     run(scenario())
 
 
+def answer_all(sizes: list[int], event: Input, now: Now) -> list[Effect]:
+    """A script that notes how many requests come as one input."""
+    asked = event.asked if isinstance(event, AskedTogether) else (event,)
+    sizes.append(len(asked))
+    return [Reply(each.request_id, "done") for each in asked if isinstance(each, Asked)]
+
+
 def test_requests_of_one_moment_are_one_input_of_a_bounded_size(run: Run[None]) -> None:
     async def scenario() -> None:
         sizes: list[int] = []
-
-        def script(event: Input, now: Now) -> list[Effect]:
-            asked = event.asked if isinstance(event, AskedTogether) else (event,)
-            sizes.append(len(asked))
-            return [Reply(each.request_id, "done") for each in asked if isinstance(each, Asked)]
-
-        driver = driver_of(ScriptedNode(script))
+        driver = driver_of(ScriptedNode(partial(answer_all, sizes)))
         assert await asyncio.gather(*(driver.ask(GetTemplate()) for _ in range(150))) == ["done"] * 150
         assert await driver.ask(GetTemplate()) == "done"
         assert sizes == [64, 64, 22, 1]
@@ -256,13 +258,7 @@ def test_requests_of_one_moment_are_one_input_of_a_bounded_size(run: Run[None]) 
 def test_requests_are_gathered_as_long_as_each_turn_brings_more(run: Run[None]) -> None:
     async def scenario() -> None:
         sizes: list[int] = []
-
-        def script(event: Input, now: Now) -> list[Effect]:
-            asked = event.asked if isinstance(event, AskedTogether) else (event,)
-            sizes.append(len(asked))
-            return [Reply(each.request_id, "done") for each in asked if isinstance(each, Asked)]
-
-        driver = driver_of(ScriptedNode(script))
+        driver = driver_of(ScriptedNode(partial(answer_all, sizes)))
 
         async def call(turns: int) -> object:
             for _ in range(turns):

@@ -33,7 +33,7 @@ class Members(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes: the keys, and two u32 a transaction."""
         return len(self.keys) + 8 * len(self.senders)
 
     def positions(self, key: bytes) -> list[int]:

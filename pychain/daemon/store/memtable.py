@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from threading import Lock
-from typing import TypeVar
 
 from pychain.chain.hashes import split_hashes
 from pychain.consensus.state import Account
@@ -27,8 +26,6 @@ ACCOUNT_BYTES = 260
 """What one account takes in a layer (key 65, account 64, two numbers 64, the dictionary's share of up to 100)."""
 PLACE_BYTES = 300
 """What one transaction takes: id 65, place 36, the dictionary's share of up to 100, lists while it is written."""
-
-V = TypeVar("V")
 
 _SLICE = 4_096
 """Entries copied at a time, in half a millisecond: a copy keeps the interpreter to itself."""
@@ -153,7 +150,7 @@ class Memtable:
             self.layers = self.layers[:-1]
 
 
-def _update(target: dict[bytes, V], source: dict[bytes, V]) -> None:
+def _update(target: dict[bytes, Account], source: dict[bytes, Account]) -> None:
     if len(source) <= _SLICE:
         target.update(source)
         return

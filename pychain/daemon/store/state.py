@@ -68,7 +68,7 @@ class State:
             if missing:
                 ordered = split_hashes(sort_records([b"".join(missing)], KEY_BYTES).tobytes())
                 rows = self._environment.read_beside(self._databases.accounts, ordered)
-                self.cache.put(dict(zip(ordered, decode_accounts(rows), strict=False)), epoch)
+                self.cache.put(dict(zip(ordered, decode_accounts(rows), strict=True)), epoch)
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
         entry = self._entry(txid)
