@@ -24,9 +24,9 @@ from chains import BALANCE, Account, Chain, network
 
 from pychain.chain.spec import ChainSpec, parse_spec
 from pychain.consensus.state import Account as State
-from pychain.daemon.store import LmdbStore
 from pychain.devnet.processes import NodeProcess
 from pychain.ledger.store import Batch
+from pychain.store import LmdbStore
 
 FEW, MANY = 10_000, 5_000_000
 TRANSFERS = 2_000

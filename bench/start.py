@@ -28,9 +28,9 @@ from pychain.chain.block import Block
 from pychain.chain.spec import ChainSpec, packaged_spec
 from pychain.consensus.state import ABSENT, Account, Reward, connect_block, genesis_accounts, maturing_height, reward_of
 from pychain.consensus.subsidy import subsidy
-from pychain.daemon.store import LmdbStore
 from pychain.ledger.store import Batch, IndexRecord, Status
 from pychain.ledger.template import BlockTemplate
+from pychain.store import LmdbStore
 from pychain.wallet.keys import dev_key
 
 NETWORK = "dev"

@@ -18,8 +18,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from pychain.base.entropy import Random
 from pychain.chain.header import Header, new_header
 from pychain.consensus.state import Account, Reward
-from pychain.daemon.store import LmdbStore
 from pychain.ledger.store import Batch, IndexRecord, Status
+from pychain.store import LmdbStore
 from tests.support.blocks import block_under, unsigned
 
 GENESIS = bytes(32)

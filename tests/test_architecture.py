@@ -16,16 +16,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pychain"
 
-_GROUND = {"native"}
-_DATA = {"base"} | _GROUND
+_DATA = {"native", "base"}
 _RULES = {"chain"} | _DATA
 _SIBLINGS = {"consensus"} | _RULES
 _CORE = {"p2p", "ledger", "wallet"} | _SIBLINGS
-_WORLD = {"node"} | _CORE
+_PROTOCOLS = {"node", "stratum"} | _CORE
+_RUNTIME = {"api"} | _PROTOCOLS
 
 MAY_IMPORT = {
     "native": set(),
-    "base": _GROUND,
+    "base": {"native"},
     "chain": _DATA,
     "consensus": _RULES,
     "p2p": _SIBLINGS,
@@ -33,17 +33,22 @@ MAY_IMPORT = {
     "wallet": _SIBLINGS,
     "stamps": _SIBLINGS,
     "node": _CORE,
-    "stratum": _RULES,
+    "stratum": {"ledger", "wallet"} | _SIBLINGS,
+    "api": {"http", "system", "daemon"} | _PROTOCOLS,
+    "system": {"base"},
+    "store": {"ledger"} | _SIBLINGS,
+    "http": {"base"},
+    "keystore": {"system", "wallet"} | _RULES,
     "miner": {"stratum"} | _RULES,
-    "daemon": {"miner", "stratum"} | _WORLD,
-    "sim": _WORLD,
     "client": {"base"},
-    "devnet": {"client"} | _WORLD,
-    "cli": {"client", "daemon", "miner", "sim", "devnet", "stamps"} | _WORLD,
+    "daemon": {"store", "http", "miner", "system"} | _RUNTIME,
+    "sim": _RUNTIME,
+    "devnet": {"client"} | _RUNTIME,
+    "cli": {"client", "http", "daemon", "miner", "sim", "devnet", "stamps", "keystore", "system", "store"} | _RUNTIME,
 }
 """Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
 
-WORLDS = {"daemon", "devnet", "client", "miner", "cli"}
+WORLDS = {"daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system", "api"}
 """Rooms that may touch the operating system."""
 
 BANNED_IN_THE_CORE = {

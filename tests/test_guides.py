@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from pychain.api import jsonrpc, site
+from pychain.api.events import broadcast, ring
+from pychain.api.events.views import KINDS
+from pychain.base.rate import Rate
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
 from pychain.chain.spec import packaged_spec
-from pychain.daemon.api import jsonrpc, site
-from pychain.daemon.api.events import broadcast, ring
-from pychain.daemon.api.events.views import KINDS
-from pychain.daemon.http import connection, server
 from pychain.daemon.settings import load_settings
-from pychain.daemon.stratum import limits
-from pychain.p2p.limits import Rate
+from pychain.http import connection, server
+from pychain.stratum.server import limits
 from tests.support.guide import Guide, blocks_by_hand, commands_by_hand, shell_blocks
 
 pytestmark = pytest.mark.timeout(600)

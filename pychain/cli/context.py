@@ -14,8 +14,8 @@ import click
 if TYPE_CHECKING:
     from pychain.chain.spec import ChainSpec
     from pychain.client import Client
-    from pychain.daemon.keystore import Keystore
     from pychain.daemon.settings import Settings
+    from pychain.keystore import Keystore
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -55,7 +55,7 @@ class Context:
     @property
     def keystore(self) -> Keystore:
         """The wallets of the data directory."""
-        from pychain.daemon.keystore import Keystore
+        from pychain.keystore import Keystore
 
         return Keystore(self.datadir / "wallets")
 

@@ -11,7 +11,7 @@ from pychain.cli.context import Context, common_options, pass_context
 
 if TYPE_CHECKING:
     from pychain.chain.spec import ChainSpec
-    from pychain.daemon.keystore import Keystore
+    from pychain.keystore import Keystore
 
 _OWN_WALLET = "\0"
 """What `--mine` holds where it stands without an address."""
@@ -68,7 +68,7 @@ def command(context: Context, /, **flags: Any) -> int:
 
 def _own_address(spec: ChainSpec, keystore: Keystore) -> str:
     from pychain.chain.address import encode_address
-    from pychain.daemon.keystore import DEFAULT_WALLET
+    from pychain.keystore import DEFAULT_WALLET
     from pychain.wallet.keys import dev_key
 
     if DEFAULT_WALLET in keystore.names():

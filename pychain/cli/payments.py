@@ -16,8 +16,8 @@ from pychain.cli.context import Context
 from pychain.cli.secret import get_password
 from pychain.client import Client
 from pychain.client.results import Account
-from pychain.daemon.keystore import AccountName, KeystoreError
-from pychain.daemon.keystore.unlocked import AgentKey, unlocked_until
+from pychain.keystore import AccountName, KeystoreError
+from pychain.keystore.unlocked import AgentKey, unlocked_until
 from pychain.wallet.errors import WalletError
 from pychain.wallet.keys import Signer
 from pychain.wallet.payment import Payment, fee_for, sign_transfer

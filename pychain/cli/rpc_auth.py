@@ -9,7 +9,7 @@ import click
 from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import print_json
 from pychain.cli.secret import first_line
-from pychain.daemon.http.guard import credential
+from pychain.http.guard import credential
 
 PASSWORD_BYTES = 24
 """192 random bits: nobody guesses it, however fast the API answers."""

@@ -27,12 +27,12 @@ from pychain.cli.secret import password_option
 from pychain.cli.wallet.common import account_option, wallet_option
 from pychain.client import Client
 from pychain.consensus.rulebook import Rulebook
-from pychain.daemon.files import write_whole
 from pychain.stamps.check import check_content, check_offline
 from pychain.stamps.errors import StampError
 from pychain.stamps.memo import Stamp, encode_memo
 from pychain.stamps.proof import encode_proof
 from pychain.stamps.tree import MAX_FILES
+from pychain.system.files import write_whole
 from pychain.wallet.payment import Payment
 
 

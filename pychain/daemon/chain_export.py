@@ -10,12 +10,12 @@ from pathlib import Path
 from pychain.base.errors import PychainError
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import write_chain
-from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.settings import Settings
-from pychain.daemon.store import LmdbStore
 from pychain.node.config import NodeConfig
 from pychain.node.node import Node
 from pychain.node.queries import Queries
+from pychain.store import LmdbStore
+from pychain.system.entropy import SystemEntropy
 
 REPORT_EVERY = 500
 """Blocks between two reports of progress."""

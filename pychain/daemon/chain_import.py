@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pychain.api.metrics.meters import Meters
 from pychain.base.errors import PychainError
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import read_chain
@@ -20,7 +21,6 @@ from pychain.daemon.datadir import DataDirectory
 from pychain.daemon.engine import Engine, disk_limits
 from pychain.daemon.interpreter import WORKING
 from pychain.daemon.loop import loop_factory
-from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.settings import Settings
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Effect, Publish, StopMining

@@ -18,24 +18,23 @@ from contextlib import AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pychain import __version__, native
+from pychain.api.dev.automine import Automine
+from pychain.api.dev.snapshots import Snapshots
+from pychain.api.forecast import SyncForecast
+from pychain.api.hub import EventHub
+from pychain.api.metrics.meters import Meters
+from pychain.api.site import Site
 from pychain.base.errors import PychainError
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.rulebook import Rulebook
-from pychain.daemon.api.site import Site
 from pychain.daemon.datadir import DataDirectory, Ready
-from pychain.daemon.dev.automine import Automine
-from pychain.daemon.dev.snapshots import Snapshots
 from pychain.daemon.engine import Engine, disk_limits
-from pychain.daemon.entropy import SystemEntropy
-from pychain.daemon.eta import SyncForecast
-from pychain.daemon.hub import EventHub
 from pychain.daemon.identity import load_identity, peer_id
 from pychain.daemon.interpreter import ANSWERING
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.log import log_event, set_up_log, take_down_log
 from pychain.daemon.loop import loop_factory
-from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.resolver import resolve
 from pychain.daemon.rlimit import raise_descriptor_limit
@@ -58,6 +57,7 @@ from pychain.node.effects import (
 from pychain.node.inputs import BlockMined, BodyDamaged, Input, Start, Stop
 from pychain.p2p.limits import MAX_INBOUND, MAX_OUTBOUND, MAX_PERSISTENT
 from pychain.p2p.netaddress import NetAddress
+from pychain.system.entropy import SystemEntropy
 
 if TYPE_CHECKING:
     from pychain.daemon.live import LiveView

@@ -10,20 +10,20 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from pychain.api.metrics.meters import Meters
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import Driver
-from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.interpreter import Sharing
-from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.pruner import Pruner
 from pychain.daemon.settings import Options
-from pychain.daemon.store import LmdbStore
-from pychain.daemon.store.block_files import ROLL_BYTES
 from pychain.daemon.workers import Workers
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Commit, Effect, Publish, ReadBlocks, VerifyBlocks, VerifyTransfers
 from pychain.node.events import NewTip
 from pychain.node.node import Node
+from pychain.store import LmdbStore
+from pychain.store.block_files import ROLL_BYTES
+from pychain.system.entropy import SystemEntropy
 
 MIN_ROLL_BYTES = 1 << 20
 """Block files of a pruned node are an eighth of what it keeps, so that what goes at once is little, and no less."""

@@ -10,10 +10,10 @@ from pychain import native
 from pychain.base.codec import u64
 from pychain.chain.block import Block
 from pychain.daemon.clock import Clock
-from pychain.daemon.entropy import SystemEntropy
 from pychain.ledger.template import BLOCK_VERSION, BlockTemplate
 from pychain.miner.threads import SearchThreads
 from pychain.stratum.jobs import ROLLABLE_BITS, rolled_versions
+from pychain.system.entropy import SystemEntropy
 
 VERSIONS = rolled_versions(BLOCK_VERSION, ROLLABLE_BITS, native.MAX_VERSIONS)
 SALT_BYTES = 24

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from bisect import bisect_left
 
-from pychain.daemon.store import LmdbStore
 from pychain.node.queries import Queries
+from pychain.store import LmdbStore
 
 KEPT_BLOCKS = 288
 """The newest blocks that stay whatever they take (as Bitcoin Core's MIN_BLOCKS_TO_KEEP): no deeper reorganisation can

@@ -6,18 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pychain.api.dev.automine import Automine
+from pychain.api.dev.snapshots import Snapshots
+from pychain.api.fees import FeeEstimator
+from pychain.api.forecast import SyncForecast
+from pychain.api.hub import EventHub, Subscription
+from pychain.api.metrics.meters import Meters
+from pychain.api.views.stratum import StratumInfo, no_stratum
 from pychain.daemon.clock import Clock
-from pychain.daemon.dev.automine import Automine
-from pychain.daemon.dev.snapshots import Snapshots
 from pychain.daemon.driver import Driver
-from pychain.daemon.eta import SyncForecast
-from pychain.daemon.fees import FeeEstimator
-from pychain.daemon.hub import EventHub, Subscription
-from pychain.daemon.metrics.meters import Meters
 from pychain.daemon.miner import Miner
 from pychain.daemon.settings import Settings
-from pychain.daemon.store import LmdbStore
-from pychain.daemon.stratum.views import StratumInfo, no_stratum
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
 from pychain.daemon.workers import Workers
@@ -25,9 +24,10 @@ from pychain.node.events import Event
 from pychain.node.node import Node
 from pychain.node.requests import Answer, Request
 from pychain.p2p.netaddress import NetAddress
+from pychain.store import LmdbStore
 
 if TYPE_CHECKING:
-    from pychain.daemon.store import LmdbStore
+    from pychain.store import LmdbStore
 from pychain.daemon.stratum.server import StratumServer
 
 

@@ -19,7 +19,7 @@ import platformdirs
 from pychain.base.errors import ConfigError, DecodeError
 from pychain.chain.address import decode_address
 from pychain.chain.spec import MAX_SPEC_BYTES, PACKAGED_NETWORKS, ChainSpec, packaged_spec, parse_spec
-from pychain.daemon.http.guard import Credential, parse_credential
+from pychain.http.guard import Credential, parse_credential
 from pychain.ledger.mempool import DEFAULT_MAX_BYTES, DEFAULT_RELAY_FEE, MempoolLimits
 from pychain.p2p.netaddress import AddressError, NetAddress
 

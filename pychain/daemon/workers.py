@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from pychain import native
+from pychain.api.metrics.meters import Distribution, Meters
 from pychain.base.errors import DecodeError
 from pychain.chain.block import Block, decode_block
 from pychain.chain.hashes import hash_hex
@@ -26,8 +27,6 @@ from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import parsed_blocks, signed_blocks, sound_blocks
 from pychain.daemon.committer import Committer
 from pychain.daemon.interpreter import Sharing
-from pychain.daemon.metrics.meters import Distribution, Meters
-from pychain.daemon.store.errors import DamagedBlockError
 from pychain.ledger.store import Batch, WritableStore
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import (
@@ -39,6 +38,7 @@ from pychain.node.inputs import (
     Input,
     TransfersVerified,
 )
+from pychain.store.errors import DamagedBlockError
 
 _log = logging.getLogger(__name__)
 

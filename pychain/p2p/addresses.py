@@ -12,9 +12,9 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct, msgpack
 
 from pychain.base.entropy import Random
+from pychain.base.rate import TokenBucket
 from pychain.base.time import Now
 from pychain.p2p import limits, saved
-from pychain.p2p.buckets import TokenBucket
 from pychain.p2p.messages import U64, AddressEntry, Addrs, GetAddrs
 from pychain.p2p.netaddress import AddressError, NetAddress
 from pychain.p2p.peer import Peer

@@ -6,18 +6,10 @@ the few that must follow the network's own pace are functions of its chain spec.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from pychain.base.rate import Rate
 from pychain.base.time import seconds
-
-
-class Rate(NamedTuple):
-    """How much a peer may send of one thing: `tokens` every `period_ns`, and up to `burst` at once."""
-
-    tokens: int
-    period_ns: int
-    burst: int
-
 
 KIB: Final = 1024
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pychain.daemon.api.describe import method_text, page
-from pychain.daemon.api.method import Method, table
-from pychain.daemon.api.methods.control import GROUPS
+from pychain.api.describe import method_text, page
+from pychain.api.method import Method, table
+from pychain.api.methods.control import GROUPS
 
 METHODS = table(GROUPS, dev=True)
 PROMISED = [
@@ -65,7 +65,7 @@ def test_every_promised_method_is_there(name: str) -> None:
 
 def test_the_page_is_written_from_the_definitions() -> None:
     path = Path(__file__).parent.parent.parent / "docs" / "api.md"
-    assert path.read_text("utf-8") == page(GROUPS), "rewrite it: python -m pychain.daemon.api > docs/api.md"
+    assert path.read_text("utf-8") == page(GROUPS), "rewrite it: python -m pychain.api > docs/api.md"
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

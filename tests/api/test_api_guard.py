@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.base.errors import ConfigError
-from pychain.daemon.http.guard import MAX_ACCEPTED, BasicAuth, HostGuard, credential, parse_credential
+from pychain.http.guard import MAX_ACCEPTED, BasicAuth, HostGuard, credential, parse_credential
 
 
 def basic(text: str | bytes) -> bytes:

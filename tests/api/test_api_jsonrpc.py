@@ -12,12 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from pychain.api.errors import Code, RpcError
+from pychain.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
+from pychain.api.method import Group, table
+from pychain.api.metrics.meters import CallMeter
 from pychain.base.errors import DecodeError
-from pychain.daemon.api.errors import Code, RpcError
-from pychain.daemon.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
-from pychain.daemon.api.method import Group, table
-from pychain.daemon.http.message import Request, Response
-from pychain.daemon.metrics.meters import CallMeter
+from pychain.http.message import Request, Response
 
 group = Group("test", "Methods to be called")
 dev_group = Group("dev", "Methods of dev networks", dev_only=True)

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pychain.daemon.api.door import Door, call
-from pychain.daemon.api.jsonrpc import JsonRpc
-from pychain.daemon.api.method import Group, table
-from pychain.daemon.http import server as server_module
-from pychain.daemon.http.connection import MAX_HEAD_BYTES, Connection
-from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
-from pychain.daemon.http.limiter import RateLimiter
-from pychain.daemon.http.server import HttpServer
-from pychain.daemon.metrics.meters import CallMeter
+from pychain.api.jsonrpc import JsonRpc
+from pychain.api.method import Group, table
+from pychain.api.metrics.meters import CallMeter
+from pychain.http import server as server_module
+from pychain.http.connection import MAX_HEAD_BYTES, Connection
+from pychain.http.guard import BasicAuth, HostGuard, credential
+from pychain.http.limiter import RateLimiter
+from pychain.http.router import Door, call
+from pychain.http.server import HttpServer
 
 MAX_BODY = 100_000
 LOGIN = "Basic " + base64.b64encode(b"zoe:secret").decode()

@@ -10,7 +10,7 @@ from tests.api.node import ApiNode, address
 
 SLOW_DISK = """
 import time
-from pychain.daemon.store.lmdb_store import LmdbStore
+from pychain.store.lmdb_store import LmdbStore
 commit = LmdbStore.commit
 def slowly(self, batch):
     if batch.tip is not None:

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.schemas import APIOperation
 
-from pychain.daemon.api.rest.openapi import document
-from pychain.daemon.api.rest.resources import RESOURCES
+from pychain.api.rest.openapi import document
+from pychain.api.rest.resources import RESOURCES
 from pychain.wallet.keys import dev_key
 from tests.api.node import SPEC, ApiNode, address
 from tests.daemon.process import TIMEOUT_S

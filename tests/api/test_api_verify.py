@@ -9,11 +9,11 @@ from typing import cast
 
 import pytest
 
+from pychain.api.errors import RpcError
+from pychain.api.search import search_block
+from pychain.api.verify import MAX_LEVEL, ChainCheck
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.state import ABSENT, Account, Reward, decode_undo, encode_undo
-from pychain.daemon.api.errors import RpcError
-from pychain.daemon.api.verify import MAX_LEVEL, ChainCheck
-from pychain.daemon.search import search_block
 from pychain.daemon.services import Services
 from pychain.ledger.store import Batch
 from pychain.ledger.template import BlockTemplate

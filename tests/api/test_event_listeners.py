@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pychain.daemon.api.events import broadcast as broadcast_module
-from pychain.daemon.api.events.broadcast import Broadcaster
-from pychain.daemon.api.events.ring import KEPT, Ring
-from pychain.daemon.api.events.stream import Events, EventStream
-from pychain.daemon.api.events.views import KINDS, Kind
-from pychain.daemon.http.message import Request, Response
-from pychain.daemon.hub import EventHub
+from pychain.api.events import broadcast as broadcast_module
+from pychain.api.events.broadcast import Broadcaster
+from pychain.api.events.ring import KEPT, Ring
+from pychain.api.events.stream import Events, EventStream
+from pychain.api.events.views import KINDS, Kind
+from pychain.api.hub import EventHub
 from pychain.daemon.rlimit import raise_descriptor_limit
+from pychain.http.message import Request, Response
 from pychain.node.events import PeerDown
 from tests.api.node import ApiNode
 from tests.daemon.process import TIMEOUT_S
@@ -144,7 +144,7 @@ def test_one_who_falls_out_of_the_ring_is_hung_up_on_and_told_so_when_he_comes_b
 
 def test_a_listener_who_reads_nothing_at_all_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast_module, "HEARTBEAT_S", 0.01)
-    monkeypatch.setattr("pychain.daemon.api.events.stream.STALL_S", 0.05)
+    monkeypatch.setattr("pychain.api.events.stream.STALL_S", 0.05)
 
     async def test(stage: Stage) -> None:
         stalled, quick = stage.listen(room=0), stage.listen()

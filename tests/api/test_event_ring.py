@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pychain.daemon.api.events.ring import CHUNK_EVENTS, KEPT, Ring
-from pychain.daemon.api.events.views import KINDS, Kind, PeerEvent
+from pychain.api.events.ring import CHUNK_EVENTS, KEPT, Ring
+from pychain.api.events.views import KINDS, Kind, PeerEvent
 
 SHORT: dict[Kind, int] = {"tip": 3, "reorg": 2, "tx": 5, "peer": 1}
 
@@ -43,7 +43,7 @@ def test_what_is_kept_is_told_in_order_and_what_is_not_is_known(
     happened: list[Kind], kinds: set[Kind], since: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pychain.daemon.api.events.ring.KEPT", SHORT)
+        patch.setattr("pychain.api.events.ring.KEPT", SHORT)
         ring = Ring("run")
         for number, kind in enumerate(happened, 1):
             ring.add(kind, lambda number=number: peer(number))  # type: ignore[misc]

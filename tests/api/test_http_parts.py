@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.base.time import NS
-from pychain.daemon.api.door import Door, call, read
-from pychain.daemon.http import limiter as limiter_module
-from pychain.daemon.http.assets import Asset, load_assets
-from pychain.daemon.http.guard import BasicAuth, HostGuard, credential
-from pychain.daemon.http.limiter import BURST_S, RateLimiter
-from pychain.daemon.http.message import Handler, Request, Response, line, render
+from pychain.http import limiter as limiter_module
+from pychain.http.assets import Asset, load_assets
+from pychain.http.guard import BasicAuth, HostGuard, credential
+from pychain.http.limiter import BURST_S, RateLimiter
+from pychain.http.message import Handler, Request, Response, line, render
+from pychain.http.router import Door, call, read
 
 STRANGER = "192.0.2.7"
 

@@ -19,8 +19,8 @@ import pytest
 from msgspec.structs import astuple
 
 from pychain.chain.address import encode_address
-from pychain.daemon.store import LmdbStore
 from pychain.ledger.store import TransactionPlace
+from pychain.store import LmdbStore
 from tests.bars.ladder import KEYS, NETWORK, Ladder, Rung
 from tests.daemon.process import Daemon
 
@@ -31,7 +31,7 @@ PAUSE_S = 0.01
 """Between two blocks of a feed: some 50 a second come to the nodes."""
 HISTORY = 30
 NEW_TIP = "NewTip"
-SMALL_STEPS = "from pychain.daemon.store.sweep import Pace; Pace.rows = 100"
+SMALL_STEPS = "from pychain.store.sweep import Pace; Pace.rows = 100"
 """Run first in the node that is killed, so that its sweeps are long."""
 
 

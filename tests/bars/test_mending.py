@@ -8,7 +8,7 @@ import pytest
 
 from pychain.chain.address import encode_address
 from pychain.chain.spec import packaged_spec
-from pychain.daemon.store import LmdbStore
+from pychain.store import LmdbStore
 from pychain.wallet.keys import dev_key
 from tests.daemon.process import Daemon, RpcFailedError
 

@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 
 from pychain.chain.address import encode_address
 from pychain.chain.spec import packaged_spec
-from pychain.daemon.store import LmdbStore
+from pychain.store import LmdbStore
 from pychain.wallet.keys import dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 from tests.cli.run import Shell

@@ -14,7 +14,7 @@ import pytest
 from pychain import __version__
 from pychain.cli.main import cli, run
 from pychain.cli.reference import page
-from pychain.daemon.keystore import Keystore, OpenWallet
+from pychain.keystore import Keystore, OpenWallet
 from pychain.wallet.keys import dev_key
 from tests.cli.run import Shell
 

@@ -11,7 +11,7 @@ import pytest
 
 from pychain.chain.address import encode_address
 from pychain.chain.spec import packaged_spec
-from pychain.daemon.keystore.unlocked import lock
+from pychain.keystore.unlocked import lock
 from pychain.wallet.derivation import account_key
 from pychain.wallet.keys import dev_key
 from pychain.wallet.mnemonic import parse_mnemonic, seed_of

@@ -7,7 +7,7 @@ import threading
 
 from pychain.daemon.committer import Committer
 from pychain.sim.memory_store import MemoryStore
-from tests.daemon.conftest import Run
+from tests.conftest import Run
 
 LONG_S = 3600.0
 

@@ -18,7 +18,7 @@ from pychain.node.effects import Commit, Dial, Effect, Reply, Send, Stopped
 from pychain.node.inputs import Asked, AskedTogether, BytesDrained, BytesReceived, CommitDone, Input, Stop, Tick
 from pychain.node.requests import GetTemplate, TryPeer
 from pychain.p2p.netaddress import NetAddress
-from tests.daemon.conftest import Run
+from tests.conftest import Run
 from tests.daemon.scripted import ScriptedNode
 
 ADDRESS = NetAddress("127.0.0.1", 1)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pychain.api.hub import EventHub
 from pychain.base.text import format_hash_rate
 from pychain.chain.header import new_header
-from pychain.daemon.hub import EventHub
 from pychain.daemon.live import LiveView
 from pychain.node.events import NewTip, Notice, PeerUp
 from pychain.node.queries import SyncState

@@ -15,11 +15,11 @@ import pytest
 
 from pychain.base.errors import ConfigError
 from pychain.daemon.clock import Clock
-from pychain.daemon.entropy import SystemEntropy
 from pychain.daemon.identity import KEY_FILE, load_identity, peer_id
 from pychain.daemon.watchdog import PERIOD_S, STALL_S, LoopWatchdog
 from pychain.miner.priority import lower_thread_priority
-from tests.daemon.conftest import Run
+from pychain.system.entropy import SystemEntropy
+from tests.conftest import Run
 
 
 def test_the_clock_shows_the_machine_s_time() -> None:

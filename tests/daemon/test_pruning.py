@@ -10,8 +10,8 @@ import pytest
 from pychain.chain.address import encode_address
 from pychain.chain.block import Block, decode_block
 from pychain.chain.spec import packaged_spec
-from pychain.daemon.store import LmdbStore
 from pychain.ledger.store import Batch
+from pychain.store import LmdbStore
 from pychain.wallet.keys import dev_key
 from tests.daemon.process import TIMEOUT_S, Daemon, RpcFailedError
 from tests.support.forge import Forged, forge, genesis

@@ -18,7 +18,7 @@ from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.transport import Transport
 from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerOpened
 from pychain.p2p.netaddress import NetAddress
-from tests.daemon.conftest import Run
+from tests.conftest import Run
 from tests.daemon.scripted import Inbox
 
 LOOPBACK = "127.0.0.1"

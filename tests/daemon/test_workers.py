@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pychain.api.metrics.meters import Meters
 from pychain.chain.block import Block
 from pychain.chain.transaction import decode_transfer
 from pychain.consensus.rules import Rule, RuleError
 from pychain.daemon.interpreter import ANSWERING
-from pychain.daemon.metrics.meters import Meters
-from pychain.daemon.store import DamagedBlockError, StoreFullError
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import Batch
 from pychain.node.effects import ReadBlocks, VerifyBlocks
@@ -29,7 +28,8 @@ from pychain.node.inputs import (
     TransfersVerified,
 )
 from pychain.sim.memory_store import MemoryStore
-from tests.daemon.conftest import Run
+from pychain.store import DamagedBlockError, StoreFullError
+from tests.conftest import Run
 from tests.daemon.scripted import Inbox
 from tests.support.builder import ChainBuilder
 from tests.support.keys import signer

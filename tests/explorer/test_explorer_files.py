@@ -14,7 +14,7 @@ from tests.api.node import ApiNode
 from tests.api.web import get
 
 ROOT = Path(__file__).parent.parent.parent
-STATIC = files("pychain.daemon.explorer") / "static"
+STATIC = files("pychain.api.explorer") / "static"
 SOURCES = {
     "index.html": STATIC / "index.html",
     "style.css": STATIC / "style.css",
@@ -69,7 +69,7 @@ def test_the_package_has_all_files(tmp_path: Path) -> None:
     build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr
-    built = tmp_path / "pychain" / "daemon" / "explorer" / "static"
+    built = tmp_path / "pychain" / "api" / "explorer" / "static"
     found = {str(each.relative_to(built)) for each in built.rglob("*") if each.is_file()}
     assert found == set(SOURCES)
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pychain import native
 from pychain.chain.transaction import signing_message
-from pychain.daemon.keystore.agent import MAX_TIMEOUT_S, Agent, Answer, Lock, Request, Sign, Status
-from pychain.daemon.keystore.errors import KeystoreError
-from pychain.daemon.keystore.unlocked import AgentKey, lock, unlock, unlocked_until
+from pychain.keystore.agent import MAX_TIMEOUT_S, Agent, Answer, Lock, Request, Sign, Status
+from pychain.keystore.errors import KeystoreError
+from pychain.keystore.unlocked import AgentKey, lock, unlock, unlocked_until
 from pychain.wallet.keys import dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from nacl.pwhash import argon2id
 
-from pychain.daemon.keystore import KdfCost, Keystore, KeystoreError, OpenWallet, WrongPasswordError, locks
+from pychain.keystore import KdfCost, Keystore, KeystoreError, OpenWallet, WrongPasswordError, locks
 from pychain.wallet.keys import PrivateKey, dev_key
 
 CHEAP = KdfCost(argon2id.OPSLIMIT_MIN, argon2id.MEMLIMIT_MIN)
 HOLD = """
 import sys
 from pathlib import Path
-from pychain.daemon.keystore import Keystore
+from pychain.keystore import Keystore
 with Keystore(Path(sys.argv[1])).locked("savings"):
     print("held", flush=True)
     sys.stdin.read()

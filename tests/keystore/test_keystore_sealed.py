@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nacl.pwhash import argon2id
 from nacl.secret import SecretBox
 
-from pychain.daemon.keystore import (
+from pychain.keystore import (
     COSTS,
     AccountName,
     KdfCost,
@@ -22,10 +22,10 @@ from pychain.daemon.keystore import (
     WrongPasswordError,
     wallet_of,
 )
-from pychain.daemon.keystore.accounts import MAX_ACCOUNTS, OpenWallet
-from pychain.daemon.keystore.format import MAX_FILE_BYTES, decode, encode
-from pychain.daemon.keystore.kdf import MAX_MEMORY, MAX_OPERATIONS
-from pychain.daemon.keystore.sealed import Box, seal
+from pychain.keystore.accounts import MAX_ACCOUNTS, OpenWallet
+from pychain.keystore.format import MAX_FILE_BYTES, decode, encode
+from pychain.keystore.kdf import MAX_MEMORY, MAX_OPERATIONS
+from pychain.keystore.sealed import Box, seal
 from pychain.wallet.derivation import account_key
 from pychain.wallet.keys import PrivateKey, dev_key
 from pychain.wallet.mnemonic import seed_of

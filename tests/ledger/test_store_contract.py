@@ -11,10 +11,10 @@ import pytest
 from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
 from pychain.consensus.state import ABSENT, Account, Reward
-from pychain.daemon.store import LmdbStore
 from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace, WritableStore
 from pychain.sim.memory_store import MemoryStore
-from tests.daemon.store.batches import GENESIS, Series, assert_same
+from pychain.store import LmdbStore
+from tests.store.batches import GENESIS, Series, assert_same
 from tests.support.blocks import plain_block, unsigned
 from tests.support.index import known, packed, unpacked
 

@@ -13,11 +13,11 @@ from msgspec import Meta, msgpack
 
 from pychain.base.entropy import Random
 from pychain.base.errors import DecodeError
+from pychain.base.rate import Rate, TokenBucket
 from pychain.base.time import NS
 from pychain.p2p import saved
-from pychain.p2p.buckets import MessageLimiter, TokenBucket, cost
+from pychain.p2p.buckets import MessageLimiter, cost
 from pychain.p2p.draws import exponential, spread
-from pychain.p2p.limits import Rate
 from pychain.p2p.messages import Block, Inv, Kind, Ping, Txs
 from pychain.p2p.timers import Timers
 from tests.p2p.recording import digest

@@ -15,8 +15,10 @@ from pychain.chain.address import encode_address
 from pychain.chain.target import bits_from_target
 from pychain.chain.transaction import Coinbase, Transfer, decode_transaction
 from pychain.consensus.semantic import check_block, verify_block
-from pychain.daemon.stratum.jobs import Workbook
-from pychain.daemon.stratum.limits import (
+from pychain.ledger.template import BlockTemplate
+from pychain.sim.entropy import SeededEntropy
+from pychain.stratum.server.jobs import Workbook
+from pychain.stratum.server.limits import (
     LOGIN_TIMEOUT_NS,
     MAX_BAD_SHARES,
     MAX_FAULTS,
@@ -25,11 +27,9 @@ from pychain.daemon.stratum.limits import (
     RETARGET_WINDOW_S,
     START_DIFFICULTY,
 )
-from pychain.daemon.stratum.registry import Registry
-from pychain.daemon.stratum.session import Effect, Say, Session, Solved
-from pychain.daemon.stratum.states import TRANSITIONS, WHY_NO_SHARE, SessionEvent, SessionState
-from pychain.ledger.template import BlockTemplate
-from pychain.sim.entropy import SeededEntropy
+from pychain.stratum.server.registry import Registry
+from pychain.stratum.server.session import Effect, Say, Session, Solved
+from pychain.stratum.server.states import TRANSITIONS, WHY_NO_SHARE, SessionEvent, SessionState
 from pychain.wallet.keys import dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 from tests.support.builder import spec_of

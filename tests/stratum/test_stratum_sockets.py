@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from pychain.api.hub import EventHub
+from pychain.base.rate import Rate
 from pychain.base.time import NS
 from pychain.chain.address import encode_address
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import NodeEndedError
-from pychain.daemon.hub import EventHub
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.stratum import connection as connection_module
 from pychain.daemon.stratum import server as server_module
@@ -24,13 +25,10 @@ from pychain.daemon.stratum.connection import MinerConnection
 from pychain.daemon.stratum.server import StratumServer
 from pychain.node.events import NewTip
 from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
-from pychain.p2p.limits import Rate
 from pychain.wallet.keys import dev_key
-from tests.daemon.conftest import Run, run
+from tests.conftest import Run
 from tests.stratum.test_stratum_session import SPEC, template
 from tests.support.stratum import Desk, Work
-
-__all__ = ["run"]  # the fixture: each test on each loop
 
 MINER = encode_address(SPEC.hrp, dev_key(1).public_key)
 EASY_BITS = 0x207FFFFF
@@ -332,7 +330,7 @@ def test_places_are_bounded_for_a_host(run: Run[None], monkeypatch: pytest.Monke
 
 def test_whoever_does_not_log_in_is_closed_in_the_end(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "SWEEP_S", 0.01)
-    monkeypatch.setattr("pychain.daemon.stratum.session.LOGIN_TIMEOUT_NS", NS // 20)
+    monkeypatch.setattr("pychain.stratum.server.session.LOGIN_TIMEOUT_NS", NS // 20)
 
     async def check() -> None:
         async with serving(Backing()) as connect:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pychain.base.entropy import Random
 from pychain.base.time import NS
-from pychain.daemon.stratum.limits import (
+from pychain.stratum.difficulty import HASHES_PER_DIFFICULTY, MAX_DIFFICULTY
+from pychain.stratum.server.limits import (
     IDLE_DIFFICULTY,
     MAX_RETARGET_FACTOR,
     MAX_WORKERS,
@@ -20,9 +21,8 @@ from pychain.daemon.stratum.limits import (
     SHARE_PERIOD_S,
     START_DIFFICULTY,
 )
-from pychain.daemon.stratum.registry import Registry, ShareMeter
-from pychain.daemon.stratum.vardiff import VarDiff
-from pychain.stratum.difficulty import HASHES_PER_DIFFICULTY, MAX_DIFFICULTY
+from pychain.stratum.server.registry import Registry, ShareMeter
+from pychain.stratum.server.vardiff import VarDiff
 
 TICK_S = 2.0
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pychain.daemon.keystore.unlocked import lock
+from pychain.keystore.unlocked import lock
 
 PATIENCE_S = 500.0
 """Generous: a page is dozens of processes, and test machines are busy."""

@@ -14,7 +14,7 @@ from pychain.cli.secret import get_password, password_option
 from pychain.cli.wallet.common import account_option, address_of, described, show_account, wallet_option
 from pychain.client import Client
 from pychain.client.results import Account, HistoryEntry, PendingPayment
-from pychain.daemon.keystore.unlocked import unlocked_until
+from pychain.keystore.unlocked import unlocked_until
 
 
 @click.command("list")

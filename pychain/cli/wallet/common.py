@@ -11,7 +11,7 @@ from pychain.base.errors import DecodeError
 from pychain.chain.address import decode_address, encode_address
 from pychain.cli.context import Context
 from pychain.cli.output import print_facts, print_json
-from pychain.daemon.keystore import COSTS, DEFAULT_LABEL, DEFAULT_WALLET, AccountName, KeystoreError
+from pychain.keystore import COSTS, DEFAULT_LABEL, DEFAULT_WALLET, AccountName, KeystoreError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import moment, print_facts, print_json
 from pychain.cli.secret import get_new_password, get_password, new_password_option, password_option
 from pychain.cli.wallet.common import address_of, complete_wallets, wallet_option
-from pychain.daemon.keystore import COSTS, DEFAULT_WALLET
+from pychain.keystore import COSTS, DEFAULT_WALLET
 from pychain.wallet.errors import WalletError
 
 DEFAULT_UNLOCK_S = 300
@@ -79,7 +79,7 @@ def password(
         pychain wallet password savings --password-file old.txt --new-password-file new.txt
     Copies of the file from before still open with the old one.
     """
-    from pychain.daemon.keystore.unlocked import lock as end_agent
+    from pychain.keystore.unlocked import lock as end_agent
 
     keystore = context.keystore
     keystore.load(name)
@@ -116,7 +116,7 @@ def unlock(context: Context, name: str, timeout_s: int, password_file: str | Non
     A process of its own keeps the keys in memory and signs transfers for you; it ends when the time is up, or at
     `pychain wallet lock`. Everything else that needs the password still asks for it.
     """
-    from pychain.daemon.keystore.unlocked import unlock as start_agent
+    from pychain.keystore.unlocked import unlock as start_agent
 
     keystore = context.keystore
     wallet = keystore.load(name)
@@ -141,7 +141,7 @@ def lock(context: Context, name: str) -> None:
     \b
         pychain wallet lock
     """
-    from pychain.daemon.keystore.unlocked import lock as end_agent
+    from pychain.keystore.unlocked import lock as end_agent
 
     keystore = context.keystore
     keystore.load(name)

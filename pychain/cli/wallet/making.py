@@ -18,8 +18,8 @@ from pychain.cli.secret import (
     password_option,
 )
 from pychain.cli.wallet.common import cost_option, parse_recipient, show_account, show_accounts, wallet_option
-from pychain.daemon.entropy import SystemEntropy
-from pychain.daemon.keystore import COSTS, DEFAULT_LABEL, DEFAULT_WALLET, Keystore, OpenWallet, wallet_of
+from pychain.keystore import COSTS, DEFAULT_LABEL, DEFAULT_WALLET, Keystore, OpenWallet, wallet_of
+from pychain.system.entropy import SystemEntropy
 from pychain.wallet.errors import WalletError
 from pychain.wallet.keys import DEV_KEYS, SEED_BYTES, PrivateKey, dev_key
 from pychain.wallet.mnemonic import DEFAULT_WORDS, WORD_COUNTS, new_mnemonic, parse_mnemonic

@@ -31,8 +31,8 @@ from pychain.cli.payments import (
 from pychain.cli.secret import password_option
 from pychain.cli.wallet.common import account_option, parse_recipient, wallet_option
 from pychain.client import Client
-from pychain.daemon.files import write_whole
-from pychain.daemon.keystore import AccountName, SealedWallet
+from pychain.keystore import AccountName, SealedWallet
+from pychain.system.files import write_whole
 from pychain.wallet.document import MAX_DOCUMENT_BYTES, Draft, decode_draft, encode_draft
 from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import Payment, replacement_fee, sign_transfer

@@ -8,12 +8,12 @@ from collections import deque
 from typing import Protocol, cast
 
 from pychain.base.errors import DecodeError
+from pychain.base.rate import TokenBucket
 from pychain.base.time import NS
 from pychain.daemon.clock import Clock
-from pychain.daemon.stratum.limits import KEEPALIVE_S, MAX_LINE_BYTES, MAX_UNSENT_BYTES, MESSAGE_RATE
-from pychain.daemon.stratum.session import Effect, End, Say, Session, Solved
-from pychain.p2p.buckets import TokenBucket
 from pychain.stratum.lines import LineFramer
+from pychain.stratum.server.limits import KEEPALIVE_S, MAX_LINE_BYTES, MAX_UNSENT_BYTES, MESSAGE_RATE
+from pychain.stratum.server.session import Effect, End, Say, Session, Solved
 
 GRACE_S = 2.0
 """For the last words to leave."""

@@ -10,16 +10,21 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
+from pychain.api.hub import EventHub
+from pychain.api.views.stratum import StratumInfo, stratum_info
 from pychain.base.time import Now
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import NodeEndedError
-from pychain.daemon.entropy import SystemEntropy
-from pychain.daemon.hub import EventHub
 from pychain.daemon.stratum.connection import MinerConnection
-from pychain.daemon.stratum.jobs import Workbook
-from pychain.daemon.stratum.limits import (
+from pychain.ledger.template import BlockTemplate
+from pychain.node.events import Event, NewTip
+from pychain.node.queries import Queries
+from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
+from pychain.p2p.netaddress import NetAddress
+from pychain.stratum.server.jobs import Workbook
+from pychain.stratum.server.limits import (
     EXTRANONCE1_BYTES,
     MANY_TRANSFERS,
     MAX_CONNECTIONS,
@@ -31,14 +36,9 @@ from pychain.daemon.stratum.limits import (
     SLICE_CONNECTIONS,
     SWEEP_S,
 )
-from pychain.daemon.stratum.registry import Registry
-from pychain.daemon.stratum.session import Effect, Session, Solved
-from pychain.daemon.stratum.views import StratumInfo, stratum_info
-from pychain.ledger.template import BlockTemplate
-from pychain.node.events import Event, NewTip
-from pychain.node.queries import Queries
-from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
-from pychain.p2p.netaddress import NetAddress
+from pychain.stratum.server.registry import Registry
+from pychain.stratum.server.session import Effect, Session, Solved
+from pychain.system.entropy import SystemEntropy
 
 _log = logging.getLogger(__name__)
 

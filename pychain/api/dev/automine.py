@@ -1,0 +1,86 @@
+"""Mining by itself on a development network: a block for each transfer that arrives, or one every so often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from pychain.api.hub import EventHub
+from pychain.api.search import search_block
+from pychain.base.errors import PychainError
+from pychain.ledger.mempool import Mempool
+from pychain.ledger.template import BlockTemplate
+from pychain.node.events import Event, TransferAccepted
+from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
+
+_log = logging.getLogger(__name__)
+
+Mode = Literal["off", "transaction"] | float
+"""Off, a block for each transfer, or one every so many seconds."""
+TRIES = 1 << 24
+"""Hashes for one block, far more than a development network asks for."""
+
+
+class Automine:
+    """One a node; loop thread only."""
+
+    def __init__(self, ask: Callable[[Request], Awaitable[Answer]], mempool: Mempool, events: EventHub) -> None:
+        self._ask = ask
+        self._mempool = mempool
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.mode: Mode = "off"
+        self.recipient: bytes | None = None
+        """Whom the blocks pay, None while it is off."""
+        events.listen(self._note)
+
+    def set(self, mode: Mode, recipient: bytes) -> None:
+        """Mine in this mode from now on, to a public key."""
+        self.close()
+        if mode == "off":
+            return
+        self.mode, self.recipient = mode, recipient
+        mining = self._each_transfer(recipient) if isinstance(mode, str) else self._every(mode, recipient)
+        self._task = asyncio.get_running_loop().create_task(mining)
+
+    def close(self) -> None:
+        self.mode, self.recipient = "off", None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, TransferAccepted):
+            self._wanted.set()
+
+    async def _every(self, seconds: float, recipient: bytes) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self._mine(recipient)
+
+    async def _each_transfer(self, recipient: bytes) -> None:
+        """A block is mined while transfers wait; those that come meanwhile are in the next one."""
+        while True:
+            while len(self._mempool):
+                self._wanted.clear()
+                if not await self._mine(recipient):
+                    break
+            await self._wanted.wait()
+            self._wanted.clear()
+
+    async def _mine(self, recipient: bytes) -> bool:
+        """Whether a block was mined and became the tip."""
+        try:
+            template = await self._ask(GetTemplate())
+            assert isinstance(template, BlockTemplate)
+            block, _ = await search_block(template, recipient, TRIES)
+            if block is None:
+                _log.warning("no block was found in %d hashes", TRIES)
+                return False
+            refused = await self._ask(SubmitBlock(block.raw))
+        except PychainError as error:
+            _log.warning("no block was mined: %s", error)
+            return False
+        return refused is None

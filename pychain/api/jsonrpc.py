@@ -1,0 +1,231 @@
+"""JSON-RPC over one body: requests and batches in, the answer's bytes and HTTP status out.
+
+A request with `"jsonrpc": "2.0"` is served by that specification; any other as Bitcoin Core serves its 1.x clients:
+both `result` and `error` in the answer, the kind of error in the HTTP status, and an answer for a missing id too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from pychain.api.errors import Code, RpcError, told
+from pychain.api.method import Method
+from pychain.api.metrics.meters import CallMeter
+from pychain.base.time import NS
+from pychain.http.message import JSON, SNIFF_NOT, Response
+from pychain.http.message import Request as HttpRequest
+
+MAX_BATCH_CALLS = 1_000
+"""Enough for any honest batch; bounds what one request can make the node do and answer."""
+MAX_BATCH_ANSWER_BYTES = 64_000_000
+"""A batch whose answers have grown past this carries out no further calls: its answer is held in memory whole."""
+UNKNOWN = "unknown"
+"""The name under which calls of no method are counted."""
+MAX_METHOD_CHARACTERS = 64
+"""How much of an unknown method's name is repeated to the caller."""
+_SLICE_NS = NS // 200
+"""After 5 ms of a batch the loop has a turn."""
+
+
+CallerGone = Callable[[], asyncio.Future[None]]
+HEADERS = (JSON, SNIFF_NOT)
+
+
+class _Request(msgspec.Struct):
+    """A request object, its parts not judged yet; other members are ignored, as Core does."""
+
+    jsonrpc: Any = None
+    id: Any = msgspec.UNSET
+    method: Any = None
+    params: Any = None
+
+    @property
+    def is_2(self) -> bool:
+        return bool(self.jsonrpc == "2.0")
+
+    @property
+    def is_notification(self) -> bool:
+        return self.is_2 and self.id is msgspec.UNSET
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str
+
+
+class _Result2(msgspec.Struct):
+    result: Any
+    id: Any
+    jsonrpc: str = "2.0"
+
+
+class _Failure2(msgspec.Struct):
+    error: _Error
+    id: Any
+    jsonrpc: str = "2.0"
+
+
+class _Answer1(msgspec.Struct):
+    result: Any
+    error: _Error | None
+    id: Any
+
+
+class _Done(msgspec.Struct, gc=False):
+    """A call that was carried out: its answer, encoded, and the HTTP status that goes with it alone in a body."""
+
+    status: HTTPStatus
+    body: bytes
+    failed: bool
+
+
+_NOTHING = Response(HTTPStatus.NO_CONTENT, b"", ())
+"""The answer to notifications."""
+_OK = HTTPStatus.OK
+_STATUS_1 = {
+    Code.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
+    Code.METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
+}
+"""Core's statuses for the errors of 1.x; every other one is 500."""
+
+_body_decoder = msgspec.json.Decoder()
+_request_decoder = msgspec.json.Decoder(_Request)
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonRpc:
+    """Serves a table of methods; `context` is the first argument of each."""
+
+    def __init__(self, methods: Mapping[str, Method], context: object, meter: CallMeter) -> None:
+        self._methods = methods
+        self._context = context
+        self._meter = meter
+
+    def serve(self, http: HttpRequest) -> Response | Awaitable[Response]:
+        """Carry out a body's request or batch, at once where nothing has to be waited for."""
+        try:
+            request = _request_decoder.decode(http.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._serve_other(http.body, http.caller_gone)
+        outcome = self._begin(request, http.caller_gone)
+        return _respond(request, outcome) if isinstance(outcome, _Done) else self._finish(request, outcome)
+
+    async def _finish(self, request: _Request, outcome: Awaitable[_Done]) -> Response:
+        return _respond(request, await outcome)
+
+    async def _serve_other(self, body: bytes, caller_gone: CallerGone) -> Response:
+        """A body that is no request object: a batch, or an error."""
+        try:
+            document = _body_decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _refusal(Code.PARSE_ERROR, "the body is not JSON")
+        if not isinstance(document, list):
+            return _refusal(Code.INVALID_REQUEST, "a request is an object, a batch is a list of them")
+        if not document:
+            return _refusal(Code.INVALID_REQUEST, "the batch is empty")
+        if len(document) > MAX_BATCH_CALLS:
+            return _refusal(Code.INVALID_REQUEST, f"a batch has at most {MAX_BATCH_CALLS} calls")
+        answers: list[bytes] = []
+        room = MAX_BATCH_ANSWER_BYTES
+        turn_ends_ns = time.monotonic_ns() + _SLICE_NS
+        for part in document:
+            try:
+                request = msgspec.convert(part, _Request)
+            except msgspec.ValidationError:
+                answers.append(_encode(_Failure2(_Error(Code.INVALID_REQUEST, "a request is an object"), None)))
+                continue
+            if room <= 0:
+                done = _failed(request, RpcError(Code.MISC_ERROR, "the answers before it fill the batch"))
+            else:
+                outcome = self._begin(request, caller_gone)
+                done = outcome if isinstance(outcome, _Done) else await outcome
+            if not request.is_notification:
+                answers.append(done.body)
+                room -= len(done.body)
+            if time.monotonic_ns() >= turn_ends_ns:
+                await asyncio.sleep(0)
+                turn_ends_ns = time.monotonic_ns() + _SLICE_NS
+        if not answers:
+            return _NOTHING
+        return Response(HTTPStatus.OK, b"[" + b",".join(answers) + b"]", HEADERS)
+
+    def _begin(self, request: _Request, caller_gone: CallerGone) -> _Done | Awaitable[_Done]:
+        """Call a method. What it raises is the answer's error; what it returns is encoded at once."""
+        name = UNKNOWN
+        began_ns = time.monotonic_ns()
+        try:
+            if isinstance(request.id, (list, dict, bool)):
+                request.id = None
+                raise RpcError(Code.INVALID_REQUEST, "the id is a string, a number or null")
+            method = self._method(request.method)
+            name = method.name
+            result = method.function(self._context, *method.bind(request.params))
+            if method.is_async:
+                return self._await(request, method, result, caller_gone, began_ns)
+            done = _succeeded(request, result)
+        except Exception as error:
+            done = _failed(request, told(name, error))
+        self._meter.done(name, time.monotonic_ns() - began_ns, failed=done.failed)
+        return done
+
+    async def _await(
+        self, request: _Request, method: Method, result: Awaitable[Any], caller_gone: CallerGone, began_ns: int
+    ) -> _Done:
+        try:
+            awaited = self._wait(result, caller_gone) if method.waits else result
+            done = _succeeded(request, await awaited)
+        except Exception as error:
+            done = _failed(request, told(method.name, error))
+        self._meter.done(method.name, time.monotonic_ns() - began_ns, failed=done.failed)
+        return done
+
+    def _method(self, name: object) -> Method:
+        if not isinstance(name, str):
+            raise RpcError(Code.INVALID_REQUEST, "method is missing or no string")
+        method = self._methods.get(name)
+        if method is None:
+            shown = name[:MAX_METHOD_CHARACTERS]
+            raise RpcError(Code.METHOD_NOT_FOUND, f"method '{shown}' is unknown; help lists all there are")
+        return method
+
+    async def _wait(self, method: Awaitable[Any], caller_gone: CallerGone) -> Any:
+        """The result of a method that may take for ever, unless its caller gives up first."""
+        work = asyncio.ensure_future(method)
+        try:
+            await asyncio.wait((work, caller_gone()), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise RpcError(Code.MISC_ERROR, "the caller hung up")
+            return work.result()
+        finally:
+            work.cancel()
+
+
+def _succeeded(request: _Request, result: Any) -> _Done:
+    request_id = None if request.id is msgspec.UNSET else request.id
+    answer = _Result2(result, request_id) if request.is_2 else _Answer1(result, None, request_id)
+    return _Done(_OK, _encode(answer), False)
+
+
+def _failed(request: _Request, error: RpcError) -> _Done:
+    request_id = None if request.id is msgspec.UNSET else request.id
+    failure = _Error(error.code, error.message)
+    if request.is_2:
+        return _Done(HTTPStatus.OK, _encode(_Failure2(failure, request_id)), True)
+    status = _STATUS_1.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _Done(status, _encode(_Answer1(None, failure, request_id)), True)
+
+
+def _respond(request: _Request, done: _Done) -> Response:
+    return _NOTHING if request.is_notification else Response(done.status, done.body, HEADERS)
+
+
+def _refusal(code: Code, message: str) -> Response:
+    """The answer to a body that is no request at all: nothing tells its version, so it is 2.0's, with Core's status."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR if code is Code.PARSE_ERROR else HTTPStatus.BAD_REQUEST
+    return Response(status, _encode(_Failure2(_Error(code, message), None)), HEADERS)

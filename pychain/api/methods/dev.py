@@ -1,0 +1,99 @@
+"""For development: what only a network whose spec says `dev = true` allows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from pychain.api.errors import Code, out_of_range
+from pychain.api.method import Group
+from pychain.api.methods.lookups import payable_key
+from pychain.api.types import Address, UnixTime
+from pychain.chain.address import encode_address
+from pychain.daemon.services import Services
+from pychain.node.inputs import Tick
+from pychain.wallet.keys import dev_key
+
+group = Group("dev", "Development networks alone", dev_only=True)
+
+SnapshotId = Annotated[int, Meta(ge=0, description="what dev_snapshot gave")]
+AutomineMode = Annotated[
+    Literal["off", "transaction"] | bool | float,
+    Meta(
+        description="`off`, `transaction` (a block for each that arrives), or seconds between blocks; true and false "
+        "stand for `transaction` and `off`"
+    ),
+]
+MIN_INTERVAL_S = 0.001
+MAX_INTERVAL_S = 1e6
+
+
+class AutomineView(Struct, kw_only=True):
+    """How the node mines by itself. `address` is whom the blocks pay."""
+
+    mode: Literal["off", "transaction", "interval"]
+    interval: Annotated[float | None, Meta(description="seconds between blocks")]
+    address: Address | None
+
+
+@group.method(example=(1795132800,))
+def setmocktime(services: Services, timestamp: UnixTime) -> None:
+    """Let the node's clock stand still at a time, or (0) go with the machine's again."""
+    services.clock.mock(timestamp or None)
+    services.driver.feed(Tick())  # what waited for that time is looked at now
+
+
+@group.method()
+def dev_snapshot(services: Services) -> SnapshotId:
+    """Keep the present state: tip, pending transfers, clock. Gives a number for dev_revert.
+
+    Snapshots live in memory, as long as the node runs.
+    """
+    return services.snapshots.take()
+
+
+@group.method(errors={Code.MISC_ERROR: "new blocks keep coming, or old ones are not stored any more"}, example=(1,))
+async def dev_revert(services: Services, snapshot: SnapshotId) -> bool:
+    """Go back to a snapshot, clock and pending transfers included; it and later ones are forgotten.
+
+    False where there is no such snapshot. The blocks since then count as invalid here, and networking is switched off,
+    since peers do not follow; `setnetworkactive true` switches it on.
+    """
+    reverted = await services.snapshots.revert(snapshot)
+    services.driver.feed(Tick())
+    return reverted
+
+
+@group.method(
+    errors={
+        Code.INVALID_ADDRESS_OR_KEY: "no address of this network",
+        Code.INVALID_PARAMETER: "no mode, or an interval that is none",
+    },
+    example=("transaction",),
+)
+def dev_automine(services: Services, mode: AutomineMode | None = None, address: Address | None = None) -> AutomineView:
+    """Mine by itself: a block for each transfer that arrives, one every so many seconds, or not; without a mode, tell.
+
+    Blocks pay `address`, by default whom the node mines to, else the first of the well-known keys.
+    """
+    automine, queries = services.automine, services.node.queries
+    if mode is not None:
+        recipient = queries.mining_to or dev_key(0).public_key
+        automine.set(_mode(mode), recipient if address is None else payable_key(services, address))
+    current, paid = automine.mode, automine.recipient
+    return AutomineView(
+        mode=current if isinstance(current, str) else "interval",
+        interval=None if isinstance(current, str) else current,
+        address=None if paid is None else encode_address(queries.spec.hrp, paid),
+    )
+
+
+def _mode(mode: AutomineMode) -> Literal["off", "transaction"] | float:
+    if isinstance(mode, bool):
+        return "transaction" if mode else "off"
+    if isinstance(mode, str):
+        return mode
+    if not MIN_INTERVAL_S <= mode <= MAX_INTERVAL_S:
+        raise out_of_range(f"the seconds between blocks are {MIN_INTERVAL_S} to {MAX_INTERVAL_S}")
+    return mode

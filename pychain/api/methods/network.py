@@ -1,0 +1,206 @@
+"""The network: peers, who is kept connected, who is kept out."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from pychain import __version__
+from pychain.api.errors import Code, RpcError
+from pychain.api.method import Group
+from pychain.api.methods.lookups import granted
+from pychain.api.types import Bytes, Count, FeeRate, UnixTime
+from pychain.api.views.peers import PeerId, PeerView, peer_view
+from pychain.daemon.services import Services
+from pychain.node.requests import AddPeer, Ban, DisconnectPeer, RemovePeer, Request, SetNetworking, TryPeer
+from pychain.p2p.limits import DEFAULT_BAN_S, PROTOCOL_VERSION
+from pychain.p2p.netaddress import AddressError, NetAddress
+
+group = Group("network", "Peers")
+
+PeerText = Annotated[str, Meta(max_length=512, description="host:port or a multiaddr; the port may be left out")]
+HostText = Annotated[str, Meta(max_length=512, description="an IP address, or a network like 192.0.2.0/24")]
+
+
+class NetworkInfo(Struct, kw_only=True):
+    """This node in the network."""
+
+    version: str
+    subversion: str
+    protocolversion: int
+    node_id: Annotated[str, Meta(description="libp2p peer id")]
+    networkactive: bool
+    connections: Count
+    connections_in: Count
+    connections_out: Count
+    localaddresses: Annotated[list[str], Meta(description="where peers can connect to, host:port")]
+    addednodes: Annotated[list[str], Meta(description="peers that are kept connected, host:port")]
+    knownaddresses: Annotated[int, Meta(description="addresses of nodes that are known")]
+    relayfee: FeeRate
+
+
+class NetTotals(Struct, kw_only=True):
+    """Traffic with peers."""
+
+    totalbytesrecv: Bytes
+    totalbytessent: Bytes
+    timemillis: Annotated[int, Meta(description="the machine's clock, Unix milliseconds")]
+
+
+class BanView(Struct, kw_only=True):
+    """A network whose connections are refused."""
+
+    address: str
+    ban_created: UnixTime
+    banned_until: UnixTime
+    ban_duration: Annotated[int, Meta(description="seconds")]
+    time_remaining: Annotated[int, Meta(description="seconds")]
+
+
+@group.method()
+def getnetworkinfo(services: Services) -> NetworkInfo:
+    """This node in the network. Connections count once both sides have said hello."""
+    queries = services.node.queries
+    ready = [peer for peer in queries.peers() if peer.hello is not None]
+    inbound = sum(peer.inbound for peer in ready)
+    return NetworkInfo(
+        version=__version__,
+        subversion=services.node.config.agent,
+        protocolversion=PROTOCOL_VERSION,
+        node_id=services.node_id,
+        networkactive=queries.networking,
+        connections=len(ready),
+        connections_in=inbound,
+        connections_out=len(ready) - inbound,
+        localaddresses=[address.host_port for address in services.bound],
+        addednodes=[address.host_port for address in queries.kept_peers()],
+        knownaddresses=queries.known_addresses(),
+        relayfee=queries.mempool.limits.relay_fee,
+    )
+
+
+@group.method()
+def getconnectioncount(services: Services) -> Count:
+    """How many peers have said hello."""
+    return sum(peer.hello is not None for peer in services.node.queries.peers())
+
+
+@group.method(example=(True,))
+async def setnetworkactive(services: Services, state: bool) -> bool:
+    """Have connections with peers, or none at all until it is switched on again; gives the new state."""
+    await services.ask(SetNetworking(state))
+    return services.node.queries.networking
+
+
+@group.method()
+def getnettotals(services: Services) -> NetTotals:
+    """Bytes exchanged with peers since the node started, over all connections."""
+    queries = services.node.queries
+    return NetTotals(
+        totalbytesrecv=queries.received().bytes,
+        totalbytessent=queries.sent().bytes,
+        timemillis=time.time_ns() // 1_000_000,
+    )
+
+
+@group.method()
+def getpeerinfo(services: Services) -> list[PeerView]:
+    """All connections."""
+    queries, now = services.node.queries, services.clock.now()
+    return [peer_view(peer, queries, now) for peer in queries.peers()]
+
+
+@group.method(
+    errors={
+        Code.INVALID_PARAMETER: "no address",
+        Code.NODE_ALREADY_ADDED: "it is kept connected already",
+        Code.NODE_NOT_ADDED: "it was not added",
+        Code.NETWORK_DISABLED: "networking is switched off",
+    },
+    example=("192.0.2.1:30700", "add"),
+)
+async def addnode(services: Services, node: PeerText, command: Literal["add", "remove", "onetry"]) -> None:
+    """Keep a connection to a peer up for good, no longer, or try to connect once."""
+    try:
+        address = NetAddress.parse(node, services.settings.spec.p2p_port or None)
+    except AddressError as error:
+        raise RpcError(Code.INVALID_PARAMETER, str(error)) from None
+    request: Request
+    match command:
+        case "add":
+            request = AddPeer(address)
+        case "remove":
+            request = RemovePeer(address)
+        case "onetry":
+            request = TryPeer(address)
+    codes = {
+        "already-added": Code.NODE_ALREADY_ADDED,
+        "not-found": Code.NODE_NOT_ADDED,
+        "networking-off": Code.NETWORK_DISABLED,
+    }
+    granted(await services.ask(request), codes)
+
+
+@group.method(
+    errors={
+        Code.INVALID_PARAMETER: "neither an address nor an id, or both",
+        Code.NODE_NOT_CONNECTED: "no such connection",
+    },
+    example=("192.0.2.1:30700",),
+)
+async def disconnectnode(services: Services, address: PeerText | None = None, nodeid: PeerId | None = None) -> None:
+    """End a connection, named by its `addr` or its `id` in `getpeerinfo`."""
+    if (address is None or address == "") == (nodeid is None):
+        raise RpcError(Code.INVALID_PARAMETER, "Only one of address and nodeid should be provided.")
+    if nodeid is None:
+        nodeid = next(
+            (peer.peer_id for peer in services.node.queries.peers() if peer.address.host_port == address), None
+        )
+    if nodeid is None:
+        raise RpcError(Code.NODE_NOT_CONNECTED, "Node not found in connected nodes")
+    granted(await services.ask(DisconnectPeer(nodeid)), {"not-found": Code.NODE_NOT_CONNECTED})
+
+
+@group.method(
+    errors={
+        Code.INVALID_IP_OR_SUBNET: "neither an address nor a network, or not banned",
+        Code.INVALID_PARAMETER: "absolute time in the past",
+    },
+    example=("192.0.2.0/24", "add", 3600),
+)
+async def setban(
+    services: Services,
+    subnet: HostText,
+    command: Literal["add", "remove"],
+    bantime: UnixTime = 0,
+    absolute: bool = False,
+) -> None:
+    """Refuse connections with an address or network for `bantime` seconds (0: a day), or no longer.
+
+    `absolute` means that `bantime` is a Unix time. Connections that stand are ended.
+    """
+    duration_s = 0
+    if command == "add":
+        duration_s = bantime - services.clock.wall_s() if absolute else bantime or DEFAULT_BAN_S
+        if duration_s <= 0:
+            raise RpcError(Code.INVALID_PARAMETER, "Error: Absolute timestamp is in the past")
+    codes = {"bad-host": Code.INVALID_IP_OR_SUBNET, "not-found": Code.INVALID_IP_OR_SUBNET}
+    granted(await services.ask(Ban(subnet, duration_s)), codes)
+
+
+@group.method()
+def listbanned(services: Services) -> list[BanView]:
+    """The bans that hold."""
+    now = services.clock.now()
+    return [
+        BanView(
+            address=str(ban.network),
+            ban_created=ban.created,
+            banned_until=ban.until,
+            ban_duration=ban.until - ban.created,
+            time_remaining=ban.until - now.wall_s,
+        )
+        for ban in services.node.queries.bans(now)
+    ]

@@ -1,0 +1,201 @@
+"""The metric families of a node, by the naming rules of Prometheus: base units, `_total` for counters."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from pychain import __version__, native
+from pychain.api.methods.mining import network_hash_rate
+from pychain.api.metrics.meters import Distribution
+from pychain.api.metrics.sources import Sources
+from pychain.api.views.targets import difficulty
+from pychain.base.time import NS
+from pychain.chain.hashes import hash_hex
+from pychain.daemon.services import Services
+from pychain.daemon.stratum.server import StratumServer
+from pychain.p2p.peer import Traffic
+
+MAX_WORKERS_SHOWN = 100
+"""Workers told apart, those with the highest rates: miners choose their names, and each is a handful of series."""
+
+
+def families(sources: Sources) -> Iterator[Metric]:
+    """All families, as of now."""
+    services = sources.services
+    yield from _chain(services)
+    yield from _peers(services)
+    yield from _mempool(services)
+    yield from _work(services)
+    yield from _mining(services)
+    if services.stratum is not None:
+        yield from _stratum(services.stratum, time.monotonic_ns())
+    yield from _api(sources)
+
+
+def _chain(services: Services) -> Iterator[Metric]:
+    queries, events = services.node.queries, services.meters.events
+    tip, sync = queries.tip, queries.sync()
+    about = {
+        "version": __version__,
+        "network": queries.spec.name,
+        "genesis": hash_hex(queries.spec.genesis_hash),
+        "kernel": native.kernel,
+    }
+    yield InfoMetricFamily("pychain_build", "The node, its network and its kernels.", about)
+    yield _gauge("pychain_uptime_seconds", "Time since the node started.", _since(services.started_ns))
+    yield _gauge("pychain_block_height", "Height of the durable tip.", tip.height)
+    yield _gauge("pychain_header_height", "Height of the best header.", sync.headers)
+    yield _gauge("pychain_tip_timestamp_seconds", "Time in the tip's header.", tip.header.time)
+    yield _gauge("pychain_difficulty", "Times harder than Bitcoin's easiest target.", difficulty(tip.header.bits))
+    yield _gauge("pychain_sync_progress_ratio", "Share of the best header's work that is connected.", sync.progress)
+    yield _gauge("pychain_syncing", "1 while the tip is well behind the best header.", sync.behind)
+    if (left := services.forecast.seconds_left()) is not None:
+        yield _gauge("pychain_sync_remaining_seconds", "Until the best header, by the last minute's speed.", left)
+    yield _gauge("pychain_blocks_in_flight", "Blocks asked of peers and not come yet.", sync.in_flight)
+    yield _gauge("pychain_blocks_verifying", "Blocks under verification.", sync.verifying)
+    yield _counter("pychain_blocks_connected", "Blocks that joined the active chain.", events.connected)
+    yield _counter("pychain_blocks_disconnected", "Blocks that left the active chain.", events.disconnected)
+    refused = CounterMetricFamily("pychain_blocks_refused", "Blocks found invalid, by rule.", labels=["rule"])
+    _add(refused, events.refused)
+    yield refused
+    depths = HistogramMetricFamily("pychain_reorg_depth_blocks", "Blocks that a reorganisation left.")
+    _observe(depths, [], events.reorganisations, 1)
+    yield depths
+
+
+def _peers(services: Services) -> Iterator[Metric]:
+    queries = services.node.queries
+    peers = GaugeMetricFamily("pychain_peers", "Peers that have said hello.", labels=["direction"])
+    ready = [peer for peer in queries.peers() if peer.hello is not None]
+    inbound = sum(peer.inbound for peer in ready)
+    peers.add_metric(["inbound"], inbound)
+    peers.add_metric(["outbound"], len(ready) - inbound)
+    yield peers
+    transferred = CounterMetricFamily("pychain_peer_bytes", "Bytes exchanged with peers.", labels=["direction"])
+    messages = CounterMetricFamily(
+        "pychain_peer_messages", "Messages exchanged with peers.", labels=["direction", "type"]
+    )
+    traffic: Mapping[str, Traffic] = {"received": queries.received(), "sent": queries.sent()}
+    for direction, counted in traffic.items():
+        transferred.add_metric([direction], counted.bytes)
+        for kind, count in counted.messages.items():
+            messages.add_metric([direction, kind.name.lower()], count)
+    yield transferred
+    yield messages
+    refused = services.transport.refused
+    yield _counter("pychain_peer_connections_refused", "Connections closed for want of room.", refused)
+    yield _gauge("pychain_known_addresses", "Addresses of nodes that are known.", queries.known_addresses())
+    yield _gauge("pychain_banned_networks", "Bans that hold.", len(queries.bans(services.clock.now())))
+
+
+def _mempool(services: Services) -> Iterator[Metric]:
+    mempool, events = services.node.queries.mempool, services.meters.events
+    yield _gauge("pychain_mempool_transfers", "Transfers that wait to be mined.", len(mempool))
+    yield _gauge("pychain_mempool_bytes", "Their bytes.", mempool.bytes)
+    yield _gauge("pychain_mempool_fees", "What they pay, in base units.", mempool.fees)
+    yield _gauge("pychain_mempool_limit_bytes", "Bytes that the mempool may hold.", mempool.limits.max_bytes)
+    yield _counter("pychain_transfers_accepted", "Transfers that entered the mempool.", events.accepted)
+    dropped = CounterMetricFamily(
+        "pychain_transfers_dropped", "Transfers that left the mempool unmined.", labels=["reason"]
+    )
+    _add(dropped, events.dropped)
+    yield dropped
+
+
+def _work(services: Services) -> Iterator[Metric]:
+    meters = services.meters
+    checks = HistogramMetricFamily("pychain_verify_seconds", "Verify jobs beside the loop.", labels=["kind"])
+    _observe(checks, ["blocks"], meters.block_checks, NS)
+    _observe(checks, ["transfers"], meters.transfer_checks, NS)
+    yield checks
+    for name, text, distribution in (
+        ("pychain_commit_seconds", "Durable commits to the store.", meters.commits),
+        ("pychain_turn_seconds", "Turns of the node: one input, and what it set off.", meters.turns),
+        ("pychain_loop_lag_seconds", "How late the event loop comes to a timer.", meters.lag),
+    ):
+        family = HistogramMetricFamily(name, text)
+        _observe(family, [], distribution, NS)
+        yield family
+
+
+def _mining(services: Services) -> Iterator[Metric]:
+    miner = services.miner
+    yield _gauge("pychain_mining_threads", "Threads that mine.", miner.threads if miner.template is not None else 0)
+    yield _gauge("pychain_mining_hashes_per_second", "This node's hash rate.", miner.hash_rate())
+    yield _counter("pychain_mining_hashes", "Hashes that this node tried.", miner.hashes)
+    rate = network_hash_rate(services.node.queries.tip)
+    yield _gauge("pychain_network_hashes_per_second", "The network's hash rate by its last blocks.", rate)
+
+
+def _stratum(server: StratumServer, now_ns: int) -> Iterator[Metric]:
+    total = server.registry.total
+    yield _gauge("pychain_stratum_connections", "Connections of miners.", len(server))
+    shares = CounterMetricFamily("pychain_stratum_shares", "Shares by what became of them.", labels=["result"])
+    shares.add_metric(["accepted"], total.accepted)
+    for code, count in total.rejected.items():
+        shares.add_metric([code.name.lower()], count)
+    yield shares
+    yield _counter("pychain_stratum_blocks", "Blocks that miners found and that became the tip.", total.blocks)
+    rates = GaugeMetricFamily(
+        "pychain_stratum_worker_hashes_per_second", "Hash rate of each worker by its shares.", labels=["worker"]
+    )
+    by_worker = CounterMetricFamily(
+        "pychain_stratum_worker_shares", "Shares of each worker.", labels=["worker", "result"]
+    )
+    measured = ((worker.tally.meter.rate(now_ns), worker) for worker in server.registry.workers)
+    for rate, worker in heapq.nlargest(MAX_WORKERS_SHOWN, measured, key=lambda pair: pair[0]):
+        rates.add_metric([worker.user], rate)
+        by_worker.add_metric([worker.user, "accepted"], worker.tally.accepted)
+        by_worker.add_metric([worker.user, "rejected"], sum(worker.tally.rejected.values()))
+    yield rates
+    yield by_worker
+
+
+def _api(sources: Sources) -> Iterator[Metric]:
+    calls = sources.services.meters.calls
+    durations = HistogramMetricFamily(
+        "pychain_api_request_seconds", "Calls and reads of the API until their answer was ready.", labels=["method"]
+    )
+    failed = CounterMetricFamily("pychain_api_errors", "Those answered by an error.", labels=["method"])
+    for name, distribution in calls.durations.items():
+        _observe(durations, [name], distribution, NS)
+        failed.add_metric([name], calls.errors.get(name, 0))
+    yield durations
+    yield failed
+    responses = CounterMetricFamily("pychain_http_responses", "HTTP responses by status.", labels=["code"])
+    _add(responses, {str(status): count for status, count in sources.server.responses.items()})
+    yield responses
+    yield _gauge("pychain_http_connections", "Open connections to the API.", len(sources.server.connections))
+    yield _gauge("pychain_event_listeners", "Listeners of server-sent events.", len(sources.broadcaster.listeners))
+
+
+def _since(started_ns: int) -> float:
+    return (time.monotonic_ns() - started_ns) / NS
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=float(value))
+
+
+def _add(family: CounterMetricFamily, counts: Mapping[str, int]) -> None:
+    for label, count in counts.items():
+        family.add_metric([label], count)
+
+
+def _observe(family: HistogramMetricFamily, labels: list[str], distribution: Distribution, unit: int) -> None:
+    buckets = [("+Inf" if bound is None else str(bound / unit), count) for bound, count in distribution.cumulative()]
+    family.add_metric(labels, buckets=buckets, sum_value=distribution.total / unit)

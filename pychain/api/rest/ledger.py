@@ -1,0 +1,133 @@
+"""Transactions and accounts as resources: those in blocks, those that wait, and what an address has."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct, structs
+
+from pychain.api.errors import Code
+from pychain.api.methods import accounts, mempool
+from pychain.api.methods.accounts import MAX_HISTORY, AccountView
+from pychain.api.methods.mempool import MempoolInfo
+from pychain.api.rest.context import Context
+from pychain.api.rest.endpoint import Resources
+from pychain.api.types import Address, Amount, Bytes, Count, FeeRate, HashHex
+from pychain.api.views.history import HistoryView
+from pychain.api.views.transactions import CoinbaseView, PendingView, TransferView, pending_view
+from pychain.chain.address import encode_address
+from pychain.chain.hashes import hash_hex
+from pychain.ledger.pending import Pending
+
+ledger = Resources("Transactions and accounts")
+
+NO_ADDRESS = {Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}
+MAX_PENDING_SHOWN = 10_000
+"""How deep into the mempool pages go; below that nobody reads, and choosing the best of many costs time."""
+
+
+class HistoryPage(Struct, kw_only=True):
+    """Transactions of an account, newest first. `next` is the `before` of the page after it, null on the last."""
+
+    transactions: list[HistoryView]
+    next: HashHex | None
+
+
+class FeeBand(Struct, kw_only=True):
+    """Transfers that pay at least `feerate` and less than the next band."""
+
+    feerate: FeeRate
+    count: Count
+    bytes: Bytes
+
+
+class PendingTransfer(PendingView, kw_only=True):
+    """A transfer in the mempool."""
+
+    txid: HashHex
+    recipient: Address
+    amount: Amount
+
+
+class MempoolView(MempoolInfo, kw_only=True):
+    """The mempool, best paying transfers first. `bands` go by doubling fee rates, the lowest first."""
+
+    bands: list[FeeBand]
+    transactions: list[PendingTransfer]
+
+
+@ledger.get("/tx/{txid}", errors={Code.INVALID_ADDRESS_OR_KEY: "no such transaction"}, example=("00" * 32,))
+async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
+    """A transaction of the mempool (`confirmations` 0) or of the active chain, with its place there."""
+    view = await mempool.getrawtransaction(context.services, txid, True)
+    assert not isinstance(view, str)
+    return view
+
+
+@ledger.get(
+    "/account/{address}", errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",)
+)
+def account(context: Context, address: Address) -> AccountView:
+    """What an account has, and the sequence of its next transfer. One that was never paid to has zeros."""
+    return accounts.getaccount(context.services, address)
+
+
+@ledger.get("/account/{address}/history", errors=NO_ADDRESS, example=("dpyc1...",))
+async def history(
+    context: Context,
+    address: Address,
+    before: Annotated[HashHex, Meta(description="only what is older than this txid")] | None = None,
+    limit: Annotated[int, Meta(ge=1, le=MAX_HISTORY)] = 25,
+) -> HistoryPage:
+    """An account's transactions in the active chain, newest first: what it sent, received and mined."""
+
+    def page(views: list[HistoryView]) -> HistoryPage:
+        return HistoryPage(transactions=views, next=views[-1].txid if len(views) == limit else None)
+
+    return await accounts.account_history(context.services, address, limit, before, page)
+
+
+@ledger.get("/mempool")
+async def mempool_view(
+    context: Context,
+    offset: Annotated[int, Meta(ge=0, le=MAX_PENDING_SHOWN)] = 0,
+    limit: Annotated[int, Meta(ge=0, le=500)] = 100,
+) -> MempoolView:
+    """The transfers that wait to be mined, best paying first, and how much waits at which fee."""
+    services = context.services
+    info = mempool.getmempoolinfo(services)
+    entries = list(services.node.queries.mempool.entries())
+    hrp = services.settings.spec.hrp
+    return await asyncio.to_thread(_mempool, hrp, info, entries, offset, limit)
+
+
+def _mempool(hrp: str, info: MempoolInfo, entries: Sequence[Pending], offset: int, limit: int) -> MempoolView:
+    """Reads nothing that the node changes: for any thread."""
+    best = heapq.nlargest(offset + limit, entries, key=lambda each: each.rate)[offset:]
+    bands: dict[int, FeeBand] = {}
+    for pending in entries:
+        rate = pending.rate
+        floor = 1 << (rate.bit_length() - 1) if rate else 0
+        band = bands.get(floor)
+        if band is None:
+            band = bands[floor] = FeeBand(feerate=floor, count=0, bytes=0)
+        band.count += 1
+        band.bytes += len(pending.transfer.raw)
+    return MempoolView(
+        **structs.asdict(info),
+        bands=[bands[floor] for floor in sorted(bands)],
+        transactions=[_pending(hrp, pending) for pending in best],
+    )
+
+
+def _pending(hrp: str, pending: Pending) -> PendingTransfer:
+    transfer = pending.transfer
+    return PendingTransfer(
+        **structs.asdict(pending_view(hrp, pending)),
+        txid=hash_hex(transfer.txid),
+        recipient=encode_address(hrp, transfer.recipient),
+        amount=transfer.amount,
+    )

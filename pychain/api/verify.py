@@ -1,0 +1,126 @@
+"""Checking what is on disk: the last blocks are read, judged, taken back and connected again, all in memory.
+
+Bodies are read and judged beside the event loop. The state is walked on it, in slices, since that is where the store is
+read; a tip that moves on the way ends the check, whose layers would no longer fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pychain.api.errors import Code, RpcError
+from pychain.base.errors import PychainError
+from pychain.chain.block import Block
+from pychain.chain.hashes import hash_hex
+from pychain.chain.transaction import Transfer
+from pychain.consensus.rules import RuleError
+from pychain.consensus.semantic import verify_block
+from pychain.consensus.state import Account, BlockConnection, Reward, Undo, decode_undo, maturing_height
+from pychain.daemon.services import Services
+from pychain.ledger.overlay import AccountLayer
+from pychain.ledger.tree import Entry
+
+_log = logging.getLogger(__name__)
+
+MAX_LEVEL = 4
+_SLICE = 500
+"""Accounts or transfers between two turns of the loop: a millisecond or two."""
+
+
+class DamageError(PychainError):
+    """What is on disk is not what was written."""
+
+
+class ChainCheck:
+    """One check of the chain that ends in the tip of now, newest block first."""
+
+    def __init__(self, services: Services, level: int) -> None:
+        self._services = services
+        self._level = level
+        self._tip = services.node.queries.tip
+        self._state = AccountLayer(services.store)
+
+    async def run(self, blocks: int) -> bool:
+        """Check so many blocks, all of them for 0. False, and a line in the log, at the first that is wrong."""
+        entry = self._tip
+        lowest = max(1, entry.height - blocks + 1) if blocks else 1
+        while entry.height >= lowest:
+            try:
+                await self._check(entry)
+            except (DamageError, RuleError, OSError) as error:
+                _log.error("block %d (%s) does not verify: %s", entry.height, hash_hex(entry.hash), error)
+                return False
+            assert entry.parent is not None
+            entry = entry.parent
+        return True
+
+    async def _check(self, entry: Entry) -> None:
+        raw = await self._services.body(entry.hash)
+        if raw is None:
+            raise DamageError("its body is missing")
+        if self._level == 0:
+            return
+        block = await asyncio.to_thread(verify_block, self._services.settings.spec, raw)
+        if block.hash != entry.hash:
+            raise DamageError(f"in its place is block {hash_hex(block.hash)}")
+        if self._level == 1:
+            return
+        undo = await self._undo(entry)
+        if self._level >= 3:
+            self._require_same_tip()
+            await self._take_back(entry, block, undo)
+
+    async def _undo(self, entry: Entry) -> Undo:
+        encoded = self._services.store.undo(entry.hash)
+        if encoded is None:
+            raise DamageError("its undo record is missing")
+        try:
+            return await asyncio.to_thread(decode_undo, encoded)
+        except PychainError as error:
+            raise DamageError(str(error)) from None
+
+    async def _take_back(self, entry: Entry, block: Block, undo: Undo) -> None:
+        """Put the state before the block in place of the one after it; at level 4, go there again and compare."""
+        matured = self._matured(entry)
+        touched: dict[bytes, None] = {}
+        for transaction in block.transactions:
+            if isinstance(transaction, Transfer):
+                touched[transaction.sender] = touched[transaction.recipient] = None
+        if matured is not None and matured.amount:
+            touched[matured.recipient] = None
+        if list(touched) != [key for key, _ in undo]:
+            raise DamageError("its undo record names other accounts than its transactions")
+        after: dict[bytes, Account] = {}
+        for position, (key, _) in enumerate(undo):
+            after[key] = self._state.account(key)
+            if position % _SLICE == _SLICE - 1:
+                await self._turn()
+        self._state.changes.update(undo)
+        if self._level < MAX_LEVEL:
+            return
+        connection = BlockConnection(self._services.settings.spec, block, entry.height, self._state, matured)
+        while not connection.advance(_SLICE):
+            await self._turn()
+        if connection.undo != undo or connection.changes != after:
+            raise DamageError("connected again, it leads to another state")
+        await self._turn()
+
+    def _matured(self, entry: Entry) -> Reward | None:
+        height = maturing_height(self._services.settings.spec, entry.height)
+        if height is None:
+            return None
+        reward = self._services.store.reward(entry.ancestor(height).hash)
+        if reward is None:
+            raise DamageError(f"the reward of block {height} is missing")
+        return reward
+
+    async def _turn(self) -> None:
+        """Let the loop come round."""
+        await asyncio.sleep(0)
+        self._require_same_tip()
+
+    def _require_same_tip(self) -> None:
+        """The store shows the state of one tip, and so does what was taken back from it."""
+        if self._services.node.queries.tip is not self._tip:
+            raise RpcError(Code.MISC_ERROR, "the tip moved during the check: try again, or with level 2")

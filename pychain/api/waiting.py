@@ -1,0 +1,57 @@
+"""Waiting for the chain: calls that end when the tip is what they wait for, or when their time is up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from pychain.api.errors import Code, RpcError
+from pychain.base.errors import DecodeError
+from pychain.chain.hashes import HASH_BYTES, hash_hex, parse_hash_hex
+from pychain.daemon.services import Services
+from pychain.ledger.tree import Entry
+from pychain.node.events import NewTip
+
+SAME_TIP_S = 60.0
+"""How long a miner's long poll keeps to one tip before better paying transfers count, as in Core."""
+TRANSFERS_S = 10.0
+"""How often they are looked for from then on."""
+
+
+async def wait_for_tip(services: Services, is_it: Callable[[Entry], bool], timeout_s: float | None) -> None:
+    """Return when the durable tip satisfies `is_it`, or after the timeout. RpcError when the node stops meanwhile."""
+    with suppress(TimeoutError), services.subscribe(NewTip) as events:
+        async with asyncio.timeout(timeout_s):
+            while not is_it(services.node.queries.tip):
+                async for _ in events:
+                    break
+                else:
+                    raise RpcError(Code.MISC_ERROR, "the node is stopping, or too busy to wait on")
+
+
+def long_poll_id(services: Services, prev_hash: bytes) -> str:
+    """Names a template by what it is made of: the block that it builds on, and the state of the mempool."""
+    return f"{hash_hex(prev_hash)}{services.node.queries.mempool.revision}"
+
+
+async def wait_for_template(services: Services, poll_id: str) -> None:
+    """Return when a template is due that is better than the one of that id; at once where the id is none of ours."""
+    queries = services.node.queries
+    revision = poll_id[2 * HASH_BYTES :]
+    try:
+        built_on = queries.entry(parse_hash_hex(poll_id[: 2 * HASH_BYTES]))
+    except DecodeError:
+        return
+    if built_on is None:
+        return
+
+    def moved(tip: Entry) -> bool:  # a template may be a step ahead of the tip that is durable
+        return not built_on.descends_from(tip)
+
+    patience = SAME_TIP_S
+    while not moved(queries.tip):
+        await wait_for_tip(services, moved, patience)
+        if str(queries.mempool.revision) != revision:
+            return
+        patience = TRANSFERS_S

@@ -1,0 +1,327 @@
+"""One caller: requests are parsed as they come, answered in their order, and sent on at the pace of the caller.
+
+An answer that is ready at once goes out in the same turn of the loop, without a task. A refused caller's connection
+stays open: what is left of its body is read and dropped, since hanging up on it could take the answer away with it
+(RFC 9112, 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import Protocol, cast
+
+import httptools
+
+from pychain.http.message import App, Outcome, Request, Response, Route, Stream, line, render, render_stream_head
+
+_log = logging.getLogger(__name__)
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Request line and headers; browsers and libraries send under 8 KiB. A read may bring more at once, so the head can
+pass this by one read."""
+MAX_AHEAD = 64
+"""Requests that wait behind one under way before reading stops; one read may bring more."""
+WRITE_BUFFER_BYTES = 64 * 1024
+"""Unsent bytes at which a stream has to wait."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Owner(Protocol):
+    """The server as its connections see it. `tick` counts its sweeps; connections note it instead of the time."""
+
+    app: App
+    tick: int
+    connections: dict[Connection, None]
+    responses: dict[int, int]
+
+    def admits(self, connection: Connection) -> bool: ...
+
+
+class Connection(asyncio.Protocol):
+    """Parses, queues, answers. `owes_since` is the tick since which the caller owes us the rest of a request, and
+    `idle_since` that since which nothing happens; None where that is not so."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # what comes then is not read
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._remote = ""
+        self._queue: deque[Request] = deque()
+        self._current: Request | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stream: Stream | None = None
+        self._gone: asyncio.Future[None] | None = None
+        self._closing = False
+        self._paused_reading = False
+        self._choked = False
+        self.owes_since: int | None = None
+        self.idle_since: int | None = None
+        # The request that is being read
+        self._reading = False
+        self._in_head = False
+        self._head_bytes = 0
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._incoming: Request | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._limit = 0
+
+    # --- the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        remote = str((transport.get_extra_info("peername") or ("",))[0])
+        self._remote = "" if remote.startswith("127.") or remote == "::1" else remote
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.owes_since = self._owner.tick
+        if not self._owner.admits(self):
+            self._refuse(line(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections"))
+            return
+        self._owner.connections[self] = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._stream is not None or (self._closing and not self._reading):  # nobody reads what comes now
+            return
+        if self._in_head or not self._reading:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # it was answered, and no other may follow
+            return
+        except httptools.HttpParserError:
+            self._refuse(line(HTTPStatus.BAD_REQUEST, "this is no HTTP/1.1 request"))
+            return
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(line(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too long"))
+        elif len(self._queue) > MAX_AHEAD:
+            self._pause_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._owner.connections.pop(self, None)
+        self._closing = True
+        self._queue.clear()
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.gone()
+
+    def pause_writing(self) -> None:
+        """The caller does not read his answers: he gets no more for now, and is not listened to."""
+        self._choked = True
+        if self._stream is not None:
+            self._stream.paused(True)
+        else:
+            self._pause_reading()
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        if self._stream is not None:
+            self._stream.paused(False)
+        else:
+            self._serve_queue()
+
+    # --- the parser's side
+
+    def on_message_begin(self) -> None:
+        self._reading = self._in_head = True
+        self._target = b""
+        self._headers = {}
+        self._incoming = None
+        self.owes_since = self._owner.tick
+        self.idle_since = None
+
+    def on_url(self, url: bytes) -> None:
+        self._target = self._target + url if self._target else url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.setdefault(name.lower(), value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        parser = self._parser
+        upgrade = parser.should_upgrade()  # we speak HTTP/1.1 alone
+        keep_alive = parser.should_keep_alive() and not upgrade
+        request = Request(parser.get_method(), self._target, self._headers, self._remote, self._caller_gone, keep_alive)
+        route = self._owner.app.route(request)
+        limit = route.body_limit
+        if limit is not None and upgrade:  # what follows is not parsed as a body
+            route, limit = _NO_UPGRADE, None
+        request.route = route
+        if limit is None:
+            self._enqueue(request)
+            return
+        if int(self._headers.get(b"content-length", 0)) > limit:
+            self._too_large(request, limit)
+            return
+        self._incoming = request
+        self._limit = limit
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        request = self._incoming
+        if request is None:
+            return
+        if not request.body and not self._pieces:
+            request.body = body
+            self._size = len(body)
+        else:
+            self._pieces.append(body)
+            self._size += len(body)
+        if self._size > self._limit:
+            self._incoming = None
+            self._pieces.clear()
+            request.body = b""
+            self._too_large(request, self._limit)
+
+    def on_message_complete(self) -> None:
+        self._reading = False
+        self._head_bytes = 0
+        self.owes_since = None
+        request = self._incoming
+        if request is not None:
+            self._incoming = None
+            if self._pieces:
+                request.body += b"".join(self._pieces)
+                self._pieces.clear()
+            self._enqueue(request)
+        if self._current is None and not self._queue:
+            self._at_rest()
+
+    # --- answering, one after the other
+
+    def _enqueue(self, request: Request) -> None:
+        if self._closing:
+            return
+        if self._current is None and not self._queue and not self._choked:
+            self._serve(request)
+        else:
+            self._queue.append(request)
+
+    def _serve(self, request: Request) -> None:
+        self._current = request
+        try:
+            assert request.route is not None
+            outcome = request.route.serve(request)
+            if not isinstance(outcome, Response) and isinstance(outcome, Awaitable):
+                self._task = asyncio.get_running_loop().create_task(self._await(outcome, request))
+                return
+        except Exception as error:
+            outcome = _bug(error)
+        self._answer(request, outcome)
+
+    async def _await(self, awaited: Awaitable[Outcome], request: Request) -> None:
+        try:
+            outcome = await awaited
+        except Exception as error:
+            outcome = _bug(error)
+        self._task = None
+        if not self._transport.is_closing():
+            self._answer(request, outcome)
+            self._serve_queue()
+
+    def _answer(self, request: Request, outcome: Outcome) -> None:
+        with_body = request.method != b"HEAD"
+        responses = self._owner.responses
+        if isinstance(outcome, Response):
+            responses[outcome.status] = responses.get(outcome.status, 0) + 1
+            keep_alive = request.keep_alive and not self._closing
+            self._transport.write(render(outcome, keep_alive=keep_alive, body=with_body))
+            self._current = None
+            if not keep_alive:
+                self._closing = True
+                self._queue.clear()
+            return
+        responses[HTTPStatus.OK] = responses.get(HTTPStatus.OK, 0) + 1
+        self._transport.write(render_stream_head(outcome.headers))
+        self._queue.clear()
+        if with_body:
+            self._stream = outcome
+            outcome.opened(self)
+        else:
+            self._current = None
+            self._closing = True
+
+    def _serve_queue(self) -> None:
+        while self._current is None and self._queue and not self._choked:
+            self._serve(self._queue.popleft())
+        if self._current is None and not self._queue:
+            if self._paused_reading and not self._choked and not self._transport.is_closing():
+                self._paused_reading = False
+                self._transport.resume_reading()
+            if not self._reading:
+                self._at_rest()
+
+    def _pause_reading(self) -> None:
+        if not self._paused_reading and not self._transport.is_closing():
+            self._paused_reading = True
+            self._transport.pause_reading()
+
+    def _at_rest(self) -> None:
+        """All that came is answered, and nothing is half read."""
+        if self._closing:
+            self._transport.close()
+        else:
+            self.idle_since = self._owner.tick
+
+    def _too_large(self, request: Request, limit: int) -> None:
+        refusal = line(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request here has at most {limit} bytes")
+        request.route = Route(lambda _: refusal)
+        self._enqueue(request)
+
+    def _refuse(self, response: Response) -> None:
+        """Say why and hang up; what is under way is not waited for."""
+        self._owner.responses[response.status] = self._owner.responses.get(response.status, 0) + 1
+        self._closing = True
+        self._queue.clear()
+        if self._current is None:
+            self._transport.write(render(response, keep_alive=False))
+        self._transport.close()
+
+    def _caller_gone(self) -> asyncio.Future[None]:
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+            if self._transport.is_closing():
+                self._gone.set_result(None)
+        return self._gone
+
+    # --- for streams and the server
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Hang up once what was written is sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def finish(self) -> asyncio.Task[None] | None:
+        """The server closes: take nothing more, and hang up, after the answer under way if there is one; gives its
+        task."""
+        self._closing = True
+        self._queue.clear()
+        if self._task is None:
+            self._transport.close()
+        return self._task
+
+
+def _refuse_upgrade(request: Request) -> Response:
+    return line(HTTPStatus.BAD_REQUEST, "a call here is HTTP/1.1, and asks for nothing else")
+
+
+_NO_UPGRADE = Route(_refuse_upgrade)
+
+
+def _bug(error: Exception) -> Response:
+    _log.error("internal error in the HTTP server", exc_info=error)
+    return line(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error (the node's log has more)")

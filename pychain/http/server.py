@@ -1,0 +1,71 @@
+"""The server: accepts connections on one socket, hangs up on those who owe or idle too long, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from pychain.http.connection import Connection
+from pychain.http.message import App
+
+MAX_CONNECTIONS = 10_000
+"""Calls and event streams together; each costs some 10 KB."""
+REQUEST_TIMEOUT_S = 30
+"""From a connection's opening, or a request's first byte, to its last."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays, as in most servers: reconnecting costs a caller more than it costs us."""
+SWEEP_S = 5.0
+GRACE_S = 2.0
+"""How long answers under way may take when the node stops."""
+BACKLOG = 1024
+"""Connections that the kernel may hold until the loop accepts them: thousands of listeners may come at once."""
+
+
+class HttpServer:
+    """Serves an application on one listening socket. `tick` counts sweeps, `responses` those of each status."""
+
+    def __init__(self, app: App, max_connections: int = MAX_CONNECTIONS) -> None:
+        self.app = app
+        self.tick = 0
+        self.connections: dict[Connection, None] = {}
+        self.responses: dict[int, int] = {}
+        self._max_connections = max_connections
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections on a bound socket, which from now on is the server's."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+        self._sweeper = loop.call_later(SWEEP_S, self._sweep)
+
+    def admits(self, connection: Connection) -> bool:
+        return len(self.connections) < self._max_connections
+
+    async def close(self) -> None:
+        """Take no more calls, let those under way end within the grace, and cancel what is left."""
+        if self._server is None or self._sweeper is None:
+            return
+        self._sweeper.cancel()
+        self._server.close()
+        tasks = [task for connection in list(self.connections) if (task := connection.finish()) is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+        await asyncio.sleep(0)  # the aborted connections hear of it
+        self._server = None
+
+    def _sweep(self) -> None:
+        """Hang up on callers who owe us the rest of a request, or have been idle, for too long."""
+        self.tick += 1
+        overdue = self.tick - REQUEST_TIMEOUT_S / SWEEP_S
+        idle = self.tick - KEEP_ALIVE_S / SWEEP_S
+        for connection in list(self.connections):
+            if connection.owes_since is not None and connection.owes_since < overdue:
+                connection.abort()
+            elif connection.idle_since is not None and connection.idle_since < idle:
+                connection.close()
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

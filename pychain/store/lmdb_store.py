@@ -1,0 +1,297 @@
+"""The daemon's store: LMDB for what is looked up and changes, block files for what is written once.
+
+A commit is three steps, each durable before the next: the bodies, the names of new block files, and the LMDB
+transaction that names the bodies and carries the rest. A process or a machine that dies in between leaves bodies that
+nothing names; the next opening cuts them off. So a store is always as some commit left it: the last one that returned,
+or the one that was under way.
+
+Accounts, places of transactions and histories go to a journal first and are kept in memory (`memtable`); between
+commits `tend` sweeps them into their tables. The next opening reads what the journal still has.
+
+Any thread may read. `commit`, `tend` and `close` wait for each other. `advance`, and what is read between two of them,
+is one thread's: the event loop's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pychain.consensus.state import Account, Reward
+from pychain.ledger.store import Batch, IndexSlice, TransactionPlace
+from pychain.store.block_files import ROLL_BYTES, START, BlockFiles, Position, sync_directory
+from pychain.store.environment import MAP_BYTES, Environment
+from pychain.store.errors import DamagedBlockError, StoreError, StoreRefusedError
+from pychain.store.journal import replay
+from pychain.store.memtable import ACCOUNT_BYTES
+from pychain.store.pruning import prune
+from pychain.store.records import (
+    decode_end,
+    decode_index,
+    decode_number_key,
+    decode_place,
+    decode_reward,
+    unseal,
+)
+from pychain.store.schema import END, NEXT, TIP, find_databases, open_databases
+from pychain.store.state import State
+from pychain.store.sweep import Pace, sweep
+from pychain.store.writing import Counters, journalled, write_batch
+
+CACHE_BYTES = 256 << 20
+"""Memory for changes that wait for their tables, and for accounts that were read or written lately: half for each."""
+
+_INDEX_SLICE = 4096
+"""Headers that are read, and hashed in one call, at a time: under a megabyte."""
+
+_JOURNAL_SLICE = 32
+"""Rows of the journal that are read at a time: a few megabytes."""
+
+_ENDED = object()
+
+
+class LmdbStore:
+    """A `WritableStore` in a directory.
+
+    damaged: what opening found wrong with the newest bodies. Their reads raise the same.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        genesis_hash: bytes,
+        *,
+        read_only: bool = False,
+        cache_bytes: int = CACHE_BYTES,
+        map_bytes: int = MAP_BYTES,
+        roll_bytes: int = ROLL_BYTES,
+    ) -> None:
+        """Open the store in `directory`, creating it if need be; with `read_only`, as another process writes it.
+
+        cache_bytes: about how much memory it takes beside a commit under way and the pages that the system keeps. The
+        caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain or
+        this version, StoreError where it cannot be used.
+        """
+        with _named(directory):
+            self._open(directory, genesis_hash, read_only, cache_bytes, map_bytes, roll_bytes)
+        self._read_only = read_only
+        self._waiting_limit = cache_bytes // 2
+        self._pace = Pace()
+        self._sweep: Iterator[None] | None = None
+        self._writing = threading.Lock()
+        self._failure = StoreError("the store was opened to be read alone") if read_only else None
+
+    def _open(
+        self,
+        directory: Path,
+        genesis_hash: bytes,
+        read_only: bool,
+        cache_bytes: int,
+        map_bytes: int,
+        roll_bytes: int,
+    ) -> None:
+        state, blocks = directory / "state", directory / "blocks"
+        self._files = BlockFiles(blocks, roll_bytes)
+        if read_only and not (state / "data.mdb").exists():
+            raise StoreRefusedError(f"{directory} holds no store")
+        if not read_only:
+            _make_directories(directory, state, blocks)
+        self._environment = Environment(state, read_only=read_only, map_bytes=map_bytes)
+        try:
+            if read_only:
+                self._databases = find_databases(self._environment, directory, genesis_hash)
+            else:
+                orphans = self._files.exist()
+                self._databases = open_databases(self._environment, directory, genesis_hash, orphans=orphans)
+                self._environment.advance()
+            self._end, newest = self._stored_end()
+            if not read_only:
+                sync_directory(state)
+                self._files.cut(self._end)
+            recovered = replay(self._journal())
+            self._state = State(self._environment, self._databases, recovered, cache_bytes // 2 // ACCOUNT_BYTES)
+            next_number = self._environment.pinned.get(self._databases.meta, NEXT)
+            self._counters = Counters(0 if next_number is None else decode_number_key(next_number), recovered.end)
+            self.damaged = tuple(self._check(newest))
+        except BaseException:
+            self._environment.close()
+            raise
+
+    # --- reads of the pinned snapshot
+
+    def tip(self) -> bytes | None:
+        return self._environment.pinned.get(self._databases.meta, TIP)
+
+    def index(self) -> Iterator[IndexSlice]:
+        """As in `Store`; by hash at each height. An `advance` meanwhile shows in the rows to come."""
+        start = b"\0"
+        while rows := self._environment.pinned.rows(self._databases.headers, start, _INDEX_SLICE):
+            yield decode_index(rows)
+            start = rows[-1][0] + b"\0"
+
+    def account(self, key: bytes) -> Account:
+        return self._state.account(key)
+
+    def accounts(self, keys: Sequence[bytes]) -> list[Account]:
+        return self._state.accounts(keys)
+
+    def undo(self, block_hash: bytes) -> bytes | None:
+        row = self._environment.pinned.get(self._databases.undo, block_hash)
+        return None if row is None else unseal(row, "an undo record")
+
+    def reward(self, block_hash: bytes) -> Reward | None:
+        row = self._environment.pinned.get(self._databases.rewards, block_hash)
+        return None if row is None else decode_reward(row)
+
+    def transaction(self, txid: bytes) -> TransactionPlace | None:
+        return self._state.transaction(txid)
+
+    def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
+        return self._state.history(key, limit, before)
+
+    def table(self, name: str) -> bytes | None:
+        row = self._environment.pinned.get(self._databases.tables, name.encode())
+        return None if row is None else unseal(row, f"table '{name}'")
+
+    def advance(self) -> None:
+        self._environment.advance()
+        if self._read_only:
+            self._state.memtable.replace(replay(self._journal()))
+        else:
+            self._state.memtable.advance()
+
+    # --- any thread
+
+    def body(self, block_hash: bytes) -> bytes | None:
+        """As in `WritableStore`; a DamagedBlockError where the file does not give back what was written."""
+        row = self._environment.newest.get(self._databases.bodies, block_hash)
+        return None if row is None else self._files.read(block_hash, decode_place(row))
+
+    def has_body(self, block_hash: bytes) -> bool:
+        """Whether a body is stored, damaged or not."""
+        return self._environment.newest.get(self._databases.bodies, block_hash) is not None
+
+    def prefetch(self, keys: Sequence[bytes]) -> None:
+        self._state.prefetch(keys)
+
+    def commit(self, batch: Batch) -> None:
+        """As in `WritableStore`; StoreFullError where there was no room for it.
+
+        After a failure nothing more is committed: what of it has reached the disk is known only after the next opening.
+        A body that is stored already is written anew and read from there, which is how a damaged one is mended.
+        """
+        with self._writing:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                if self._state.memtable.size > self._waiting_limit:
+                    self._sweep_all()
+                self._commit(batch)
+            except StoreError as error:
+                self._failure = error
+                raise
+
+    def tend(self, quiet: bool) -> bool:
+        """As in `WritableStore`. After a failure there is nothing to do, and the next commit tells of it."""
+        with self._writing:
+            if self._failure is not None:
+                return False
+            try:
+                return self._tend(1 if quiet else self._waiting_limit // 2)
+            except StoreError as error:
+                self._failure = error
+                return False
+
+    def prune(self, below: int, keep_bytes: int) -> int:
+        """Remove the oldest block files until all are within `keep_bytes`, as far as they hold blocks under height
+        `below` alone: their bodies and undo records. Returns how many went. Any thread.
+        """
+        with self._writing:
+            if self._failure is not None:
+                return 0
+            return prune(self._files, self._environment, self._databases, self._end.file, below, keep_bytes)
+
+    def release_memory(self) -> None:
+        """Let go of what was read so far. Between commits, as reads show the newest one then."""
+        self._environment.let_go()
+
+    def close(self) -> None:
+        """Wait for a commit under way, and end. What waits goes to the tables, or stays in the journal if it cannot."""
+        with self._writing:
+            if self._failure is None:
+                self._state.memtable.advance()
+                with suppress(StoreError):
+                    self._sweep_all()
+            self._failure = StoreError("the store is closed")
+            self._environment.close()
+
+    # --- inside, with the lock for writing held
+
+    def _commit(self, batch: Batch) -> None:
+        changes = journalled(batch, self._counters)
+        appended = self._files.append(self._end, batch.bodies)
+        databases = self._databases
+        self._environment.write(lambda transaction: write_batch(transaction, databases, batch, appended, changes))
+        self._end, self._counters = appended.end, changes.next
+        if changes.rows:
+            self._state.memtable.add(changes.layer)
+
+    def _tend(self, enough: int) -> bool:
+        """One step of a sweep; one begins where at least `enough` bytes wait that reads see. Returns: is there more?"""
+        memtable = self._state.memtable
+        memtable.absorb()
+        if self._sweep is None:
+            if memtable.active_size < enough:
+                return False
+            self._sweep = sweep(self._environment, self._databases, memtable.freeze(), self._pace)
+        if next(self._sweep, _ENDED) is not _ENDED:
+            return True
+        self._sweep = None
+        self._state.swept()
+        return memtable.active_size >= enough
+
+    def _sweep_all(self) -> None:
+        self._pace.hurried = True
+        while self._tend(1):
+            pass
+        self._pace.hurried = False
+
+    # --- inside
+
+    def _journal(self) -> Iterator[tuple[bytes, bytes]]:
+        start = b"\0"
+        while rows := self._environment.pinned.rows(self._databases.journal, start, _JOURNAL_SLICE):
+            yield from rows
+            start = rows[-1][0] + b"\0"
+
+    def _stored_end(self) -> tuple[Position, list[bytes]]:
+        row = self._environment.pinned.get(self._databases.meta, END)
+        return (START, []) if row is None else decode_end(row)
+
+    def _check(self, newest: list[bytes]) -> Iterator[DamagedBlockError]:
+        for block_hash in newest:
+            try:
+                self.body(block_hash)
+            except DamagedBlockError as damage:
+                yield damage
+
+
+@contextmanager
+def _named(directory: Path) -> Iterator[None]:
+    """Give the system's refusals a line that names the store."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot open the store in {directory}: {error.strerror}", error.errno) from error
+
+
+def _make_directories(directory: Path, *inner: Path) -> None:
+    """Create what is missing, for the owner's eyes only, with durable names."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in inner:
+        path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(directory)

@@ -1,0 +1,74 @@
+"""Pruning: whole block files go, oldest first, when they hold nothing but blocks that are deep enough.
+
+The index rows of their bodies and their undo records go first, in one transaction, and the file after it: a crash
+between the two leaves a file that nothing names, which the next pruning removes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import lmdb
+
+from pychain import native
+from pychain.base.codec import Reader
+from pychain.base.errors import DecodeError
+from pychain.chain.header import HEADER_BYTES
+from pychain.chain.transaction import MIN_TRANSACTION_BYTES
+from pychain.store.block_files import BlockFiles
+from pychain.store.environment import Environment
+from pychain.store.records import decode_place
+from pychain.store.schema import Databases
+
+_COMPACT_SIZE_BYTES = 9
+_HEAD_BYTES = HEADER_BYTES + _COMPACT_SIZE_BYTES + MIN_TRANSACTION_BYTES
+"""What has to be read of a block to know its hash and its height, which its coinbase names."""
+
+
+class _Held(NamedTuple):
+    """A block in a file."""
+
+    block_hash: bytes
+    height: int
+
+
+def prune(
+    files: BlockFiles, environment: Environment, databases: Databases, current: int, below: int, keep_bytes: int
+) -> int:
+    """Remove files older than number `current` until all are within `keep_bytes`; one with a block at height `below` or
+    above it stays, and so do those after it. Returns how many went. StoreError where the index cannot be written.
+    """
+    total, removed = files.total_bytes(), 0
+    for number in files.numbers():
+        if number >= current or total <= keep_bytes:
+            break
+        held = list(_held(files, number))
+        if any(block.height >= below for block in held):
+            break
+        environment.write(partial(_forget, databases, number, held))
+        total -= files.remove(number)
+        removed += 1
+    return removed
+
+
+def _held(files: BlockFiles, number: int) -> Iterator[_Held]:
+    """The blocks of a file whose first bytes make sense; what rots in it goes with it."""
+    for head in files.heads(number, _HEAD_BYTES):
+        try:
+            reader = Reader(head, HEADER_BYTES)
+            reader.compact_size()
+            reader.u8()
+            yield _Held(native.sha256d(head[:HEADER_BYTES]), reader.u32())
+        except DecodeError:
+            continue
+
+
+def _forget(databases: Databases, number: int, held: list[_Held], transaction: lmdb.Transaction[bytes]) -> None:
+    """Delete the rows of blocks that are in this file, and not of one that was written again to a later file."""
+    for block_hash, _ in held:
+        row = transaction.get(block_hash, db=databases.bodies)
+        if row is not None and decode_place(row).file == number:
+            transaction.delete(block_hash, db=databases.bodies)
+            transaction.delete(block_hash, db=databases.undo)
