@@ -76,6 +76,7 @@ def test_schemathesis_has_nothing_to_report(node: ApiNode, tmp_path: Path, which
         "--request-timeout=1",
         "--no-color",
     ]
+    # What it finds it keeps in `.schemathesis` of the directory that it runs in.
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200)
     assert run.returncode == 0, run.stdout + run.stderr
 
