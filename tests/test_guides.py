@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
 RUN_HERE = {
+    "CONTRIBUTING.md",
     "README.md",
     "docs/explorer.md",
     "docs/faults.md",
@@ -50,6 +51,26 @@ BY_HAND = {
         "this suite itself": [
             "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/python -m pytest -n 2",
             'python -m pytest "tests/sim/test_swarm.py::test_swarm[3]"',
+        ],
+    },
+    "CONTRIBUTING.md": {
+        "an installation": [
+            "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]'",
+            ".ci/install-packages",
+        ],
+        "this suite itself": [
+            ".venv/bin/python -m pytest -n 2",
+            ".venv/bin/python -m pytest tests/consensus tests/ledger -x",
+            ".venv/bin/python -m pytest -m long -n 2",
+            '.venv/bin/python -m pytest "tests/sim/test_swarm.py::test_swarm[3]"',
+            ".venv/bin/ruff check .",
+            ".venv/bin/ruff format .",
+            ".venv/bin/mypy",
+        ],
+        "measurements": [
+            ".venv/bin/pychain bench",
+            ".venv/bin/python bench/kernels.py",
+            ".venv/bin/python -m pytest bench/test_headers_bench.py",
         ],
     },
     "docs/tutorial.md": {
@@ -91,7 +112,8 @@ BY_HAND = {
 
 def pages() -> dict[str, Path]:
     """Every page of the documentation, by its place in the repository."""
-    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md"), *(ROOT / "bench").rglob("*.md")]
+    found = [page for folder in (DOCS, ROOT / "bench", ROOT / "examples") for page in folder.rglob("*.md")]
+    found += ROOT.glob("*.md")
     return {str(page.relative_to(ROOT)): page for page in sorted(found)}
 
 
@@ -124,6 +146,11 @@ def test_the_index_lists_every_page() -> None:
 def test_the_readme(tmp_path: Path) -> None:
     shown = Guide(ROOT / "README.md", tmp_path).run()
     assert "my first coins" in shown
+    assert "Traceback" not in shown
+
+
+def test_the_contributor_s_guide(tmp_path: Path) -> None:
+    shown = Guide(ROOT / "CONTRIBUTING.md", tmp_path).run()
     assert "Traceback" not in shown
 
 

@@ -21,8 +21,8 @@ def test_its_python_example_runs() -> None:
 
 
 def test_its_links_lead_somewhere() -> None:
-    documents = {ROOT / "README.md": README}
-    documents |= {path: path.read_text("utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))}
+    pages = [*ROOT.glob("*.md"), *(page for name in ("docs", "examples") for page in (ROOT / name).rglob("*.md"))]
+    documents = {path: path.read_text("utf-8") for path in sorted(pages)}
     dead = [
         f"{path.relative_to(ROOT)}: {target}"
         for path, text in documents.items()
