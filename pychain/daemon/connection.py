@@ -13,6 +13,7 @@ from collections import deque
 from typing import Protocol, cast
 
 from pychain.node.inputs import BytesDrained, BytesReceived, Input, PeerClosed, PeerOpened
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 
 PIECE_BYTES = 128 * 1024
@@ -47,7 +48,7 @@ class Owner(Protocol):
 class Connection(asyncio.BufferedProtocol):
     """From `connection_made` to `connection_lost`: one `PeerOpened`, then bytes, then one `PeerClosed`."""
 
-    def __init__(self, owner: Owner, dialled: NetAddress | None = None) -> None:
+    def __init__(self, owner: Owner, dialled: Endpoint | None = None) -> None:
         self._owner = owner
         self._dialled = dialled
         self._loop = asyncio.get_running_loop()
@@ -90,16 +91,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         tcp = cast(asyncio.Transport, transport)
-        address = self._dialled or _remote_address(tcp)
-        peer = None if address is None else self._owner.admit(self)
-        if address is None or peer is None:
+        endpoint = self._dialled or _remote_end(tcp)
+        peer = None if endpoint is None else self._owner.admit(self)
+        if endpoint is None or peer is None:
             tcp.abort()
             return
         self._transport = tcp
         self.peer = peer
         tcp.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tcp.set_write_buffer_limits(high=0)  # hear of it whenever bytes are left, and when none are
-        self._owner.feed(PeerOpened(peer, address, inbound=self._dialled is None))
+        self._owner.feed(PeerOpened(peer, endpoint, inbound=self._dialled is None))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._owner.buffer
@@ -196,7 +197,7 @@ def failure_text(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _remote_address(transport: asyncio.Transport) -> NetAddress | None:
+def _remote_end(transport: asyncio.Transport) -> Endpoint | None:
     """The other end, None where it is gone already."""
     name = transport.get_extra_info("peername")
-    return NetAddress.observed(name[0], name[1]) if name else None
+    return Endpoint(NetAddress.observed(name[0], name[1])) if name else None

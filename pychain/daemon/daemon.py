@@ -281,8 +281,8 @@ class Daemon:
                 services.events.publish(event)
             case HangUp(peer, reason):
                 services.transport.hang_up(peer, reason)
-            case Dial(address):
-                services.transport.dial(address)
+            case Dial(endpoint):
+                services.transport.dial(endpoint)
             case Resolve(name, port):
                 self._look_up(name, port)
             case StartMining(template, recipient):
@@ -326,6 +326,7 @@ def _node_config(settings: Settings, bound: tuple[NetAddress, ...]) -> NodeConfi
         listen_port=bound[0].port if bound else 0,
         connect=settings.connect,
         connect_only=settings.options.connect_only,
+        ping_interval_s=settings.options.ping_interval_s,
         seeds=settings.seeds,
         mine_to=settings.mine_to,
         mine_interval_s=settings.options.mine_interval_s,

@@ -17,10 +17,13 @@ import msgspec
 import platformdirs
 
 from pychain.base.errors import ConfigError, DecodeError
+from pychain.base.time import NS
 from pychain.chain.address import decode_address
 from pychain.chain.spec import MAX_SPEC_BYTES, PACKAGED_NETWORKS, ChainSpec, packaged_spec, parse_spec
 from pychain.http.guard import Credential, parse_credential
 from pychain.ledger.mempool import DEFAULT_MAX_BYTES, DEFAULT_RELAY_FEE, MempoolLimits
+from pychain.p2p.endpoint import Endpoint
+from pychain.p2p.limits import PING_INTERVAL_NS
 from pychain.p2p.netaddress import AddressError, NetAddress
 
 APP_NAME = "pychain"
@@ -74,6 +77,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Peers to stay connected to, `host:port` or multiaddr."""
     connect_only: bool = False
     """Dial nobody but `connect` and what `addnode` adds later."""
+    ping_interval_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = PING_INTERVAL_NS / NS
+    """Mean seconds between two pings of a peer."""
     mine: Text | None = None
     """The address to mine to; without one nothing is mined."""
     mine_interval_s: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
@@ -108,7 +113,7 @@ class Settings:
     listen: tuple[str, ...]
     p2p_port: int
     api_port: int
-    connect: tuple[NetAddress, ...]
+    connect: tuple[Endpoint, ...]
     seeds: tuple[NetAddress, ...]
     mine_to: bytes | None
     mempool: MempoolLimits
@@ -161,8 +166,8 @@ def resolve(options: Options) -> Settings:
         listen=tuple(listen),
         p2p_port=spec.p2p_port if options.p2p_port is None else options.p2p_port,
         api_port=spec.api_port if options.api_port is None else options.api_port,
-        connect=tuple(_address("connect", text, spec) for text in options.connect),
-        seeds=tuple(_address("the chain spec's seeds", text, spec) for text in spec.seeds),
+        connect=tuple(_endpoint("connect", text, spec) for text in options.connect),
+        seeds=tuple(_endpoint("the chain spec's seeds", text, spec).address for text in spec.seeds),
         mine_to=None if options.mine is None else _recipient(spec, options.mine),
         mempool=MempoolLimits(max_bytes=options.max_mempool_bytes, relay_fee=relay_fee),
         api_users=_users(options.api_users),
@@ -268,9 +273,9 @@ def _users(lines: list[str]) -> dict[str, Credential]:
     return users
 
 
-def _address(label: str, text: str, spec: ChainSpec) -> NetAddress:
+def _endpoint(label: str, text: str, spec: ChainSpec) -> Endpoint:
     try:
-        return NetAddress.parse(text, spec.p2p_port or None)
+        return Endpoint.parse(text, spec.p2p_port or None)
     except AddressError as error:
         raise ConfigError(f"{label}: {error}") from None
 

@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from pychain.base.time import NS
 from pychain.daemon.connection import Connection, failure_text
 from pychain.node.inputs import DialFailed, Input
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.limits import DIAL_TIMEOUT_NS
-from pychain.p2p.netaddress import NetAddress
 
 _log = logging.getLogger(__name__)
+
+_FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+"""What a name is resolved to."""
 
 RECEIVE_BYTES = 64 * 1024
 """The one receive buffer. A read is handled as one input, so this bounds how many small messages one turn can meet."""
@@ -59,23 +62,26 @@ class Transport:
         if connection := self._connections.get(peer):
             connection.hang_up(reason)
 
-    def dial(self, address: NetAddress) -> None:
+    def dial(self, endpoint: Endpoint) -> None:
         """Open a connection; `PeerOpened` or `DialFailed` follows."""
-        task = asyncio.get_running_loop().create_task(self._dial(address))
+        task = asyncio.get_running_loop().create_task(self._dial(endpoint))
         self._dials[task] = None
         task.add_done_callback(self._dials.pop)
 
-    async def _dial(self, address: NetAddress) -> None:
-        connection = Connection(self, dialled=address)
+    async def _dial(self, endpoint: Endpoint) -> None:
+        connection = Connection(self, dialled=endpoint)
+        address = endpoint.address
         reason = "no room for another connection"
         try:
             if self._has_room():
                 async with asyncio.timeout(DIAL_TIMEOUT_NS / NS):
-                    await asyncio.get_running_loop().create_connection(lambda: connection, address.host, address.port)
+                    await asyncio.get_running_loop().create_connection(
+                        lambda: connection, address.host, address.port, family=_FAMILIES[address.family]
+                    )
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that IDNA cannot encode
             reason = failure_text(error)
         if connection.peer is None:  # one that opened and went at once reports itself
-            self.feed(DialFailed(address, reason))
+            self.feed(DialFailed(endpoint, reason))
 
     def hold_all(self, congested: bool) -> None:
         """Read nothing while the node is behind; each connection stops at its next read."""

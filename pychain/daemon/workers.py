@@ -27,6 +27,7 @@ from pychain.chain.transaction import Transfer, signed_message
 from pychain.consensus.semantic import parsed_blocks, signed_blocks, sound_blocks
 from pychain.daemon.committer import Committer
 from pychain.daemon.interpreter import Sharing
+from pychain.ledger.known import KnownSignatures
 from pychain.ledger.store import Batch, WritableStore
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import (
@@ -75,6 +76,7 @@ class Workers:
         self._fail = fail
         self._meters = meters
         self._loop = asyncio.get_running_loop()
+        self._known = KnownSignatures()
         self._verifiers = ThreadPoolExecutor(verifiers, "verify", sharing.begin_worker)
         self._examining = threading.Lock()
         self._readers = ThreadPoolExecutor(READERS, "read")
@@ -139,7 +141,7 @@ class Workers:
             results = parsed_blocks(self._spec, effect.raws)
             prefetch = self._begin_prefetch([block for block in results if isinstance(block, Block)])
             results = sound_blocks(self._spec, results)
-        results = signed_blocks(self._spec, results, effect.known)
+        results = signed_blocks(self._spec, results, self._known)
         if prefetch is not None:
             prefetch.result()
         return BlocksVerified(effect.job, tuple(results))
@@ -160,6 +162,7 @@ class Workers:
             [transfer.signature for transfer in transfers],
             threads=1,  # a job has one of our threads; the others have theirs
         )
+        self._known.add(transfer.txid for transfer, holds in zip(transfers, valid, strict=True) if holds)
         return TransfersVerified(job, tuple(valid))
 
     def _blocks_read(self, effect: ReadBlocks) -> Input:

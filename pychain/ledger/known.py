@@ -16,7 +16,7 @@ KNOWN = 100_000
 
 
 class KnownSignatures:
-    """A bounded set of txids; the oldest leave first. Worker threads may ask while the node's own thread adds."""
+    """A bounded set of txids; the oldest leave first. Any thread may ask while others add."""
 
     def __init__(self, capacity: int = KNOWN) -> None:
         self._txids: RollingSet[bytes] = RollingSet(capacity)

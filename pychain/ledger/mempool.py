@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pychain.base.errors import PychainError
 from pychain.chain.transaction import TRANSFER_BYTES, Transfer
@@ -83,6 +83,50 @@ def relay_cost(limits: MempoolLimits, size: int) -> int:
     return -(-limits.relay_fee * size // 1000)
 
 
+class MempoolReader(Protocol):
+    """A mempool for who only reads it. Nothing here changes it."""
+
+    @property
+    def limits(self) -> MempoolLimits: ...
+
+    @property
+    def bytes(self) -> int:
+        """Of all transfers, as they are serialised."""
+        ...
+
+    @property
+    def fees(self) -> int:
+        """Of all transfers, in base units."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Counts changes, so that others see when looking again is worth while."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, txid: Any, /) -> bool: ...
+
+    def get(self, txid: Any, /) -> Pending | None: ...
+
+    def entries(self) -> Iterable[Pending]:
+        """Everything, in the order of arrival."""
+        ...
+
+    def queue(self, sender: Any, /) -> Queue:
+        """An account's pending transfers; empty where there are none."""
+        ...
+
+    def next_sequence(self, sender: Any, /) -> int:
+        """What an account's next transfer must carry."""
+        ...
+
+    def entry_rate(self) -> int:
+        """The rate, base units a 1,000 bytes, that gets a transfer of the least size in."""
+        ...
+
+
 class Mempool:
     """Queues by account. Callers check signatures: a transfer is `add`ed only after `check` and a good signature."""
 
@@ -128,9 +172,13 @@ class Mempool:
         return self._queues.get(sender, ())
 
     def next_sequence(self, sender: bytes) -> int:
-        """What an account's next transfer must carry: the sequence after all that is pending."""
-        self._settle_account(sender)
-        return self._accounts.account(sender).sequence + len(self.queue(sender))
+        """What an account's next transfer must carry: the sequence after all that is pending, as it will be once the
+        mempool has followed the tip."""
+        account = self._accounts.account(sender)
+        came_back = self._stale.get(sender)
+        if came_back is None:
+            return account.sequence + len(self.queue(sender))
+        return account.sequence + len(self._fitting(account, self._offered(sender, came_back)))
 
     def entry_rate(self) -> int:
         """The rate, base units a 1,000 bytes, that gets a transfer of the least size in: the relay fee, or while the
@@ -138,6 +186,11 @@ class Mempool:
         """
         victims = self._ends.cheapest(self.bytes + TRANSFER_BYTES - self.limits.max_bytes)
         return max(self.limits.relay_fee, 1 + max((victim.rate for victim in victims), default=-1))
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether `take_changes` has anything to tell."""
+        return bool(self._changes)
 
     def take_changes(self) -> list[Change]:
         """What left or came back since this was last asked, in order."""
@@ -307,15 +360,7 @@ class Mempool:
     def _form_queue(self, sender: bytes, came_back: dict[int, Pending]) -> None:
         """The longest queue that the account's transfers make now. The rest leaves: mined, or reported."""
         account, before = self._accounts.account(sender), self.queue(sender)
-        offered = {pending.transfer.sequence: pending for pending in before} | came_back
-        queue: list[Pending] = []
-        left = account.balance
-        while len(queue) < MAX_PENDING_PER_ACCOUNT:
-            pending = offered.get(account.sequence + len(queue))
-            if pending is None or pending.cost > left:
-                break
-            left -= pending.cost
-            queue.append(pending)
+        queue = self._fitting(account, self._offered(sender, came_back))
         stays = {pending.transfer.txid for pending in queue}
         for pending in before:
             if pending.transfer.txid not in stays:
@@ -328,6 +373,23 @@ class Mempool:
                 why = _misfit(pending.transfer.sequence - account.sequence, len(queue))
                 self._changes.append(Change(pending.transfer, why))
         self._set_queue(sender, tuple(queue))
+
+    def _offered(self, sender: bytes, came_back: dict[int, Pending]) -> dict[int, Pending]:
+        """An account's transfers of which a new queue can be made, by sequence."""
+        return {pending.transfer.sequence: pending for pending in self.queue(sender)} | came_back
+
+    @staticmethod
+    def _fitting(account: Account, offered: Mapping[int, Pending]) -> list[Pending]:
+        """The longest queue that these make in an account's state."""
+        queue: list[Pending] = []
+        left = account.balance
+        while len(queue) < MAX_PENDING_PER_ACCOUNT:
+            pending = offered.get(account.sequence + len(queue))
+            if pending is None or pending.cost > left:
+                break
+            left -= pending.cost
+            queue.append(pending)
+        return queue
 
     # --- the queues and their ends
 

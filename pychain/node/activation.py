@@ -7,7 +7,7 @@ invalid here (level 3) is judged so, and the next best candidate is tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -26,6 +26,7 @@ from pychain.ledger.overlay import AccountLayer, Overlay
 from pychain.ledger.reorg import ReorgPlan, plan_reorg
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
+from pychain.node.outcomes import InvalidBlock, Outcomes, TipChange
 
 WORK_A_TURN = 1_500
 """Accounts read or put back, or transfers applied, in one turn: 1 to 2 ms of Python, several times that by the clock
@@ -37,17 +38,6 @@ PREFETCH = 16
 MAX_UNCOMMITTED_TRANSACTIONS = 50_000
 MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024
 """Activation waits for the disk while this much is decided and not sealed into a commit yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class TipChange:
-    """The working tip moved. Blocks in the order in which they were undone and taken on; a damaged one that was
-    undone is missing. `touched` are the accounts that may have changed.
-    """
-
-    disconnected: tuple[Block, ...]
-    connected: tuple[Block, ...]
-    touched: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -101,25 +91,12 @@ class _Transition:
 class Activation:
     """Moves the working tip towards the best candidate."""
 
-    def __init__(
-        self,
-        tree: BlockTree,
-        overlay: Overlay,
-        bodies: Bodies,
-        on_change: Callable[[TipChange], None],
-        on_refused: Callable[[Entry, RuleError], None],
-        on_body_lost: Callable[[Entry], None],
-    ) -> None:
-        """`on_change` hears of each new working tip, `on_refused` of a block that breaks a rule, `on_body_lost` of one
-        that must be fetched again because the disk does not give it back.
-        """
+    def __init__(self, tree: BlockTree, overlay: Overlay, bodies: Bodies, outcomes: Outcomes) -> None:
         self._tree = tree
         self._spec = tree.rulebook.spec
         self._overlay = overlay
         self._bodies = bodies
-        self._on_change = on_change
-        self._on_refused = on_refused
-        self._on_body_lost = on_body_lost
+        self._outcomes = outcomes
         self._transition: _Transition | None = None
         self._waiting = False
 
@@ -226,7 +203,7 @@ class Activation:
         except RuleError as error:
             self._transition = None
             self._tree.invalidate(entry)
-            self._on_refused(entry, error)
+            self._outcomes.invalid.append(InvalidBlock(entry, error))
             return BLOCK_WORK
 
     def _await_body(self, transition: _Transition, entry: Entry) -> None:
@@ -235,7 +212,7 @@ class Activation:
             self._transition = None
             self._tree.body_lost(entry)
             self._bodies.forget_damage(entry)
-            self._on_body_lost(entry)
+            self._outcomes.lost_bodies.append(entry)
             return
         self._wait_for(transition.to_connect)
 
@@ -268,7 +245,7 @@ class Activation:
             tip = step.entry
         self._tree.activate(tip)
         self._transition = None
-        self._on_change(
+        self._outcomes.tips.append(
             TipChange(
                 tuple([undone.block for undone in reversed(transition.undone) if undone.block is not None]),
                 tuple([step.block for step in transition.connected]),

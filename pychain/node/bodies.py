@@ -6,18 +6,14 @@ it, so what the store has is always the body that its header commits to, signatu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from pychain.base.time import Now
 from pychain.chain.block import Block
-from pychain.consensus.rules import RuleError
-from pychain.consensus.semantic import KnownTxids
+from pychain.consensus.rules import Blame, RuleError
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import BlocksRead, BlocksVerified
 from pychain.node.outbox import Outbox
+from pychain.node.outcomes import BodyVerified, InvalidBlock, Outcomes, Verification
 
 RECENT_BYTES = 32 * 1024 * 1024
 """Decoded blocks kept for connecting, serving and reorganising; older ones are read from disk."""
@@ -30,36 +26,14 @@ MAX_MENDING = 256
 """Damaged bodies that are fetched again at once; of more, the next reader's turn will come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """A body whose verification is under way. `peer` sent it (None: it is our own); `asked` tells whether we wanted
-    it.
-    """
-
-    entry: Entry
-    peer: int | None
-    asked: bool
-
-
 class Bodies:
     """Where the bodies of blocks come from."""
 
-    def __init__(
-        self,
-        tree: BlockTree,
-        overlay: Overlay,
-        outbox: Outbox,
-        known: KnownTxids,
-        on_verified: Callable[[Verification, Block | RuleError, Now], None],
-    ) -> None:
-        """`known` are the txids whose signatures have been checked. `on_verified` is called with each result; a valid
-        body is in the tree and the overlay by then.
-        """
+    def __init__(self, tree: BlockTree, overlay: Overlay, outbox: Outbox, outcomes: Outcomes) -> None:
         self._tree = tree
         self._overlay = overlay
         self._outbox = outbox
-        self._on_verified = on_verified
-        self._known = known
+        self._outcomes = outcomes
         self._gathered: list[tuple[Verification, bytes]] = []
         self._gathered_bytes = 0
         self._verifying: dict[int, list[Verification]] = {}
@@ -89,7 +63,7 @@ class Bodies:
         if self._gathered:
             job = self._outbox.new_job()
             self._verifying[job] = [verification for verification, _ in self._gathered]
-            self._outbox.emit(VerifyBlocks(job, tuple([raw for _, raw in self._gathered]), self._known))
+            self._outbox.emit(VerifyBlocks(job, tuple([raw for _, raw in self._gathered])))
             self._gathered = []
             self._gathered_bytes = 0
 
@@ -119,8 +93,10 @@ class Bodies:
         """Blocks under verification."""
         return len(self._under_verification)
 
-    def verified(self, incoming: BlocksVerified, now: Now) -> None:
-        """Take in the results of a job."""
+    def verified(self, incoming: BlocksVerified) -> None:
+        """Take in the results of a job. A valid body is in the tree and the overlay from now on; a block that breaks a
+        rule, other than by a body that is not its own, is invalid.
+        """
         verified = list(zip(self._verifying.pop(incoming.job), incoming.results, strict=True))
         arrived, bodies = [], {}
         for verification, result in verified:
@@ -138,7 +114,10 @@ class Bodies:
             self._overlay.put_body(block.hash, block.raw)
             self._keep(block)
         for verification, result in verified:
-            self._on_verified(verification, result, now)
+            self._outcomes.bodies.append(BodyVerified(verification, result))
+            if isinstance(result, RuleError) and result.rule.blame is not Blame.BODY:
+                self._tree.invalidate(verification.entry)
+                self._outcomes.invalid.append(InvalidBlock(verification.entry, result))
 
     def block(self, entry: Entry) -> Block | None:
         """The decoded block of a stored body. None: it is being read and will be here in a later turn, or is

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pychain import __version__
+from pychain.base.time import NS
 from pychain.consensus.rulebook import Rulebook
 from pychain.ledger.mempool import MempoolLimits
+from pychain.p2p.channel import ChannelFactory, plain_channel
+from pychain.p2p.endpoint import Endpoint
+from pychain.p2p.limits import PING_INTERVAL_NS
+from pychain.p2p.manager import ManagerFactory
 from pychain.p2p.netaddress import NetAddress
 
 
@@ -16,17 +21,21 @@ class NodeConfig:
 
     rulebook: the network's spec with its rules. listen_port: TCP port told to peers, 0 where nothing listens.
     connect: peers that are always kept connected; with `connect_only`, no others are dialled. seeds: `host:port` of
-    the nodes to ask for addresses when none are known. mine_to: public key to mine to from the start, None for no
-    mining. mine_interval_s: on dev networks, mean seconds between blocks (drawn from an exponential distribution); 0
-    mines at once. mempool: bounds and fees of the mempool.
+    the nodes to ask for addresses when none are known. ping_interval_s: mean seconds between two pings of a peer.
+    channel: what stands between a peer's stream and its frames. managers: further sub-protocols. mine_to: public key to
+    mine to from the start, None for no mining. mine_interval_s: on dev networks, mean seconds between blocks (drawn
+    from an exponential distribution); 0 mines at once. mempool: bounds and fees of the mempool.
     """
 
     rulebook: Rulebook
     agent: str = f"/pychain:{__version__}/"
     listen_port: int = 0
-    connect: tuple[NetAddress, ...] = ()
+    connect: tuple[Endpoint, ...] = ()
     connect_only: bool = False
     seeds: tuple[NetAddress, ...] = ()
+    ping_interval_s: float = PING_INTERVAL_NS / NS
+    channel: ChannelFactory = plain_channel
+    managers: tuple[ManagerFactory, ...] = ()
     mine_to: bytes | None = None
     mine_interval_s: float = 0.0
     mempool: MempoolLimits = field(default_factory=MempoolLimits)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from msgspec import Struct
 
 from pychain.chain.transaction import Transfer
-from pychain.consensus.semantic import KnownTxids
 from pychain.ledger.store import Batch
 from pychain.ledger.template import BlockTemplate
 from pychain.node.events import Event
 from pychain.node.requests import Answer
-from pychain.p2p.netaddress import NetAddress
+from pychain.p2p.endpoint import Endpoint
 
 
 class Send(Struct, frozen=True):
@@ -25,7 +22,7 @@ class Send(Struct, frozen=True):
 class Dial(Struct, frozen=True):
     """Open a connection; `PeerOpened` or `DialFailed` follows."""
 
-    address: NetAddress
+    endpoint: Endpoint
 
 
 class Resolve(Struct, frozen=True):
@@ -51,15 +48,13 @@ class Commit(Struct, frozen=True):
     batch: Batch
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyBlocks:
-    """Run `semantic.verify_blocks` on raw blocks, beside the loop; `BlocksVerified` follows. `known` are the txids
-    whose signatures have been checked; any thread may ask it.
+class VerifyBlocks(Struct, frozen=True):
+    """Run `semantic.verify_blocks` on raw blocks, beside the loop; `BlocksVerified` follows. Whoever carries it out may
+    skip the signatures that an earlier `VerifyTransfers` found to hold.
     """
 
     job: int
     raws: tuple[bytes, ...]
-    known: KnownTxids = field(repr=False, compare=False)
 
 
 class VerifyTransfers(Struct, frozen=True):

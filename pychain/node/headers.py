@@ -8,9 +8,9 @@ again in time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
+from pychain.base.deadlines import Deadlines
 from pychain.base.entropy import Entropy
 from pychain.base.errors import DecodeError
 from pychain.base.time import NS, Now
@@ -22,65 +22,31 @@ from pychain.consensus.semantic import check_proof_of_work
 from pychain.ledger.entry import EntryBranch
 from pychain.ledger.packed import DOOMED
 from pychain.ledger.presync import SALT_BYTES, Presync, PresyncError, stored_work_threshold
-from pychain.ledger.tree import BlockTree, Entry
+from pychain.ledger.tree import BlockTree
 from pychain.ledger.waiting import EarlyBlock, EarlyBlocks
+from pychain.node.outcomes import HeaderList, Outcomes
 from pychain.p2p.limits import MAX_HEADERS
 
 HEADERS_A_TURN = 100
 """About 2 ms of Python, 15 under a retarget rule that reads a window of headers for each: the loop stays free."""
 MAX_QUEUED_A_PEER = 2 * MAX_HEADERS
-"""Headers of one peer that wait to be judged: an answer to a question, and what he announced meanwhile."""
-MAX_STRANGERS_PRESYNCS = 8
-"""Long chains of peers who chose us that are examined at once: a bit a header, so under 1 MB a million headers each.
-Those of peers whom we chose are not counted, as they are few."""
-
-
-@dataclass(slots=True)
-class HeaderList:
-    """Headers from one peer (None: from here), oldest first, each the parent of the next, and how far they have been
-    judged.
-    """
-
-    peer: int | None
-    headers: Sequence[Header]
-    answer: bool = False
-    """It came when we had asked this peer for headers."""
-    claimed_work: int = 0
-    """Chain work that the peer claimed to have."""
-    stranger: bool = True
-    """The peer chose us, not we him."""
-    raws: Sequence[bytes] = field(default=(), repr=False)
-    """The whole block of each header, where they came along."""
-
-    judged: int = 0
-    last: Entry | None = None
-    """The last one that is in the tree now."""
-    error: RuleError | None = None
-    lie: str | None = None
-    """How the list contradicts what its peer showed before."""
-    is_examined: bool = False
-    """The list belongs to a chain that has too little work to be stored at its first sight."""
-    resume: tuple[Entry, bytes] | None = None
-    """Where the examination goes on: after this hash of the peer's chain, which leaves ours at this entry."""
-
-    @property
-    def is_full(self) -> bool:
-        """As many as fit in a message: more may follow."""
-        return len(self.headers) == MAX_HEADERS
-
-    @property
-    def has_failed(self) -> bool:
-        return self.error is not None or self.lie is not None
+"""Headers of one peer that wait to be judged: an answer to a question, and what it announced meanwhile."""
+MAX_INBOUND_PRESYNCS = 8
+"""Long chains of inbound peers that are examined at once: a bit a header, so under 1 MB a million headers each. Those
+of outbound peers are not counted, as they are few."""
 
 
 class HeaderIntake:
     """Judges headers and grows the tree by them."""
 
-    def __init__(self, tree: BlockTree, entropy: Entropy, on_judged: Callable[[HeaderList, Now], None]) -> None:
-        """`on_judged` is called for each list once it is judged to its end or its first fault."""
+    def __init__(self, tree: BlockTree, entropy: Entropy, outcomes: Outcomes, deadlines: Deadlines) -> None:
+        """Each list is an outcome once it is judged to its end or its first fault."""
         self._tree = tree
         self._entropy = entropy
-        self._on_judged = on_judged
+        self._outcomes = outcomes
+        self._wake = deadlines.add(self)
+        self._retry_ns: int | None = None
+        """When the first of the early blocks is due."""
         self._queue: deque[HeaderList] = deque()
         self._queued: dict[int, int] = {}
         """Headers in the queue, by peer."""
@@ -88,8 +54,8 @@ class HeaderIntake:
         self._presyncs: dict[int, Presync] = {}
         self._branch = EntryBranch(tree.tip)
         """Where the last header was judged to stand, with that header."""
-        self._strangers: dict[int, None] = {}
-        """Peers among these who chose us."""
+        self._inbound_presyncs: dict[int, None] = {}
+        """The inbound peers among these."""
 
     def submit(self, headers: HeaderList) -> bool:
         """Queue a list; False where its peer has sent so many that this one is dropped."""
@@ -108,13 +74,20 @@ class HeaderIntake:
         return is_next or self._tree.get(header.prev_hash) is not None
 
     def forget_peer(self, peer: int) -> None:
-        """A peer is gone: what he sent and was not judged yet is dropped."""
+        """A peer is gone: what it sent and was not judged yet is dropped."""
         self._queue = deque(headers for headers in self._queue if headers.peer != peer)
         self._queued.pop(peer, None)
         self._end_presync(peer)
 
+    @property
+    def wants_turn(self) -> bool:
+        """Headers wait to be judged."""
+        return bool(self._queue)
+
     def work(self, now: Now) -> None:
         """One turn: retry what was early, judge up to `HEADERS_A_TURN` headers."""
+        if not self._queue and not self._early:
+            return
         for early in self._early.due(now.wall_s):
             self.submit(HeaderList(early.peer, (early.header,), raws=() if early.raw is None else (early.raw,)))
         budget = HEADERS_A_TURN
@@ -124,7 +97,8 @@ class HeaderIntake:
             budget -= end - current.judged
             if self._judge(current, end, now.wall_s):
                 self._leave_queue()
-                self._on_judged(current, now)
+                self._outcomes.headers.append(current)
+        self._plan_retry(now)
 
     def _leave_queue(self) -> None:
         judged = self._queue.popleft()
@@ -133,12 +107,18 @@ class HeaderIntake:
             if not self._queued[judged.peer]:
                 del self._queued[judged.peer]
 
-    def deadline(self, now: Now) -> int | None:
-        """When `work` wants to be called next, monotonic ns."""
-        if self._queue:
-            return now.mono_ns
+    def _plan_retry(self, now: Now) -> None:
+        """Have a turn when the first of the early blocks is due by the wall clock."""
         due = self._early.next_wall_s()
-        return None if due is None else now.mono_ns + max(0, due - now.wall_s) * NS
+        self._retry_ns = None if due is None else now.mono_ns + max(0, due - now.wall_s) * NS
+        if self._retry_ns is not None:
+            self._wake(self._retry_ns)
+
+    def poll(self, now: Now) -> None:
+        """Nothing: `work` has just retried what was due."""
+
+    def deadline(self) -> int | None:
+        return self._retry_ns
 
     def accept(self, header: Header, wall_s: int) -> int:
         """Judge one header now; RuleError where it breaks a rule. A known one is not judged again. Returns its row."""
@@ -228,14 +208,14 @@ class HeaderIntake:
         if parent.work + _claimed_work(headers.headers) >= required:
             return None
         headers.is_examined = True
-        is_crowded = headers.stranger and len(self._strangers) >= MAX_STRANGERS_PRESYNCS
+        is_crowded = headers.inbound and len(self._inbound_presyncs) >= MAX_INBOUND_PRESYNCS
         if not headers.is_full or (presync is None and is_crowded):
             headers.judged = len(headers.headers)  # too little work, and no more to come: not worth a place
             return None
         presync = Presync(self._tree.rulebook.spec, parent, required, self._entropy.bytes(SALT_BYTES), wall_s)
         self._presyncs[headers.peer] = presync
-        if headers.stranger:
-            self._strangers[headers.peer] = None
+        if headers.inbound:
+            self._inbound_presyncs[headers.peer] = None
         return presync
 
     def _examine(self, presync: Presync, headers: HeaderList, end: int, wall_s: int) -> None:
@@ -253,7 +233,7 @@ class HeaderIntake:
 
     def _end_presync(self, peer: int) -> None:
         self._presyncs.pop(peer, None)
-        self._strangers.pop(peer, None)
+        self._inbound_presyncs.pop(peer, None)
 
 
 def _claimed_work(headers: Sequence[Header]) -> int:

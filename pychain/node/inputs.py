@@ -10,6 +10,7 @@ from msgspec import Struct
 from pychain.chain.block import Block
 from pychain.consensus.rules import RuleError
 from pychain.node.requests import Request
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 
 
@@ -26,19 +27,19 @@ class Stop(Struct, frozen=True):
 
 
 class PeerOpened(Struct, frozen=True):
-    """A connection stands. `peer` is an id that the world never uses twice; `address` is the remote end (for one that
-    we dialled, the address as it was dialled).
+    """A connection stands. `peer` is an id that the runtime never uses twice; `endpoint` is the remote end (for one
+    that we dialled, the endpoint as it was dialled).
     """
 
     peer: int
-    address: NetAddress
+    endpoint: Endpoint
     inbound: bool
 
 
 class DialFailed(Struct, frozen=True):
     """A `Dial` came to nothing."""
 
-    address: NetAddress
+    endpoint: Endpoint
     reason: str
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pychain.base.deadlines import Deadlines
 from pychain.base.entropy import Random
 from pychain.base.time import NS, Now, seconds
 from pychain.consensus.branch import median_time_past
@@ -20,6 +21,8 @@ from pychain.ledger.template import BlockTemplate, Selection
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.effects import Reply, StartMining, StopMining
 from pychain.node.outbox import Outbox
+from pychain.node.outcomes import Outcomes
+from pychain.node.view import ChainView
 from pychain.p2p.draws import exponential
 
 REFRESH_NS = 2 * NS
@@ -34,13 +37,18 @@ class Mining:
     def __init__(
         self,
         tree: BlockTree,
+        view: ChainView,
         mempool: Mempool,
         outbox: Outbox,
         random: Random,
         recipient: bytes | None,
         interval_s: float,
+        deadlines: Deadlines,
     ) -> None:
         self._tree = tree
+        self._view = view
+        self._wake = deadlines.add(self)
+        self._now_ns = 0
         self._mempool = mempool
         self._outbox = outbox
         self._random = random
@@ -64,9 +72,14 @@ class Mining:
         """Bits of the block after `entry`."""
         return self._tree.rulebook.next_bits(EntryBranch(entry))
 
+    def start(self) -> None:
+        """The node has started: search if it is to mine."""
+        self._wake(0)
+
     def ask(self, request_id: int) -> None:
         """Answer a request with a template on the working tip, as soon as its transfers are chosen."""
         self._asked.append(request_id)
+        self._wake(0)
 
     def _choose(self) -> Selection | None:
         """One slice of choosing the next block's transfers; the choice once it is made.
@@ -112,6 +125,7 @@ class Mining:
         self.recipient = recipient
         self.pause()
         self._next_block_ns = None
+        self._wake(0)
 
     def pause(self) -> None:
         """Stop the search until the next turn says otherwise."""
@@ -119,11 +133,19 @@ class Mining:
             self._on = None
             self._outbox.emit(StopMining())
 
-    def work(self, now: Now, behind: bool) -> None:
-        """One turn: choose transfers where a template is wanted; start, move or stop the search. A chain that is
-        `behind` is not worth mining on.
+    def follow(self, outcomes: Outcomes, now: Now) -> None:
+        """The chain or the mempool may have changed: see at the end of this turn what that means for the search."""
+        for _ in outcomes.tips:
+            self._draw_interval(now)
+        if self.recipient is not None:
+            self._wake(0)
+
+    def poll(self, now: Now) -> None:
+        """Choose transfers where a template is wanted; start, move or stop the search. A chain that is far behind its
+        best header is not worth mining on.
         """
-        searches = self.recipient is not None and not behind and self._is_due(now)
+        self._now_ns = now.mono_ns
+        searches = self.recipient is not None and not self._view.is_behind() and self._is_due(now)
         if not searches:
             self.pause()
         outdated = searches and self._is_outdated(now)
@@ -157,19 +179,18 @@ class Mining:
         self._on = (self._tree.tip, revision)
         self._outbox.emit(StartMining(template, self.recipient))
 
-    def deadline(self, now: Now) -> int | None:
-        """When `work` wants to be called next."""
+    def deadline(self) -> int | None:
         if self._is_choosing:
-            return now.mono_ns
+            return self._now_ns
         if self.recipient is None:
             return None
-        if self._next_block_ns is not None and now.mono_ns < self._next_block_ns:
+        if self._next_block_ns is not None and self._now_ns < self._next_block_ns:
             return self._next_block_ns
         if self._on is None:
-            return now.mono_ns + REFRESH_NS
+            return self._now_ns + REFRESH_NS
         return self._made_ns + REFRESH_NS if self._on[1] != self._mempool.revision else None
 
-    def tip_moved(self, now: Now) -> None:
+    def _draw_interval(self, now: Now) -> None:
         """A block joined the chain: on a drawn interval, the next one is due after a new draw."""
         if self._interval_ns:
             self._next_block_ns = now.mono_ns + exponential(self._random, self._interval_ns)
@@ -178,5 +199,5 @@ class Mining:
         if not self._interval_ns:
             return True
         if self._next_block_ns is None:
-            self.tip_moved(now)
+            self._draw_interval(now)
         return self._next_block_ns is not None and now.mono_ns >= self._next_block_ns

@@ -8,17 +8,19 @@ from pychain.base.time import Now
 from pychain.node.effects import Dial, HangUp, Send
 from pychain.node.outbox import Outbox
 from pychain.p2p import limits
-from pychain.p2p.messages import GoodbyeCode, Message
-from pychain.p2p.netaddress import NetAddress
+from pychain.p2p.channel import Channel
+from pychain.p2p.endpoint import Endpoint
+from pychain.p2p.messages import STANDARD, Fields, GoodbyeCode
 from pychain.p2p.peer import Peer, Traffic
-from pychain.p2p.states import PeerEvent, next_state
 
 
 class Peers:
-    """Every connection that the world has opened and not closed. Implements `p2p.wire.Wire`."""
+    """Every connection that the runtime has opened and not closed. Implements `p2p.wire.Wire`."""
 
     def __init__(self, outbox: Outbox, max_block_bytes: int) -> None:
         self._outbox = outbox
+        self.codec = STANDARD
+        """The messages of the connections that are opened from now on."""
         self._frame_limit = limits.frame_limit(max_block_bytes)
         self._queue_limit = limits.send_queue_limit(max_block_bytes)
         self._peers: dict[int, Peer] = {}
@@ -37,14 +39,21 @@ class Peers:
 
     # --- life
 
-    def opened(self, peer_id: int, address: NetAddress, inbound: bool, now: Now) -> Peer:
-        peer = Peer(peer_id, address, now, inbound=inbound, frame_limit=self._frame_limit)
+    def opened(self, peer_id: int, endpoint: Endpoint, inbound: bool, channel: Channel, now: Now) -> Peer:
+        limit = self._frame_limit
+        peer = Peer(peer_id, endpoint, now, inbound=inbound, frame_limit=limit, channel=channel, codec=self.codec)
         self._peers[peer_id] = peer
         return peer
 
-    def farewell_received(self, peer: Peer) -> None:
+    def send_handshake(self, peer: Peer) -> None:
+        """Send what the channel's own handshake has to say, if anything."""
+        output = peer.handshake_output()
+        if output:
+            self._outbox.emit(Send(peer.peer_id, output))
+
+    def goodbye_came(self, peer: Peer) -> None:
         """The peer said goodbye: nothing more is sent, the stream is closed."""
-        peer.state = next_state(peer.state, PeerEvent.HANG_UP)
+        peer.goodbye_came()
         self._outbox.emit(HangUp(peer.peer_id, peer.farewell or "peer said goodbye"))
 
     def closed(self, peer_id: int) -> Peer | None:
@@ -54,6 +63,12 @@ class Peers:
             self._received.add(peer.received)
             self._sent.add(peer.sent)
         return peer
+
+    def drained(self, peer_id: int, count: int) -> None:
+        """Bytes have left for the network."""
+        peer = self._peers.get(peer_id)
+        if peer is not None:
+            peer.drained(count)
 
     # --- what has gone to and fro since the start, over all connections
 
@@ -65,9 +80,9 @@ class Peers:
 
     # --- the wire
 
-    def send(self, peer_id: int, message: Message) -> None:
+    def send(self, peer_id: int, message: Fields) -> None:
         peer = self._peers.get(peer_id)
-        if peer is None or not peer.is_open:
+        if peer is None or not peer.can_be_sent_to:
             return
         self._outbox.emit(Send(peer_id, peer.pack(message)))
         if peer.unsent > self._queue_limit:
@@ -77,11 +92,13 @@ class Peers:
         peer = self._peers.get(peer_id)
         if peer is None or not peer.is_open:
             return
-        self._outbox.emit(Send(peer_id, peer.hang_up(code, text)))
+        goodbye = peer.hang_up(code, text)
+        if goodbye:
+            self._outbox.emit(Send(peer_id, goodbye))
         self._outbox.emit(HangUp(peer_id, f"{code.value}: {text}"))
 
-    def dial(self, address: NetAddress) -> None:
-        self._outbox.emit(Dial(address))
+    def dial(self, endpoint: Endpoint) -> None:
+        self._outbox.emit(Dial(endpoint))
 
 
 def _sum(before: Traffic, now: Iterable[Traffic]) -> Traffic:

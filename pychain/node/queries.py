@@ -1,6 +1,7 @@
-"""Queries: what others may read of a node at once, without a request. All of it shows the durable state.
+"""Queries: what others may read of a node at once, without a request. A read changes nothing.
 
-The facade hands out the node's own objects; whoever reads must not change them.
+The chain, accounts and transactions are those of the durable state. The mempool is that of the working tip, which may
+be a moment ahead: `is_settling` says when.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from pychain.chain.spec import ChainSpec
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.state import Account
 from pychain.ledger.entry import median_time
-from pychain.ledger.mempool import Mempool
+from pychain.ledger.mempool import MempoolReader
 from pychain.ledger.store import Status, Store, TransactionPlace
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.bodies import Bodies
 from pychain.node.commits import Commits
-from pychain.node.dialogue import Dialogue
 from pychain.node.mining import Mining
 from pychain.node.peers import Peers
 from pychain.node.view import ChainView
-from pychain.p2p.misbehaviour import Ban
-from pychain.p2p.netaddress import NetAddress
+from pychain.p2p.addresses import AddressManager
+from pychain.p2p.endpoint import Endpoint
+from pychain.p2p.misbehaviour import Ban, Misbehaviour
 from pychain.p2p.peer import Peer, Traffic
+from pychain.p2p.slots import SlotManager
+from pychain.p2p.sync import SyncManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,12 @@ class Queries:
         bodies: Bodies,
         view: ChainView,
         commits: Commits,
-        mempool: Mempool,
+        mempool: MempoolReader,
         mining: Mining,
-        dialogue: Dialogue,
+        sync: SyncManager,
+        slots: SlotManager,
+        misbehaviour: Misbehaviour,
+        addresses: AddressManager,
         peers: Peers,
     ) -> None:
         self._tree = tree
@@ -70,7 +76,10 @@ class Queries:
         self._view = view
         self._commits = commits
         self._mining = mining
-        self._dialogue = dialogue
+        self._sync = sync
+        self._slots = slots
+        self._misbehaviour = misbehaviour
+        self._addresses = addresses
         self._peers = peers
         self.mempool = mempool
 
@@ -145,7 +154,7 @@ class Queries:
         return SyncState(
             best.height,
             tip.height,
-            self._dialogue.sync.in_flight,
+            self._sync.in_flight,
             self._bodies.verifying,
             self._view.is_behind(),
             progress,
@@ -193,23 +202,23 @@ class Queries:
 
     def points(self, peer_id: int, now: Now) -> int:
         """A peer's misbehaviour points."""
-        return self._dialogue.misbehaviour.points(peer_id, now)
+        return self._misbehaviour.points(peer_id, now)
 
-    def kept_peers(self) -> tuple[NetAddress, ...]:
-        """Addresses that the operator wants connected."""
-        return self._dialogue.slots.persistent
+    def kept_peers(self) -> tuple[Endpoint, ...]:
+        """Endpoints that the operator wants connected."""
+        return self._slots.persistent
 
     @property
     def networking(self) -> bool:
         """Whether connections are made and taken at all."""
-        return self._dialogue.slots.is_active
+        return self._slots.is_active
 
     def known_addresses(self) -> int:
         """How many addresses of nodes are known."""
-        return len(self._dialogue.addresses)
+        return len(self._addresses)
 
     def bans(self, now: Now) -> list[Ban]:
-        return self._dialogue.misbehaviour.bans(now)
+        return self._misbehaviour.bans(now)
 
     @property
     def mining_to(self) -> bytes | None:

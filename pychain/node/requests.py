@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pychain.ledger.template import BlockTemplate
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 
 INCONCLUSIVE = "inconclusive"
@@ -70,9 +71,10 @@ class ReconsiderBlock(Struct, frozen=True):
 
 
 class AddPeer(Struct, frozen=True):
-    """Keep a connection to an address up for good. Answer: None, or `Refused` where it is already kept."""
+    """Keep a connection to an endpoint up for good. Answer: None, or `Refused` where one to its address is already
+    kept."""
 
-    address: NetAddress
+    endpoint: Endpoint
 
 
 class RemovePeer(Struct, frozen=True):
@@ -82,9 +84,9 @@ class RemovePeer(Struct, frozen=True):
 
 
 class TryPeer(Struct, frozen=True):
-    """Dial an address once. Answer: None."""
+    """Dial an endpoint once. Answer: None."""
 
-    address: NetAddress
+    endpoint: Endpoint
 
 
 class DisconnectPeer(Struct, frozen=True):

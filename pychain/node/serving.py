@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, takewhile
 
+from pychain.base.time import Now
 from pychain.chain.block import Block
 from pychain.ledger.mempool import Mempool
 from pychain.ledger.tree import BlockTree
@@ -15,8 +16,10 @@ from pychain.node.effects import ReadBlocks
 from pychain.node.outbox import Outbox
 from pychain.node.peers import Peers
 from pychain.p2p import limits
+from pychain.p2p.manager import Handler, Manager
 from pychain.p2p.messages import Block as BlockMessage
-from pychain.p2p.messages import GetHeaders, Headers, Kind, Missing, Want, batched_transactions
+from pychain.p2p.messages import Fields, GetHeaders, Headers, Kind, Missing, Want, batched_transactions
+from pychain.p2p.peer import Peer
 
 READ_BYTES = 512 * 1024
 READ_BLOCKS = 64
@@ -28,7 +31,7 @@ BLOCKS_A_TURN = 128
 when he has drained some."""
 
 
-class Serving:
+class Serving(Manager):
     """Answers `want` and `get_headers`. Blocks leave one by one as the peer drains what was sent before."""
 
     def __init__(
@@ -48,12 +51,17 @@ class Serving:
         self._usual_bytes: dict[int, int] = {}
         """About how many bytes the blocks have that a peer reads."""
 
-    def peer_closed(self, peer_id: int) -> None:
+    def handlers(self) -> Mapping[type[Fields], Handler]:
+        return {Want: self._on_want, GetHeaders: self._on_get_headers}
+
+    def peer_closed(self, peer: Peer, now: Now) -> None:
+        peer_id = peer.peer_id
         self._queues.pop(peer_id, None)
         self._reading.pop(peer_id, None)
         self._usual_bytes.pop(peer_id, None)
 
-    def on_want(self, peer_id: int, want: Want) -> None:
+    def _on_want(self, peer: Peer, want: Want, now: Now) -> None:
+        peer_id = peer.peer_id
         if want.kind is Kind.BLOCK:
             queue = self._queues.setdefault(peer_id, deque())
             room = MAX_QUEUED_BLOCKS - len(queue)
@@ -64,7 +72,7 @@ class Serving:
         else:
             self._serve_transactions(peer_id, want.hashes)
 
-    def on_get_headers(self, peer_id: int, request: GetHeaders) -> None:
+    def _on_get_headers(self, peer: Peer, request: GetHeaders, now: Now) -> None:
         """Headers of the durable chain after the first hash of the locator that is on it."""
         durable = self._commits.durable
         fork = self._tree.fork_point(self._tree.find_locator(request.locator), durable)
@@ -73,7 +81,11 @@ class Serving:
         stop = self._tree.get(request.stop)
         if stop is not None and fork.height < stop.height and last.descends_from(stop):
             last = stop
-        self._peers.send(peer_id, Headers(tuple(map(index.raw, index.path(fork.row, last.row)))))
+        self._peers.send(peer.peer_id, Headers(tuple(map(index.raw, index.path(fork.row, last.row)))))
+
+    def waits_for(self, peer_id: int) -> bool:
+        """Whether blocks for this peer wait until it has drained what was sent before."""
+        return bool(self._queues.get(peer_id)) and peer_id not in self._reading
 
     def resume(self, peer_id: int) -> None:
         """Send on, as far as the peer has drained what was sent and the disk has answered."""

@@ -9,14 +9,16 @@ from typing import Annotated
 
 import msgspec
 
+from pychain.base.deadlines import Deadlines
 from pychain.base.errors import DecodeError
 from pychain.base.time import NS, Now
 from pychain.chain.transaction import MAX_MEMO_BYTES, TRANSFER_BYTES
 from pychain.ledger.overlay import Overlay
 from pychain.ledger.store import Store
-from pychain.node.dialogue import Dialogue
 from pychain.node.transfers import TransferIntake
 from pychain.p2p import saved
+from pychain.p2p.addresses import AddressManager
+from pychain.p2p.misbehaviour import Misbehaviour
 
 SAVE_INTERVAL_NS = 60 * NS
 """What a crash may cost of addresses and pending transfers; a clean stop loses nothing."""
@@ -34,18 +36,30 @@ _TRANSFERS = msgspec.msgpack.Decoder(_RawTransfers)
 class Tables:
     """Loads the tables at the start and puts what changed into a commit."""
 
-    def __init__(self, store: Store, overlay: Overlay, transfers: TransferIntake, dialogue: Dialogue) -> None:
+    def __init__(
+        self,
+        store: Store,
+        overlay: Overlay,
+        transfers: TransferIntake,
+        addresses: AddressManager,
+        misbehaviour: Misbehaviour,
+        deadlines: Deadlines,
+    ) -> None:
         self._store = store
         self._overlay = overlay
         self._transfers = transfers
-        self._dialogue = dialogue
+        self._addresses = addresses
+        self._misbehaviour = misbehaviour
         self._last: dict[str, bytes] = {}
         self._next_save_ns: int | None = None
+        self._wake = deadlines.add(self)
 
-    def load(self) -> list[str]:
+    def load(self, now: Now) -> list[str]:
         """Fill the address and ban tables. A damaged one starts empty; the lines returned say so."""
+        self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
+        self._wake(self._next_save_ns)
         notices = []
-        for name, table in ((_ADDRESSES, self._dialogue.addresses), (_BANS, self._dialogue.misbehaviour)):
+        for name, table in ((_ADDRESSES, self._addresses), (_BANS, self._misbehaviour)):
             content = self._store.table(name)
             if content is not None:
                 try:
@@ -63,11 +77,9 @@ class Tables:
             except DecodeError:
                 return
 
-    def work(self, now: Now) -> None:
+    def poll(self, now: Now) -> None:
         """Save when it is time."""
-        if self._next_save_ns is None:
-            self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
-        elif now.mono_ns >= self._next_save_ns:
+        if self._next_save_ns is not None and now.mono_ns >= self._next_save_ns:
             self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
             self._save_peers()
             if self._transfers.mempool.bytes <= MAX_POOL_BYTES_A_TURN:
@@ -82,8 +94,8 @@ class Tables:
         self._save_transfers()
 
     def _save_peers(self) -> None:
-        self._put(_ADDRESSES, self._dialogue.addresses.dump())
-        self._put(_BANS, self._dialogue.misbehaviour.dump())
+        self._put(_ADDRESSES, self._addresses.dump())
+        self._put(_BANS, self._misbehaviour.dump())
 
     def _save_transfers(self) -> None:
         pending = [pending.transfer.raw for queue in self._transfers.mempool.queues() for pending in queue]

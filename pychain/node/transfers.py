@@ -9,11 +9,11 @@ for them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 
+from pychain.base.deadlines import Deadlines
 from pychain.base.rolling import RollingSet
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block
@@ -28,6 +28,7 @@ from pychain.node.arrivals import Arrivals
 from pychain.node.effects import VerifyTransfers
 from pychain.node.events import TransferAccepted, TransferDropped
 from pychain.node.outbox import Outbox
+from pychain.node.outcomes import Arrival, Candidate, Outcomes, Refusal, TipChange
 from pychain.node.returning import Returning
 
 RECENT_REJECTS = 10_000
@@ -57,32 +58,6 @@ EXPIRY_A_TURN = 5_000
 _NOTHING: Mapping[int, Transfer] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class Candidate:
-    """A transfer that wants into the mempool: from a peer, from a request, or (both None) from our own disk or out of
-    an undone block. `place` and `losses` are what `Mempool.still_fits` asks for.
-    """
-
-    transfer: Transfer
-    peer: int | None
-    request: int | None = None
-    place: int = 0
-    losses: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A transfer that was not taken; `waits` where it is kept for its predecessors. `transfer` is None where its bytes
-    are no transfer.
-    """
-
-    error: RuleError | PolicyError
-    peer: int | None
-    request: int | None
-    transfer: Transfer | None = None
-    waits: bool = False
-
-
 class TransferIntake:
     """Admits transfers to the mempool."""
 
@@ -91,20 +66,15 @@ class TransferIntake:
         mempool: Mempool,
         accounts: BulkAccountReader,
         outbox: Outbox,
-        on_arrival: Callable[[int, Sequence[bytes], Now], None],
-        on_accepted: Callable[[Sequence[Candidate], Now], None],
-        on_refused: Callable[[Refusal, Now], None],
+        outcomes: Outcomes,
+        deadlines: Deadlines,
     ) -> None:
-        """`accounts` is the state after the working tip; `on_arrival` hears of the txids that a peer has sent before
-        they are looked at; `on_accepted` or `on_refused` hears once of each transfer that was offered, and
-        `on_accepted` of those that came back out of undone blocks.
-        """
+        """`accounts` is the state after the working tip."""
         self.mempool = mempool
         self._accounts = accounts
         self._outbox = outbox
-        self._on_arrival = on_arrival
-        self._on_accepted = on_accepted
-        self._on_refused = on_refused
+        self._outcomes = outcomes
+        self._wake = deadlines.add(self)
         self._arrived = Arrivals()
         self._waiting = WaitingTransfers()
         self._rejected: RollingSet[bytes] = RollingSet(RECENT_REJECTS)
@@ -118,12 +88,11 @@ class TransferIntake:
         """Transfers that wait for the verdict on another one of their account and sequence."""
         self._batch: deque[Candidate] = deque()
         """Those that the next jobs are made of."""
-        self._accepted: list[Candidate] = []
-        """Those of which `on_accepted` has not heard yet."""
         self._returning = Returning()
         self._is_at_best = self._is_durable = True
         """Whether all that was decided about the chain was on disk at the last turn."""
         self._next_expiry_ns = 0
+        """When the mempool is next looked through for what has expired, while it holds anything."""
 
     def unknown(self, txids: Iterable[bytes]) -> list[bytes]:
         """Those that are not in the mempool, nor on their way there, nor were refused since the last tip: the others
@@ -168,7 +137,7 @@ class TransferIntake:
             transfer = parse_transfer(raw, txid)
             check_bounds(transfer)
         except RuleError as error:
-            self._on_refused(Refusal(error, peer, request), now)
+            self._outcomes.refused.append(Refusal(error, peer, request))
             return
         self._examine(Candidate(transfer, peer, request), now)
 
@@ -237,7 +206,7 @@ class TransferIntake:
         elif error.policy is not Policy.KNOWN and transfer.sender not in self._by_sender:
             # What others that are being checked had a part in is not held against it.
             self._rejected.update((transfer.txid,))
-        self._on_refused(Refusal(error, candidate.peer, candidate.request, transfer, waits), now)
+        self._outcomes.refused.append(Refusal(error, candidate.peer, candidate.request, transfer, waits))
 
     def _have_checked(self) -> None:
         """Have the signatures gathered so far checked, as many jobs as may be under way."""
@@ -283,64 +252,88 @@ class TransferIntake:
                 self._refuse(candidate, error, now)
                 return
         self.mempool.add(transfer, now.wall_s)
+        self._outcomes.mempool_changed = True
+        self._wake(self._next_expiry_ns)
         self._outbox.publish(TransferAccepted(transfer))
-        self._accepted.append(candidate)
+        self._outcomes.accepted.append(candidate)
         self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
 
     def _tell(self, now: Now) -> None:
         """Tell of what entered the mempool, what left it, and what came back to it."""
         for transfer, why in self.mempool.take_changes():
+            self._outcomes.mempool_changed = True
             if why is None:
+                self._wake(self._next_expiry_ns)
                 self._outbox.publish(TransferAccepted(transfer))
-                self._accepted.append(Candidate(transfer, None))
+                self._outcomes.accepted.append(Candidate(transfer, None))
                 self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
             else:
                 self._outbox.publish(TransferDropped(transfer, why.value))
                 if why is Policy.SEQUENCE_GAP:  # those before it may be on their way back out of an undone block
                     self._waiting.add(transfer, None)
-        if self._accepted:
-            accepted, self._accepted = self._accepted, []
-            self._on_accepted(accepted, now)
 
     # --- the chain moves
 
-    def tip_changed(
-        self, disconnected: Iterable[Block], connected: Iterable[Block], touched: Iterable[bytes], now: Now
-    ) -> None:
-        """Follow the working tip: mined transfers leave, those of undone blocks come back, so many a turn, refusals are
-        forgotten.
-        """
-        connected, touched = list(connected), list(touched)
-        self._returning.tip_changed(list(disconnected), connected)
+    def _follow_tip(self, change: TipChange, now: Now) -> None:
+        """Mined transfers leave, those of disconnected blocks come back, so many a turn, refusals are forgotten."""
+        connected, touched = change.connected, change.touched
+        self._returning.tip_changed(change.disconnected, connected)
         self.mempool.rebase(touched, (), self._mined_of_interest(connected), now.wall_s)
         self._rejected = RollingSet(RECENT_REJECTS)
         for key in self._waiting.senders_among(touched):
             self._waiting.forget_used(key, self._accounts.account(key).sequence)
             self._examine_waiting(key, self.mempool.next_sequence(key), now)
 
-    def _mined_of_interest(self, connected: Iterable[Block]) -> list[bytes]:
+    def _mined_of_interest(self, connected: Sequence[Block]) -> list[bytes]:
         """The txids that the mempool has to know as mined; none where it holds nothing."""
         if not len(self.mempool) and self.mempool.is_settled:
             return []
         return [txid for block in connected for txid in block.txid_list()]
 
-    def work(self, now: Now, is_at_best: bool, is_durable: bool) -> None:
-        """One turn: let the mempool follow the tip, look at what arrived, have signatures checked, let go of what
-        expired.
+    @property
+    def has_work(self) -> bool:
+        """Something waits that a turn could go on with."""
+        return bool(
+            self._arrived
+            or self._returning
+            or self._batch
+            or not self.mempool.is_settled
+            or self.mempool.has_changes
+            or self._outcomes.tips
+        )
 
-        The chain is more urgent: what arrived waits until the tip is at the best block, and what undone blocks leave
-        over until that is durable, too.
+    def work(self, now: Now, is_at_best: bool, is_durable: bool) -> None:
+        """One turn: let the mempool follow the tip, look at what arrived, have signatures checked.
+
+        The chain is more urgent: what arrived waits until the tip is at the best block, and what disconnected blocks
+        leave over until that is durable, too.
         """
+        for change in self._outcomes.tips:
+            self._follow_tip(change, now)
         self._is_at_best, self._is_durable = is_at_best, is_durable
         if is_at_best and is_durable and self._returning:
             self._take_back(now)
         self.mempool.settle(SETTLED_A_TURN)
         if is_at_best:
             self._look_at_arrived(now)
+        self._tell(now)
         self._have_checked()
+
+    @property
+    def wants_turn(self) -> bool:
+        """There is work that needs nobody else's answer first."""
+        may_look = self._arrived and self._has_room
+        may_take_back = self._returning and self._is_durable
+        return (self._is_at_best and bool(may_look or may_take_back)) or not self.mempool.is_settled
+
+    def poll(self, now: Now) -> None:
+        """Let go of what has expired."""
         if now.mono_ns >= self._next_expiry_ns and self.mempool.expire(now.wall_s, EXPIRY_A_TURN):
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
         self._tell(now)
+
+    def deadline(self) -> int | None:
+        return self._next_expiry_ns if len(self.mempool) else None
 
     def drop(self, accounts: int) -> None:
         """Let go of what waits outside the mempool, and of up to so many accounts' transfers in it."""
@@ -348,14 +341,6 @@ class TransferIntake:
         self._arrived = Arrivals()
         self._waiting = WaitingTransfers()
         self.mempool.drop(accounts)
-
-    def deadline(self, now: Now) -> int | None:
-        """When `work` wants to be called next."""
-        may_look = self._arrived and self._has_room
-        may_take_back = self._returning and self._is_durable
-        if (self._is_at_best and (may_look or may_take_back)) or not self.mempool.is_settled:
-            return now.mono_ns
-        return self._next_expiry_ns if len(self.mempool) else None
 
     def _take_back(self, now: Now) -> None:
         """Offer the mempool transfers of undone blocks, unless they were mined again or their sequences were used."""
@@ -375,7 +360,7 @@ class TransferIntake:
         for peer, raws in self._arrived.take(ARRIVED_A_TURN):
             txids = transaction_ids(raws)
             if peer is not None:
-                self._on_arrival(peer, txids, now)
+                self._outcomes.arrivals.append(Arrival(peer, txids))
             unknown = dict.fromkeys(self.unknown(txids))
             for raw, txid in zip(raws, txids, strict=True):
                 if txid in unknown:

@@ -6,7 +6,7 @@ of it, an address that was once dialled with success gives way to no hearsay, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct, msgpack
@@ -15,7 +15,8 @@ from pychain.base.entropy import Random
 from pychain.base.rate import TokenBucket
 from pychain.base.time import Now
 from pychain.p2p import limits, saved
-from pychain.p2p.messages import U64, AddressEntry, Addrs, GetAddrs
+from pychain.p2p.manager import Handler, Manager
+from pychain.p2p.messages import U64, AddressEntry, Addrs, Fields, GetAddrs
 from pychain.p2p.netaddress import AddressError, NetAddress
 from pychain.p2p.peer import Peer
 from pychain.p2p.wire import Wire
@@ -79,7 +80,7 @@ class _Talker:
         self.bucket = TokenBucket(limits.ADDRS_RATE, mono_ns, initial=1)
 
 
-class AddressManager:
+class AddressManager(Manager):
     """Keeps the table. The same calls with the same random numbers make the same table."""
 
     def __init__(self, wire: Wire, random: Random) -> None:
@@ -92,6 +93,8 @@ class AddressManager:
         self._talkers: dict[int, _Talker] = {}
         self.additions = 0
         """Counts what came in, so that others see when looking again is worth while."""
+        self.on_addition: Callable[[], None] = lambda: None
+        """Called after each: who looks for someone to dial wants to know."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -102,6 +105,9 @@ class AddressManager:
     def known(self) -> Iterator[Known]:
         """All rows, in no meaningful order; for display."""
         return iter(self._rows)
+
+    def handlers(self) -> Mapping[type[Fields], Handler]:
+        return {GetAddrs: self.on_get_addrs, Addrs: self.on_addrs}
 
     # --- what happens to connections
 
@@ -143,7 +149,7 @@ class AddressManager:
 
     # --- exchange
 
-    def on_get_addrs(self, peer: Peer, now: Now) -> None:
+    def on_get_addrs(self, peer: Peer, message: GetAddrs, now: Now) -> None:
         """Answer once a connection, and only who dialled us: nobody can make us tell an address book twice, or use
         it to recognise us behind another address (as Core)."""
         talker = self._talkers.get(peer.peer_id)
@@ -203,6 +209,7 @@ class AddressManager:
             return False
         self._insert(Known(address, services, seen, source, len(self._rows)))
         self.additions += 1
+        self.on_addition()
         return True
 
     def forget(self, address: NetAddress) -> None:
@@ -284,6 +291,7 @@ class AddressManager:
         for known in rows.values():
             self._insert(known)
         self.additions += 1
+        self.on_addition()
 
 
 def _concerns(address: NetAddress, reader: NetAddress) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pychain.base.rate import Rate, TokenBucket
 from pychain.p2p import limits
-from pychain.p2p.messages import Inv, Message, MessageType, Missing, Txs, Want, type_of
+from pychain.p2p.messages import STANDARD, Fields, Inv, MessageType, Missing, Txs, Want
 
 MESSAGE_RATES: Final[dict[MessageType, Rate]] = {
     MessageType.PING: limits.PING_RATE,
@@ -25,7 +25,7 @@ MESSAGE_RATES: Final[dict[MessageType, Rate]] = {
 of any kind."""
 
 
-def cost(message: Message) -> int:
+def cost(message: Fields) -> int:
     """How many tokens of its kind a message takes: what it names or carries, where each of these costs us work."""
     match message:
         case Inv() | Want() | Missing():
@@ -40,24 +40,24 @@ class MessageLimiter:
     """The buckets of all peers. A message over its rate should be ignored, and counts as flooding."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, dict[MessageType | None, TokenBucket]] = {}
+        self._buckets: dict[int, dict[int | None, TokenBucket]] = {}
         """By peer and kind; None is the bucket of all kinds together."""
 
-    def allows(self, peer_id: int, message: Message | None, mono_ns: int) -> bool:
+    def allows(self, peer_id: int, message: Fields | None, mono_ns: int) -> bool:
         """Charge a message that just came, None for one of unknown type; False when the peer sends more of its kind, or
         of all kinds together, than anyone honest would.
         """
         if message is None:
             return self._bucket(peer_id, None, limits.MESSAGE_RATE, mono_ns).take(1, mono_ns)
-        kind = type_of(message)
-        if kind is MessageType.BLOCK:  # its owner charges those that nobody asked for
+        kind = STANDARD.types.get(type(message))  # a private message counts as one of any kind
+        if kind == MessageType.BLOCK:  # its handler charges those that nobody asked for
             return True
         if not self.allows(peer_id, None, mono_ns):
             return False
-        rate = MESSAGE_RATES.get(kind)
+        rate = None if kind is None else MESSAGE_RATES.get(MessageType(kind))
         return rate is None or self._bucket(peer_id, kind, rate, mono_ns).take(cost(message), mono_ns)
 
-    def _bucket(self, peer_id: int, kind: MessageType | None, rate: Rate, mono_ns: int) -> TokenBucket:
+    def _bucket(self, peer_id: int, kind: int | None, rate: Rate, mono_ns: int) -> TokenBucket:
         buckets = self._buckets.setdefault(peer_id, {})
         bucket = buckets.get(kind)
         if bucket is None:

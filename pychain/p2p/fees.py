@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pychain.base.time import Now
 from pychain.p2p.limits import FEE_FILTER_INTERVAL_NS
+from pychain.p2p.manager import Manager
 from pychain.p2p.messages import FeeFilter
 from pychain.p2p.peer import Peer
 from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 
 
-class FeeFilterManager:
+class FeeFilterManager(Manager):
     """Sends each peer our least fee when it changes, but no oftener than every `FEE_FILTER_INTERVAL_NS`."""
 
     def __init__(self, wire: Wire) -> None:
@@ -25,9 +26,9 @@ class FeeFilterManager:
         self._told[peer.peer_id] = 0
         self._tell(peer.peer_id, now)
 
-    def peer_closed(self, peer_id: int) -> None:
-        self._told.pop(peer_id, None)
-        self._timers.cancel(peer_id)
+    def peer_closed(self, peer: Peer, now: Now) -> None:
+        self._told.pop(peer.peer_id, None)
+        self._timers.cancel(peer.peer_id)
 
     def set_floor(self, fee_per_kb: int, now: Now) -> None:
         """Our mempool takes nothing below this fee, in base units per 1,000 bytes."""
@@ -48,4 +49,5 @@ class FeeFilterManager:
             return
         self._told[peer_id] = self._floor
         self._timers.set(peer_id, now.mono_ns + FEE_FILTER_INTERVAL_NS)
+        self.wake(now.mono_ns + FEE_FILTER_INTERVAL_NS)
         self._wire.send(peer_id, FeeFilter(self._floor))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pychain.base.entropy import Entropy
-from pychain.base.time import Now
-from pychain.p2p.limits import HELLO_TIMEOUT_NS, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION
+from pychain.base.time import NS, Now
+from pychain.p2p.limits import CHANNEL_TIMEOUT_NS, HELLO_TIMEOUT_NS, MIN_PROTOCOL_VERSION, PROTOCOL_VERSION
+from pychain.p2p.manager import Manager
 from pychain.p2p.messages import GoodbyeCode, Hello
 from pychain.p2p.peer import Peer
+from pychain.p2p.states import PeerState
 from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 
@@ -27,8 +29,8 @@ class OurSide:
     tip_work: int = 0
 
 
-class Handshake:
-    """Sends our hello on each new stream and judges theirs.
+class Handshake(Manager):
+    """Sends our hello on each new channel and judges theirs.
 
     The nonce is drawn once for the life of the node: whoever shows it is ourselves, and two connections that show
     the same one may lead to the same node (`slots` decides that).
@@ -39,15 +41,22 @@ class Handshake:
         self.ours = ours
         self.nonce = int.from_bytes(entropy.bytes(8), "big")
         self._timers: Timers[int] = Timers()
+        self._peers: dict[int, Peer] = {}
+        """Those that have not said hello."""
 
     def peer_opened(self, peer: Peer, now: Now) -> None:
-        """A stream is open: say hello, and give the peer his time to say his."""
-        self._timers.set(peer.peer_id, now.mono_ns + HELLO_TIMEOUT_NS)
+        """A stream is open: the channel has its time to be established."""
+        self._peers[peer.peer_id] = peer
+        self._start_timer(peer, now.mono_ns + CHANNEL_TIMEOUT_NS)
+
+    def peer_secured(self, peer: Peer, now: Now) -> None:
+        """The channel is established: say hello, and give the peer its time to say its own."""
+        self._start_timer(peer, now.mono_ns + HELLO_TIMEOUT_NS)
         self._wire.send(peer.peer_id, self._hello(now))
 
     def on_hello(self, peer: Peer, hello: Hello) -> bool:
-        """Accept the peer, who is then ready, or hang up with the reason; True when accepted."""
-        self._timers.cancel(peer.peer_id)
+        """Accept the peer, which is then ready, or hang up with the reason; True when accepted."""
+        self._forget(peer)
         refusal = self._refusal(hello)
         if refusal is not None:
             self._wire.hang_up(peer.peer_id, *refusal)
@@ -55,16 +64,29 @@ class Handshake:
         peer.accept_hello(hello)
         return True
 
-    def peer_closed(self, peer_id: int) -> None:
-        self._timers.cancel(peer_id)
+    def peer_closed(self, peer: Peer, now: Now) -> None:
+        self._forget(peer)
 
     def poll(self, now: Now) -> None:
-        """Hang up on peers who did not say hello in time."""
+        """Hang up on peers whose channel or hello did not come in time."""
         for peer_id in self._timers.due(now.mono_ns):
-            self._wire.hang_up(peer_id, GoodbyeCode.TIMEOUT, f"no hello within {HELLO_TIMEOUT_NS // 10**9} s")
+            peer = self._peers.pop(peer_id)
+            if peer.state is PeerState.SECURING:
+                text = f"no secure channel within {CHANNEL_TIMEOUT_NS // NS} s"
+            else:
+                text = f"no hello within {HELLO_TIMEOUT_NS // NS} s"
+            self._wire.hang_up(peer_id, GoodbyeCode.TIMEOUT, text)
 
     def deadline(self) -> int | None:
         return self._timers.deadline()
+
+    def _start_timer(self, peer: Peer, at_ns: int) -> None:
+        self._timers.set(peer.peer_id, at_ns)
+        self.wake(at_ns)
+
+    def _forget(self, peer: Peer) -> None:
+        self._peers.pop(peer.peer_id, None)
+        self._timers.cancel(peer.peer_id)
 
     def _hello(self, now: Now) -> Hello:
         return Hello(

@@ -99,11 +99,18 @@ MAX_DNS_NAME: Final = 253
 DIAL_TIMEOUT_NS: Final = seconds(5)
 """A TCP connect that has not completed: three SYN retransmissions."""
 
+CHANNEL_TIMEOUT_NS: Final = seconds(10)
+"""From the open stream to the end of the channel's handshake: two round trips on the slowest link, many times over."""
+
+MAX_CHANNEL_HANDSHAKE: Final = 4 * KIB
+"""Bytes that the other side may send before the channel is established; a Noise handshake takes a few hundred."""
+
 HELLO_TIMEOUT_NS: Final = seconds(10)
-"""From the open stream to the peer's hello; a slot must not be held by silence."""
+"""From the established channel to the peer's hello; a slot must not be held by silence."""
 
 PING_INTERVAL_NS: Final = seconds(15)
-"""Mean time between pings; each is drawn from half to one and a half of it, so that pings of many peers spread."""
+"""Mean time between pings unless the node's settings say otherwise; each is drawn from half to one and a half of it, so
+that pings of many peers spread."""
 
 PING_TIMEOUT_NS: Final = seconds(45)
 """No pong for so long means a dead connection. Longer than a short partition or a busy machine; what a silent peer

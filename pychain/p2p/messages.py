@@ -9,13 +9,14 @@ Rules for editing this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, MsgspecError, Struct, msgpack
 
-from pychain.base.errors import DecodeError
+from pychain.base.errors import ConfigError, DecodeError
 from pychain.p2p import limits
 
 U16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
@@ -77,13 +78,14 @@ class GoodbyeCode(StrEnum):
     TOO_SLOW = "too_slow"
     REQUESTED = "requested"
     SHUTTING_DOWN = "shutting_down"
+    WRONG_IDENTITY = "wrong_identity"
 
 
-class _Fields(Struct, array_like=True, frozen=True):
+class Fields(Struct, array_like=True, frozen=True):
     """Base of all messages: fields travel in order, without names."""
 
 
-class Hello(_Fields, frozen=True):
+class Hello(Fields, frozen=True):
     """First on both sides, once."""
 
     protocol: U32
@@ -101,19 +103,19 @@ class Hello(_Fields, frozen=True):
     """Drawn once when a node starts: meeting one's own is a connection to oneself."""
 
 
-class Ping(_Fields, frozen=True):
+class Ping(Fields, frozen=True):
     nonce: U64
 
 
-class Pong(_Fields, frozen=True):
+class Pong(Fields, frozen=True):
     nonce: U64
 
 
-class GetAddrs(_Fields, frozen=True):
+class GetAddrs(Fields, frozen=True):
     pass
 
 
-class AddressEntry(_Fields, frozen=True):
+class AddressEntry(Fields, frozen=True):
     """One address in `Addrs`."""
 
     multiaddr: Annotated[str, Meta(max_length=limits.MAX_ADDRESS_TEXT)]
@@ -122,41 +124,41 @@ class AddressEntry(_Fields, frozen=True):
     services: U64
 
 
-class Addrs(_Fields, frozen=True):
+class Addrs(Fields, frozen=True):
     entries: Annotated[tuple[AddressEntry, ...], Meta(max_length=limits.MAX_ADDRS)]
 
 
-class Inv(_Fields, frozen=True):
+class Inv(Fields, frozen=True):
     """I have these."""
 
     kind: Kind
     hashes: Hashes
 
 
-class Want(_Fields, frozen=True):
+class Want(Fields, frozen=True):
     """Send me these."""
 
     kind: Kind
     hashes: Hashes
 
 
-class Missing(_Fields, frozen=True):
+class Missing(Fields, frozen=True):
     """I have not these, which you asked for."""
 
     kind: Kind
     hashes: Hashes
 
 
-class Txs(_Fields, frozen=True):
+class Txs(Fields, frozen=True):
     transactions: Annotated[tuple[RawTransaction, ...], Meta(max_length=limits.MAX_TXS)]
 
 
-class Block(_Fields, frozen=True):
+class Block(Fields, frozen=True):
     raw: bytes
     """The canonical bytes; their size is bounded by the frame."""
 
 
-class GetHeaders(_Fields, frozen=True):
+class GetHeaders(Fields, frozen=True):
     """Send me the headers of your chain after the first hash of the locator that is on it, up to `stop`."""
 
     locator: Annotated[tuple[Hash, ...], Meta(max_length=limits.MAX_LOCATOR)]
@@ -165,20 +167,20 @@ class GetHeaders(_Fields, frozen=True):
     """32 zero bytes: as many as fit."""
 
 
-class Headers(_Fields, frozen=True):
+class Headers(Fields, frozen=True):
     """An answer to get_headers, or unasked the announcement of a new tip. Oldest first, each the parent of the next."""
 
     headers: Annotated[tuple[RawHeader, ...], Meta(max_length=limits.MAX_HEADERS)]
 
 
-class FeeFilter(_Fields, frozen=True):
+class FeeFilter(Fields, frozen=True):
     """Announce no transaction to me that pays less."""
 
     fee_per_kb: U64
     """Base units per 1,000 bytes."""
 
 
-class Goodbye(_Fields, frozen=True):
+class Goodbye(Fields, frozen=True):
     """The last message of a connection."""
 
     code: Annotated[str, Meta(max_length=limits.MAX_GOODBYE_CODE)]
@@ -203,7 +205,7 @@ Message: TypeAlias = (
     | Goodbye
 )
 
-_CLASSES: Final[dict[MessageType, type[Message]]] = {
+_CLASSES: Final[dict[int, type[Fields]]] = {
     MessageType.HELLO: Hello,
     MessageType.PING: Ping,
     MessageType.PONG: Pong,
@@ -219,36 +221,60 @@ _CLASSES: Final[dict[MessageType, type[Message]]] = {
     MessageType.FEE_FILTER: FeeFilter,
     MessageType.GOODBYE: Goodbye,
 }
-_TYPES: Final = {cls: number for number, cls in _CLASSES.items()}
-_DECODERS: Final = {int(number): msgpack.Decoder(cls) for number, cls in _CLASSES.items()}
 _ENCODER: Final = msgpack.Encoder()
+FIRST_PRIVATE_TYPE: Final = 128
+"""Type bytes from here on are never used by the protocol itself."""
+_LAST_TYPE: Final = 255
 
 
-def type_of(message: Message) -> MessageType:
-    """The type number of a message."""
-    return _TYPES[type(message)]
+class Codec:
+    """The messages that a node understands: the protocol's own, and those that managers from outside bring along."""
+
+    def __init__(self, private: Mapping[int, type[Fields]] = MappingProxyType({})) -> None:
+        """`private`: further messages by type byte. ConfigError where a number is not free."""
+        for number, message in private.items():
+            if not FIRST_PRIVATE_TYPE <= number <= _LAST_TYPE:
+                text = f"message type {number} of {message.__name__} is not in {FIRST_PRIVATE_TYPE} to {_LAST_TYPE}"
+                raise ConfigError(text)
+        classes = {**_CLASSES, **private}
+        self.types: Mapping[type[Fields], int] = {message: number for number, message in classes.items()}
+        """The type byte of each message."""
+        self._decoders = {int(number): msgpack.Decoder(message) for number, message in classes.items()}
+
+    def type_of(self, message: Fields) -> int:
+        """The type byte of a message."""
+        return self.types[type(message)]
+
+    def encode(self, message: Fields) -> bytes:
+        """The payload of a frame: type byte and body. The fields must be within their bounds (they are ours)."""
+        return bytes((self.types[type(message)],)) + _ENCODER.encode(message)
+
+    def decode(self, payload: bytes) -> Fields | None:
+        """The message in a frame's payload, None when its type is unknown to us.
+
+        Raises `MessageError`, and nothing else, for anything that is not a well-formed message of a known type.
+        """
+        if not payload:
+            raise MessageError("a message without a type byte")
+        decoder = self._decoders.get(payload[0])
+        if decoder is None:
+            return None
+        try:
+            return decoder.decode(memoryview(payload)[1:])
+        except (MsgspecError, UnicodeError, RecursionError) as error:
+            raise MessageError(f"malformed {type_name(payload[0])}: {printable(str(error))}") from None
 
 
-def encode(message: Message) -> bytes:
-    """The payload of a frame: type byte and body. The fields must be within their bounds (they are ours)."""
-    return bytes((_TYPES[type(message)],)) + _ENCODER.encode(message)
+STANDARD: Final = Codec()
+"""The protocol's own messages."""
+type_of: Final = STANDARD.type_of
+encode: Final = STANDARD.encode
+decode: Final = STANDARD.decode
 
 
-def decode(payload: bytes) -> Message | None:
-    """The message in a frame's payload, None when its type is unknown to us.
-
-    Raises `MessageError`, and nothing else, for anything that is not a well-formed message of a known type.
-    """
-    if not payload:
-        raise MessageError("a message without a type byte")
-    decoder = _DECODERS.get(payload[0])
-    if decoder is None:
-        return None
-    try:
-        return decoder.decode(memoryview(payload)[1:])
-    except (MsgspecError, UnicodeError, RecursionError) as error:
-        name = MessageType(payload[0]).name.lower()
-        raise MessageError(f"malformed {name}: {printable(str(error))}") from None
+def type_name(number: int) -> str:
+    """A type byte as people and metrics name it: `fee_filter`, or `type_130` for a private one."""
+    return MessageType(number).name.lower() if number in _CLASSES else f"type_{number}"
 
 
 def batched_transactions(raw: Iterable[bytes]) -> Iterator[Txs]:

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, msgpack
 
 from pychain.base.time import Now
 from pychain.p2p import limits, saved
+from pychain.p2p.manager import Manager
 from pychain.p2p.messages import U64, GoodbyeCode
 from pychain.p2p.netaddress import AddressError, IPNetwork, NetAddress
 from pychain.p2p.peer import Peer
@@ -89,7 +90,7 @@ class _Score:
         return self.points
 
 
-class Misbehaviour:
+class Misbehaviour(Manager):
     """Judges peers, and answers whether a host is discouraged or banned."""
 
     def __init__(self, wire: Wire) -> None:
@@ -123,8 +124,8 @@ class Misbehaviour:
         score = self._scores.get(peer_id)
         return 0 if score is None else score.forgiven(now.mono_ns)
 
-    def peer_closed(self, peer_id: int) -> None:
-        self._scores.pop(peer_id, None)
+    def peer_closed(self, peer: Peer, now: Now) -> None:
+        self._scores.pop(peer.peer_id, None)
 
     # --- discouragement
 

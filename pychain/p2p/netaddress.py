@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pychain.base.errors import ConfigError, DecodeError
 from pychain.p2p.limits import MAX_DNS_NAME
@@ -16,6 +16,7 @@ IPNetwork: TypeAlias = IPv4Network | IPv6Network
 _MAX_TEXT: Final = 512
 _PORT_MAX: Final = 65535
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_DNS_FAMILIES: Final[dict[str, Literal[4, 6]]] = {"dns4": 4, "dns6": 6}
 _PEER_ID: Final = re.compile(r"[A-Za-z0-9]{1,128}", re.ASCII)
 
 # Named here and not taken from `ipaddress.is_private`, whose answer differs between Python releases.
@@ -41,12 +42,14 @@ class AddressError(ConfigError, DecodeError):
     """Text or numbers that are no network address. One line that quotes what was given."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class NetAddress:
     """Where a node listens or speaks from. `host` is an IP in its canonical form, or a lower-case DNS name."""
 
     host: str
     port: int
+    family: Literal[4, 6] | None = None
+    """For a DNS name: which kind of IP address it is to be resolved to, None for either."""
     ip: IPAddress | None = field(init=False, repr=False, compare=False)
     """The address as a number, None for a DNS name."""
 
@@ -54,6 +57,8 @@ class NetAddress:
         if not 0 <= self.port <= _PORT_MAX:
             raise AddressError(f"port {self.port} is not in 0 to {_PORT_MAX}")
         ip = _canonical_ip(self.host)
+        if ip is not None and self.family is not None:
+            raise AddressError("only a DNS name is resolved")
         object.__setattr__(self, "ip", ip)
         object.__setattr__(self, "host", _canonical_name(self.host) if ip is None else str(ip))
 
@@ -67,12 +72,12 @@ class NetAddress:
         if len(text) > _MAX_TEXT:
             raise AddressError(f"'{text[:40]}...' is too long for an address")
         try:
-            host, port = _split_multiaddr(text) if text.startswith("/") else _split_host_port(text)
+            host, port, family = _split_multiaddr(text) if text.startswith("/") else _split_host_port(text)
             if port is None and default_port is None:
                 raise AddressError("the port is missing")
             number = _port(port) if port is not None else default_port
             assert number is not None
-            return cls(host, number)
+            return cls(host, number, family)
         except AddressError as error:
             raise AddressError(f"{text!r} is not an address: {error}") from None
 
@@ -120,7 +125,7 @@ class NetAddress:
 
     def __str__(self) -> str:
         ip = self.ip
-        protocol = "dns" if ip is None else f"ip{ip.version}"
+        protocol = f"dns{self.family or ''}" if ip is None else f"ip{ip.version}"
         return f"/{protocol}/{self.host}/tcp/{self.port}"
 
 
@@ -160,21 +165,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _split_host_port(text: str) -> tuple[str, str | None]:
+def _split_host_port(text: str) -> tuple[str, str | None, None]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise AddressError("expected [IPv6]:port")
         _require_version(host, 6)
-        return host, rest[1:] if rest else None
+        return host, rest[1:] if rest else None, None
     if text.count(":") > 1:  # a bare IPv6 address, whose port could not be told apart
         _require_version(text, 6)
-        return text, None
+        return text, None, None
     host, colon, port = text.partition(":")
-    return host, port if colon else None
+    return host, port if colon else None, None
 
 
-def _split_multiaddr(text: str) -> tuple[str, str]:
+def _split_multiaddr(text: str) -> tuple[str, str | None, Literal[4, 6] | None]:
     parts = text.split("/")[1:]
     if len(parts) not in (4, 6) or parts[2] != "tcp":
         raise AddressError("expected /ip4|ip6|dns/HOST/tcp/PORT")
@@ -185,7 +190,7 @@ def _split_multiaddr(text: str) -> tuple[str, str]:
         _require_version(host, int(protocol[2]))
     elif protocol not in ("dns", "dns4", "dns6") or _ip(host) is not None:
         raise AddressError("expected /ip4, /ip6 or /dns with a host of that kind")
-    return host, parts[3]
+    return host, parts[3], _DNS_FAMILIES.get(protocol)
 
 
 def _require_version(host: str, version: int) -> None:

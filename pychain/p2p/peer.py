@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pychain.base.time import Now
+from pychain.p2p.channel import Channel, ChannelError, PlainChannel
+from pychain.p2p.endpoint import Endpoint, PeerId
 from pychain.p2p.framing import FrameReader, frame
-from pychain.p2p.limits import FRAME_LIMIT_BEFORE_HELLO, MAX_GOODBYE_TEXT
+from pychain.p2p.limits import FRAME_LIMIT_BEFORE_HELLO, MAX_CHANNEL_HANDSHAKE, MAX_GOODBYE_TEXT
 from pychain.p2p.messages import (
+    FIRST_PRIVATE_TYPE,
+    STANDARD,
+    Codec,
+    Fields,
     Goodbye,
     GoodbyeCode,
     Hello,
-    Message,
     MessageError,
-    MessageType,
-    decode,
-    encode,
     printable,
-    type_of,
+    type_name,
 )
 from pychain.p2p.netaddress import NetAddress
 from pychain.p2p.states import MAY_COME, PeerEvent, PeerState, next_state
@@ -26,12 +28,12 @@ from pychain.p2p.states import MAY_COME, PeerEvent, PeerState, next_state
 
 @dataclass(slots=True)
 class Traffic:
-    """Bytes and messages of one direction. Bytes include the frame heads."""
+    """Bytes of the stream, and messages by type byte, of one direction."""
 
     bytes: int = 0
-    messages: dict[MessageType, int] = field(default_factory=dict)
+    messages: dict[int, int] = field(default_factory=dict)
 
-    def count(self, kind: MessageType) -> None:
+    def count(self, kind: int) -> None:
         self.messages[kind] = self.messages.get(kind, 0) + 1
 
     def add(self, other: Traffic) -> None:
@@ -59,18 +61,23 @@ class RoundTrip:
 class Peer:
     """A connection as the node knows it, from the open stream until it is gone.
 
-    `peer_id` is given by the world and never used twice. `address` is the remote end; for an outbound peer it is
-    what we dialled. `persistent`: the operator asked for this connection.
+    `peer_id` numbers the connection and is never used twice; it comes from the runtime. `endpoint` is the remote end;
+    for an outbound peer it is what we dialled. `persistent`: the operator asked for this connection.
     """
 
     __slots__ = (
+        "_codec",
         "_frame_limit",
+        "_handshake_bytes",
         "_reader",
         "address",
+        "channel",
+        "endpoint",
         "goodbye_received",
         "goodbye_sent",
         "hello",
         "inbound",
+        "is_open",
         "last_block_ns",
         "last_transaction_ns",
         "listen_address",
@@ -86,16 +93,29 @@ class Peer:
     )
 
     def __init__(
-        self, peer_id: int, address: NetAddress, now: Now, *, inbound: bool, frame_limit: int, persistent: bool = False
+        self,
+        peer_id: int,
+        endpoint: Endpoint,
+        now: Now,
+        *,
+        inbound: bool,
+        frame_limit: int,
+        persistent: bool = False,
+        channel: Channel | None = None,
+        codec: Codec = STANDARD,
     ) -> None:
-        """`frame_limit`: the largest payload after hello (`limits.frame_limit`)."""
+        """`frame_limit`: the largest payload after hello (`limits.frame_limit`). `channel`: None for a plain one."""
         self.peer_id = peer_id
-        self.address = address
+        self.endpoint = endpoint
+        self.address = endpoint.address
         self.inbound = inbound
         self.persistent = persistent
-        self.state = PeerState.AWAITING_HELLO
+        self.channel: Channel = channel or PlainChannel()
+        self.state = PeerState.SECURING
+        self.is_open = True
+        """Neither side has ended the connection."""
         self.opened_at = now
-        self.listen_address = None if inbound else address
+        self.listen_address = None if inbound else self.address
         """Where the peer can be dialled: what we dialled, or his host with the port of his hello; None if unknown."""
         self.hello: Hello | None = None
         """What the peer said of himself, once accepted."""
@@ -110,38 +130,70 @@ class Peer:
         self.unknown_messages = 0
         """Well-framed messages of types we do not know."""
         self.unsent = 0
-        """Bytes handed to the world and not yet drained to the network."""
+        """Bytes handed to the runtime and not yet drained to the network."""
         self.round_trip = RoundTrip()
+        self._codec = codec
         self._frame_limit = frame_limit
+        self._handshake_bytes = 0
         self._reader = FrameReader(FRAME_LIMIT_BEFORE_HELLO)
 
     @property
-    def is_open(self) -> bool:
-        """Whether the peer can still be sent anything."""
-        return self.state in (PeerState.AWAITING_HELLO, PeerState.READY)
+    def identity(self) -> PeerId | None:
+        """Who the peer has proved to be; None where the channel proves nothing."""
+        return self.channel.remote
 
-    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Message | None]:
-        """The messages that `data` completes, in order, None for one of a type that is unknown to us. Exhaust it before
-        the next call.
+    # --- the channel
+
+    def unseal(self, data: bytes) -> bytes:
+        """The plaintext that bytes of the stream complete. Raises `ChannelError`."""
+        self.received.bytes += len(data)
+        if self.state is PeerState.SECURING:
+            self._handshake_bytes += len(data)
+            if self._handshake_bytes > MAX_CHANNEL_HANDSHAKE:
+                raise ChannelError(f"over {MAX_CHANNEL_HANDSHAKE} bytes came before the channel was established")
+        return self.channel.receive(data)
+
+    def handshake_output(self) -> bytes:
+        """What the channel's handshake wants sent now, counted as sent."""
+        output = self.channel.output()
+        self.sent.bytes += len(output)
+        self.unsent += len(output)
+        return output
+
+    def secured(self) -> None:
+        """The channel is established: hello may come."""
+        self._advance(PeerEvent.SECURED)
+
+    @property
+    def is_impostor(self) -> bool:
+        """Another peer id has been proved than the one that was dialled."""
+        expected, proved = self.endpoint.peer_id, self.identity
+        return not self.inbound and expected is not None and proved is not None and proved != expected
+
+    # --- messages
+
+    def receive(self, plaintext: bytes | bytearray | memoryview) -> Iterator[Fields | None]:
+        """The messages that some plaintext completes, in order, None for one of a type that is unknown to us. Exhaust
+        it before the next call.
 
         Lazy on purpose: what the owner does about one message (accept the hello, hang up) holds for the next one in
         the same read. Raises `DecodeError` (`FrameError` or `MessageError`) at a violation of the protocol, after
         all messages before it.
         """
-        self.received.bytes += len(data)
-        for payload in self._reader.feed(data):
+        for payload in self._reader.feed(plaintext):
             if not self.is_open:
                 return
-            message = decode(payload)
+            message = self._codec.decode(payload)
             if message is None:
                 if self.state is not PeerState.READY:
                     raise MessageError(f"message type {payload[0]} came before hello")
                 self.unknown_messages += 1
                 yield None
                 continue
-            kind = type_of(message)
-            if kind not in MAY_COME[self.state]:
-                raise MessageError(f"{kind.name.lower()} may not come while {self.state.value}")
+            kind = payload[0]
+            is_private = kind >= FIRST_PRIVATE_TYPE
+            if not (self.state is PeerState.READY if is_private else kind in MAY_COME[self.state]):
+                raise MessageError(f"{type_name(kind)} may not come while {self.state.value}")
             self.received.count(kind)
             if isinstance(message, Goodbye):
                 self.goodbye_received = message
@@ -149,34 +201,50 @@ class Peer:
 
     def accept_hello(self, hello: Hello) -> None:
         """The handshake is done: full frames are read from now on."""
-        self.state = next_state(self.state, PeerEvent.HELLO_ACCEPTED)
+        self._advance(PeerEvent.HELLO_ACCEPTED)
         self.hello = hello
         if self.inbound and hello.listen_port != 0:
             self.listen_address = NetAddress(self.address.host, hello.listen_port)
         self._reader.limit = self._frame_limit
 
-    def pack(self, message: Message) -> bytes:
+    @property
+    def can_be_sent_to(self) -> bool:
+        """Whether messages can be sent: the channel stands, and neither side has ended it."""
+        return self.is_open and self.state is not PeerState.SECURING
+
+    def pack(self, message: Fields) -> bytes:
         """`message` as bytes for the stream, counted as sent and unsent."""
-        data = frame(encode(message))
-        self.sent.count(type_of(message))
+        payload = self._codec.encode(message)
+        data = self.channel.seal(frame(payload))
+        self.sent.count(payload[0])
         self.sent.bytes += len(data)
         self.unsent += len(data)
         return data
 
     def drained(self, count: int) -> None:
-        """The world reports that `count` bytes left for the network."""
+        """The runtime reports that `count` bytes left for the network."""
         assert 0 <= count <= self.unsent, "more bytes drained than were sent"
         self.unsent -= count
 
     def hang_up(self, code: GoodbyeCode, text: str) -> bytes:
-        """Begin to close: the packed goodbye to send last. Only for a peer that `is_open`."""
-        self.state = next_state(self.state, PeerEvent.HANG_UP)
+        """Begin to close a peer that `is_open`: the packed goodbye to send last, nothing while the channel does not
+        stand yet."""
+        can_be_told = self.can_be_sent_to
+        self._advance(PeerEvent.HANG_UP)
         self.goodbye_sent = Goodbye(code.value, printable(text, MAX_GOODBYE_TEXT - len("...")))
-        return self.pack(self.goodbye_sent)
+        return self.pack(self.goodbye_sent) if can_be_told else b""
+
+    def goodbye_came(self) -> None:
+        """The peer has said goodbye: nothing more is sent."""
+        self._advance(PeerEvent.HANG_UP)
 
     def closed(self) -> None:
-        """The world reports that the stream is gone."""
-        self.state = next_state(self.state, PeerEvent.CLOSED)
+        """The runtime reports that the stream is gone."""
+        self._advance(PeerEvent.CLOSED)
+
+    def _advance(self, event: PeerEvent) -> None:
+        self.state = next_state(self.state, event)
+        self.is_open = self.state not in (PeerState.CLOSING, PeerState.CLOSED)
 
     @property
     def farewell(self) -> str | None:

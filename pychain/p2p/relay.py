@@ -7,7 +7,7 @@ which each peer has his place, so a new one costs the same whether one peer or a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -16,7 +16,8 @@ from pychain.base.rolling import RollingSet
 from pychain.base.time import Now
 from pychain.p2p import limits
 from pychain.p2p.draws import exponential
-from pychain.p2p.messages import Headers, Inv, Kind
+from pychain.p2p.manager import Handler, Manager
+from pychain.p2p.messages import FeeFilter, Fields, Headers, Inv, Kind
 from pychain.p2p.peer import Peer
 from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
@@ -84,7 +85,7 @@ class _News:
         return self._news[start - self._first : start - self._first + count], min(start + count, self.end)
 
 
-class RelayManager:
+class RelayManager(Manager):
     """Announces what the node tells it of, and sorts what peers announce."""
 
     def __init__(self, wire: Wire, random: Random, inventory: Inventory) -> None:
@@ -95,24 +96,22 @@ class RelayManager:
         self._news = _News()
         self._timers: Timers[int] = Timers()
 
-    def peer_ready(self, peer: Peer) -> None:
+    def handlers(self) -> Mapping[type[Fields], Handler]:
+        return {FeeFilter: self.on_fee_filter}
+
+    def peer_ready(self, peer: Peer, now: Now) -> None:
         trickle_ns = limits.TRICKLE_INBOUND_NS if peer.inbound else limits.TRICKLE_OUTBOUND_NS
         self._listeners[peer.peer_id] = _Listener(trickle_ns, self._news.end)
 
-    def peer_closed(self, peer_id: int) -> None:
-        self._listeners.pop(peer_id, None)
-        self._timers.cancel(peer_id)
+    def peer_closed(self, peer: Peer, now: Now) -> None:
+        self._listeners.pop(peer.peer_id, None)
+        self._timers.cancel(peer.peer_id)
 
     def learned(self, peer_id: int, kind: Kind, hashes: Iterable[bytes]) -> None:
         """The peer has these objects: they came from him, or he named them. He will not be told of them."""
         listener = self._listeners.get(peer_id)
         if listener is not None:
             listener.known[kind].update(hashes)
-
-    def knows(self, peer_id: int, kind: Kind, object_hash: bytes) -> bool:
-        """Whether the peer has told us of this object, or we him."""
-        listener = self._listeners.get(peer_id)
-        return listener is not None and object_hash in listener.known[kind]
 
     def on_inv(self, peer_id: int, inv: Inv) -> list[bytes]:
         """Note what a peer has; returns, each once and in his order, the hashes that we have not."""
@@ -123,11 +122,11 @@ class RelayManager:
         listener.known[inv.kind].update(hashes)
         return self._inventory.lacking(inv.kind, hashes)
 
-    def on_fee_filter(self, peer_id: int, fee_per_kb: int) -> None:
+    def on_fee_filter(self, peer: Peer, message: FeeFilter, now: Now) -> None:
         """The peer wants no announcement of transactions that pay less."""
-        listener = self._listeners.get(peer_id)
+        listener = self._listeners.get(peer.peer_id)
         if listener is not None:
-            listener.fee_filter = fee_per_kb
+            listener.fee_filter = message.fee_per_kb
 
     def announce_transactions(self, news: Iterable[tuple[bytes, int]], now: Now) -> None:
         """Tell every peer who does not know these transactions, named with their fees per kilobyte, each after a random
@@ -138,7 +137,7 @@ class RelayManager:
         self._news.add(news)
         for peer_id, listener in self._listeners.items():
             if self._news.end - listener.place >= limits.MAX_INV:
-                self._timers.set(peer_id, now.mono_ns)
+                self._start_timer(peer_id, now.mono_ns)
             elif peer_id not in self._timers:
                 self._arm(peer_id, listener, now)
 
@@ -167,7 +166,7 @@ class RelayManager:
             if batch:
                 self._wire.send(peer_id, Inv(Kind.TRANSACTION, tuple(batch)))
             if self._news.end - listener.place >= limits.MAX_INV:
-                self._timers.set(peer_id, now.mono_ns)
+                self._start_timer(peer_id, now.mono_ns)
             elif listener.place < self._news.end:
                 self._arm(peer_id, listener, now)
 
@@ -177,7 +176,11 @@ class RelayManager:
     def _arm(self, peer_id: int, listener: _Listener, now: Now) -> None:
         # An exponential wait has no memory, so a timer that runs only while something waits looks from outside like
         # one that always runs.
-        self._timers.set(peer_id, now.mono_ns + exponential(self._random, listener.trickle_ns))
+        self._start_timer(peer_id, now.mono_ns + exponential(self._random, listener.trickle_ns))
+
+    def _start_timer(self, peer_id: int, at_ns: int) -> None:
+        self._timers.set(peer_id, at_ns)
+        self.wake(at_ns)
 
     def _take_batch(self, listener: _Listener) -> list[bytes]:
         """What the peer should hear of the next transactions; what events have overtaken is passed over."""

@@ -18,6 +18,7 @@ from itertools import islice
 
 from pychain.base.time import Now
 from pychain.p2p import limits
+from pychain.p2p.manager import Manager
 from pychain.p2p.messages import Kind, Want
 from pychain.p2p.peer import Peer
 from pychain.p2p.wire import Wire
@@ -75,7 +76,7 @@ class _Announcer:
         return limits.MAX_REQUESTS_IN_FLIGHT - self.in_flight
 
 
-class RequestTracker:
+class RequestTracker(Manager):
     """Sends `want` messages for what peers announced. The owner tells it what arrived and what did not."""
 
     def __init__(self, wire: Wire, timeout_ns: int) -> None:
@@ -91,21 +92,17 @@ class RequestTracker:
         """Transactions we know of and have not."""
         return len(self._wanted)
 
-    def asked_of(self, txid: bytes) -> int | None:
-        """The peer whose delivery of this transaction we wait for now."""
-        wanted = self._wanted.get(txid)
-        return None if wanted is None or wanted.request is None else wanted.request.peer
-
     def in_flight(self, peer_id: int) -> int:
         """Requests to this peer that are not answered."""
         announcer = self._announcers.get(peer_id)
         return 0 if announcer is None else announcer.in_flight
 
-    def peer_ready(self, peer: Peer) -> None:
+    def peer_ready(self, peer: Peer, now: Now) -> None:
         self._announcers[peer.peer_id] = _Announcer(outbound=not peer.inbound)
 
-    def peer_closed(self, peer_id: int, now: Now) -> None:
+    def peer_closed(self, peer: Peer, now: Now) -> None:
         """Ask others for what this peer owed us."""
+        peer_id = peer.peer_id
         announcer = self._announcers.pop(peer_id, None)
         if announcer is None:
             return
@@ -270,6 +267,7 @@ class RequestTracker:
         if request.left == 0:
             return
         self._requests.append(request)
+        self.wake(request.until_ns)
         for start in range(0, request.left, limits.MAX_INV):
             self._wire.send(request.peer, Want(Kind.TRANSACTION, tuple(request.txids[start : start + limits.MAX_INV])))
 

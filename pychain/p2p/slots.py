@@ -14,7 +14,9 @@ from pychain.base.time import Now, earliest
 from pychain.p2p import limits
 from pychain.p2p.addresses import AddressManager
 from pychain.p2p.draws import spread
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.eviction import choose_victim
+from pychain.p2p.manager import Manager
 from pychain.p2p.messages import GoodbyeCode
 from pychain.p2p.misbehaviour import Misbehaviour
 from pychain.p2p.netaddress import AddressError, NetAddress
@@ -23,7 +25,18 @@ from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 
 
-class SlotManager:
+class _Held:
+    """An endpoint to which the operator wants a connection."""
+
+    __slots__ = ("endpoint", "failures")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.failures = 0
+        """In a row."""
+
+
+class SlotManager(Manager):
     """Knows every connection and every dial under way."""
 
     def __init__(
@@ -34,7 +47,7 @@ class SlotManager:
         misbehaviour: Misbehaviour,
         *,
         nonce: int,
-        persistent: Iterable[NetAddress] = (),
+        persistent: Iterable[Endpoint] = (),
         connect_only: bool = False,
         max_outbound: int = limits.MAX_OUTBOUND,
         max_inbound: int = limits.MAX_INBOUND,
@@ -53,8 +66,8 @@ class SlotManager:
         """Those of them that we dialled."""
         self._dialling: dict[NetAddress, bool] = {}
         """Dials under way; True for those that fill one of our own slots."""
-        self._failures: dict[NetAddress, int] = {}
-        """The persistent addresses, with their failures in a row."""
+        self._held: dict[NetAddress, _Held] = {}
+        """The persistent endpoints, by address."""
         self._redials: Timers[NetAddress] = Timers()
         self._own: dict[NetAddress, None] = {}
         """Addresses that turned out to be our own."""
@@ -64,22 +77,27 @@ class SlotManager:
         """When the table was last asked for someone to dial."""
         self._found_nobody_at: int | None = None
         """The table's count of additions when it had nobody."""
-        for address in persistent:
-            self._watch(address, 0)
+        addresses.on_addition = self._look_soon
+        for endpoint in persistent:
+            self._hold(endpoint, 0)
 
     # --- what the operator asks
 
     @property
-    def persistent(self) -> tuple[NetAddress, ...]:
-        """The addresses we hold connections to as long as we live."""
-        return tuple(self._failures)
+    def persistent(self) -> tuple[Endpoint, ...]:
+        """The endpoints we hold connections to as long as we live."""
+        return tuple(held.endpoint for held in self._held.values())
 
-    def add_persistent(self, address: NetAddress, now: Now) -> None:
-        """Hold a connection to this address from now on. Raises `AddressError` when there are too many."""
+    def is_persistent(self, address: NetAddress) -> bool:
+        """Whether we hold a connection to an endpoint at this address."""
+        return address in self._held
+
+    def add_persistent(self, endpoint: Endpoint, now: Now) -> None:
+        """Hold a connection to this endpoint from now on. Raises `AddressError` when there are too many."""
         for peer in self._peers.values():
-            if peer.listen_address == address:
+            if peer.listen_address == endpoint.address:
                 peer.persistent = True
-        self._watch(address, now.mono_ns)
+        self._hold(endpoint, now.mono_ns)
 
     def remove_persistent(self, address: NetAddress) -> bool:
         """Hold it no longer (a connection that stands is left alone); False when it was not held."""
@@ -87,7 +105,8 @@ class SlotManager:
         for peer in self._peers.values():
             if peer.listen_address == address:
                 peer.persistent = False
-        return self._failures.pop(address, None) is not None
+        self._look_soon()
+        return self._held.pop(address, None) is not None
 
     @property
     def is_active(self) -> bool:
@@ -97,27 +116,30 @@ class SlotManager:
     def set_active(self, active: bool) -> None:
         """Make and take no connections from now on, and hang up on everybody; or go on."""
         self._active = active
-        if not active:
+        if active:
+            self.wake(0)
+        else:
             for peer in list(self._peers.values()):
                 self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
 
-    def dial_once(self, address: NetAddress) -> None:
+    def dial_once(self, endpoint: Endpoint) -> None:
         """Dial now, once, beside all slots, unless it is connected or being dialled."""
-        if self._active and not self._is_met(address):
-            self._dial(address, fills_slot=False)
+        if self._active and not self._is_met(endpoint.address):
+            self._dial(endpoint, fills_slot=False)
 
     # --- what happens to connections
 
     def peer_opened(self, peer: Peer, now: Now) -> bool:
-        """A stream is open. True to go on with the handshake; False when the peer was refused and hung up on."""
+        """A channel is established. True to go on with hello; False when the peer was refused and hung up on."""
         self._dialling.pop(peer.address, None)
         self._peers[peer.peer_id] = peer
         if not peer.inbound:
             self._outbound[peer.peer_id] = peer
+            self._look_soon()
         if not self._active:
             self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
             return False
-        peer.persistent = peer.persistent or (not peer.inbound and peer.address in self._failures)
+        peer.persistent = peer.persistent or (not peer.inbound and peer.address in self._held)
         if peer.persistent:
             return True
         if self._misbehaviour.is_banned(peer.address, now):
@@ -125,10 +147,10 @@ class SlotManager:
             return False
         return not peer.inbound or self._make_room(peer, now)
 
-    def peer_ready(self, peer: Peer) -> bool:
-        """The handshake is done. False when this node is connected already and this connection was the one to end."""
+    def admits(self, peer: Peer) -> bool:
+        """The hello is accepted. False when this node is connected already and this connection was the one to end."""
         assert peer.hello is not None
-        if peer.listen_address in self._failures:
+        if peer.listen_address in self._held:
             peer.persistent = True
         return not any(
             self._end_one(other, peer) is peer
@@ -137,14 +159,20 @@ class SlotManager:
         )
 
     def dial_failed(self, address: NetAddress, now: Now) -> None:
+        """Nobody answered there, or none with whom a channel could be established."""
         self._dialling.pop(address, None)
-        if address in self._failures:
-            self._failures[address] += 1
-            self._redial_later(address, now)
+        held = self._held.get(address)
+        if held is not None:
+            held.failures += 1
+            self._redial_later(held, now)
+        self._look_soon()
 
     def peer_closed(self, peer: Peer, now: Now) -> None:
         """The stream is gone: forget the peer, and plan the next dial where the operator asked for it."""
-        self._peers.pop(peer.peer_id, None)
+        if self._peers.pop(peer.peer_id, None) is None:
+            if not peer.inbound:
+                self.dial_failed(peer.address, now)
+            return
         self._outbound.pop(peer.peer_id, None)
         if not peer.inbound and _ended_as(peer, GoodbyeCode.SELF_CONNECTION):
             self._remember_own(peer.address)
@@ -155,9 +183,11 @@ class SlotManager:
             released.append(peer.listen_address)
         stood = peer.hello is not None and now.mono_ns - peer.opened_at.mono_ns >= limits.REDIAL_RESET_NS
         for address in released:
-            if address in self._failures:
-                self._failures[address] = 0 if stood else self._failures[address] + 1
-                self._redial_later(address, now)
+            held = self._held.get(address)
+            if held is not None:
+                held.failures = 0 if stood else held.failures + 1
+                self._redial_later(held, now)
+        self._look_soon()
 
     # --- time
 
@@ -167,7 +197,7 @@ class SlotManager:
             return
         for address in self._redials.due(now.mono_ns):
             if not self._is_met(address):
-                self._dial(address, fills_slot=False)
+                self._dial(self._held[address].endpoint, fills_slot=False)
         due = self._fill_deadline()
         if due is not None and due <= now.mono_ns:
             self._fill_one(now)
@@ -177,22 +207,32 @@ class SlotManager:
 
     # --- outbound
 
-    def _watch(self, address: NetAddress, mono_ns: int) -> None:
-        if address in self._failures:
+    def _hold(self, endpoint: Endpoint, mono_ns: int) -> None:
+        if endpoint.address in self._held:
             return
-        if len(self._failures) >= limits.MAX_PERSISTENT:
+        if len(self._held) >= limits.MAX_PERSISTENT:
             raise AddressError(f"connections to {limits.MAX_PERSISTENT} addresses are held already")
-        self._failures[address] = 0
-        self._redials.set(address, mono_ns)
+        self._held[endpoint.address] = _Held(endpoint)
+        self._redial_at(endpoint.address, mono_ns)
 
-    def _redial_later(self, address: NetAddress, now: Now) -> None:
-        doublings = min(max(self._failures[address] - 1, 0), 16)
+    def _redial_later(self, held: _Held, now: Now) -> None:
+        doublings = min(max(held.failures - 1, 0), 16)
         wait = min(limits.REDIAL_BASE_NS << doublings, limits.REDIAL_MAX_NS)
-        self._redials.set(address, now.mono_ns + spread(self._random, wait))
+        self._redial_at(held.endpoint.address, now.mono_ns + spread(self._random, wait))
 
-    def _dial(self, address: NetAddress, *, fills_slot: bool) -> None:
-        self._dialling[address] = fills_slot
-        self._wire.dial(address)
+    def _redial_at(self, address: NetAddress, at_ns: int) -> None:
+        self._redials.set(address, at_ns)
+        self.wake(at_ns)
+
+    def _dial(self, endpoint: Endpoint, *, fills_slot: bool) -> None:
+        self._dialling[endpoint.address] = fills_slot
+        self._wire.dial(endpoint)
+
+    def _look_soon(self) -> None:
+        """What decides when to look for someone to dial has changed."""
+        due = self._fill_deadline()
+        if due is not None:
+            self.wake(due)
 
     def _has_free_slot(self) -> bool:
         taken = sum(self._dialling.values())
@@ -220,7 +260,7 @@ class SlotManager:
         def refuse(address: NetAddress) -> bool:
             return (
                 self._is_met(address)
-                or address in self._failures
+                or address in self._held
                 or (not address.is_local and address.netgroup in groups)
                 or self._misbehaviour.is_banned(address, now)
                 or self._misbehaviour.is_discouraged(address, now)
@@ -231,7 +271,7 @@ class SlotManager:
         self._found_nobody_at = self._addresses.additions if chosen is None else None
         if chosen is not None:
             self._addresses.tried(chosen, now)
-            self._dial(chosen, fills_slot=True)
+            self._dial(Endpoint(chosen), fills_slot=True)
 
     def _is_met(self, address: NetAddress) -> bool:
         """Whether a dial there would lead to ourselves, to a peer we have, or is under way."""
@@ -268,15 +308,14 @@ class SlotManager:
     # --- one node met twice
 
     def _is_same_node(self, one: Peer, other: Peer) -> bool:
-        """Two connections lead to one node when its nonce and its host agree. The nonce alone could be repeated by
-        anyone who heard it, in order to have somebody refused; the host alone may be shared."""
-        return (
-            one.is_open
-            and one.hello is not None
-            and other.hello is not None
-            and one.hello.nonce == other.hello.nonce
-            and one.address.host == other.address.host
-        )
+        """Two connections lead to one node when it has proved one identity on both. Where the channels prove nothing,
+        when its nonce and its host agree: the nonce alone could be repeated by anyone who heard it, in order to have
+        somebody refused; the host alone may be shared."""
+        if not one.is_open or one.hello is None or other.hello is None:
+            return False
+        if one.identity is not None or other.identity is not None:
+            return one.identity == other.identity
+        return one.hello.nonce == other.hello.nonce and one.address.host == other.address.host
 
     def _end_one(self, older: Peer, newer: Peer) -> Peer | None:
         """End one of two connections to the same node; returns which.

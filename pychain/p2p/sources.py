@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 from pychain.p2p import limits
+from pychain.p2p.header_sync import HeaderState
 from pychain.p2p.peer import Peer
 
 
@@ -21,9 +22,9 @@ class Source:
         "best",
         "claimed_work",
         "has_delivered",
+        "headers",
         "headers_due_ns",
         "in_flight",
-        "judging",
         "lacks",
         "peer",
         "quota",
@@ -36,10 +37,9 @@ class Source:
         """Work that its chain has as it says; lowered to what it could show."""
         self.best: bytes | None = None
         """The heaviest header that it has shown and that we know."""
+        self.headers = HeaderState.IDLE
         self.headers_due_ns: int | None = None
         """When the answer to a get_headers is overdue."""
-        self.judging = False
-        """Its answer to a get_headers is here and being judged."""
         self.in_flight: dict[bytes, int] = {}
         """Blocks that it owes us, with the time of asking, oldest first."""
         self.lacks: dict[bytes, None] = {}

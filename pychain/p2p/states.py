@@ -1,11 +1,11 @@
 """The life of a connection as two tables: which event leads where, and which message may come when.
 
-                      hello accepted
-    AWAITING_HELLO ───────────────────> READY
-          │  │                           │ │
-          │  └─ hang up ─> CLOSING <─────┘ │
-          │                   │            │
-          └─ closed ──────> CLOSED <───────┘
+               secured                  hello accepted
+    SECURING ───────────> AWAITING_HELLO ───────────────> READY
+       │                        │                           │
+       └────── hang up ─────────┴──> CLOSING <──────────────┘
+                                        │
+       any but CLOSED ──── closed ──> CLOSED
 
 A dial has no stream, hence no state here: `slots` keeps the addresses that are being dialled.
 
@@ -13,7 +13,8 @@ Rules for editing this file
 - Every state has a row in both tables, even an empty one.
 - An event that is not in a state's row is a bug of ours: `next_state` asserts.
 - A message that is not in a state's row is a fault of the peer: a protocol error, raised by who reads the message.
-- Messages of unknown type belong to READY alone: there they are ignored, before hello they are a protocol error.
+- Private messages and those of unknown type belong to READY alone: unknown ones are ignored there, and are a protocol
+  error before hello.
 - No state means "half in another": what a sub-protocol waits for is kept by its manager.
 """
 
@@ -26,8 +27,10 @@ from pychain.p2p.messages import MessageType
 
 
 class PeerState(Enum):
+    SECURING = "securing"
+    """The stream is open; the channel's handshake is under way. Nothing can be said yet, not even goodbye."""
     AWAITING_HELLO = "awaiting hello"
-    """The stream is open; each side sends its hello unasked."""
+    """The channel stands; each side sends its hello unasked."""
     READY = "ready"
     """Both hellos are accepted."""
     CLOSING = "closing"
@@ -36,6 +39,8 @@ class PeerState(Enum):
 
 
 class PeerEvent(Enum):
+    SECURED = "secured"
+    """The channel is established, with whom it should be."""
     HELLO_ACCEPTED = "hello accepted"
     HANG_UP = "hang up"
     """We end the connection, or the peer said goodbye."""
@@ -44,6 +49,11 @@ class PeerEvent(Enum):
 
 
 TRANSITIONS: Final[dict[PeerState, dict[PeerEvent, PeerState]]] = {
+    PeerState.SECURING: {
+        PeerEvent.SECURED: PeerState.AWAITING_HELLO,
+        PeerEvent.HANG_UP: PeerState.CLOSING,
+        PeerEvent.CLOSED: PeerState.CLOSED,
+    },
     PeerState.AWAITING_HELLO: {
         PeerEvent.HELLO_ACCEPTED: PeerState.READY,
         PeerEvent.HANG_UP: PeerState.CLOSING,
@@ -60,6 +70,7 @@ TRANSITIONS: Final[dict[PeerState, dict[PeerEvent, PeerState]]] = {
 }
 
 MAY_COME: Final[dict[PeerState, frozenset[MessageType]]] = {
+    PeerState.SECURING: frozenset(),
     PeerState.AWAITING_HELLO: frozenset({MessageType.HELLO, MessageType.GOODBYE}),
     PeerState.READY: frozenset(MessageType) - {MessageType.HELLO},
     PeerState.CLOSING: frozenset(),

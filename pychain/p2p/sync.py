@@ -1,4 +1,5 @@
-"""Sync: headers first from one peer, then blocks from all of them in parallel, in a window that moves with the chain.
+"""Sync: headers first from one peer (`header_sync`), then blocks from all of them in parallel, in a window that moves
+with the chain.
 
 The manager knows peers and requests; what a chain is, it asks of a `SyncView`. A peer that stalls is passed over and
 its blocks are asked of others; one that keeps stalling is hung up on.
@@ -11,7 +12,9 @@ from typing import Protocol
 
 from pychain.base.time import Now, earliest
 from pychain.p2p import limits
-from pychain.p2p.messages import GetHeaders, GoodbyeCode, Kind, Want
+from pychain.p2p.header_sync import HeaderSync, HeaderView, Judgement
+from pychain.p2p.manager import Manager
+from pychain.p2p.messages import GoodbyeCode, Kind, Want
 from pychain.p2p.peer import Peer
 from pychain.p2p.sources import Ranking, Source
 from pychain.p2p.wire import Wire
@@ -20,23 +23,13 @@ _WINDOW = 2 * limits.SYNC_BLOCKS_MAX
 """Blocks planned ahead: so many that some are left to ask for while as many as may be are in flight."""
 _MAX_PASSED_OVER = 8
 """Planned blocks that nobody can give now, behind which the search for others ends: all who have room were tried."""
-_NO_STOP = bytes(limits.HASH_BYTES)
 
 
-class SyncView(Protocol):
+class SyncView(HeaderView, Protocol):
     """What sync asks of the chain. Hashes are raw block hashes, work is chain work as an integer."""
 
     def best_header(self) -> bytes:
         """The heaviest known header."""
-        ...
-
-    def best_header_work(self) -> int:
-        """Work of the heaviest known chain of valid headers."""
-        ...
-
-    def locator(self, block_hash: bytes | None) -> Sequence[bytes]:
-        """A locator from a known header; for None from the parent of the best one, so that a peer who has that, too,
-        answers with it and thereby shows it."""
         ...
 
     def missing_blocks(self, count: int) -> Sequence[bytes]:
@@ -63,16 +56,12 @@ class SyncView(Protocol):
         """Height up to which the chain that ends at this known header is the one to the best header."""
         ...
 
-    def work(self, block_hash: bytes) -> int:
-        """Chain work of a known header, 0 where it was judged invalid."""
-        ...
-
     def is_congested(self) -> bool:
         """More has arrived than is verified and connected: fetch nothing more for now."""
         ...
 
 
-class SyncManager:
+class SyncManager(Manager):
     """Decides whom to ask for which headers and blocks."""
 
     def __init__(self, wire: Wire, view: SyncView, block_timeout_ns: int, max_block_bytes: int) -> None:
@@ -82,93 +71,72 @@ class SyncManager:
         self._timeout_ns = block_timeout_ns
         self._peers: dict[int, Source] = {}
         self._debtors: dict[int, Source] = {}
-        """Those who owe us headers or blocks, and some who did before the last poll."""
-        self._weighed: int | None = None
-        """Our best work when it was last seen whom to ask for headers; None where what peers claim changed since."""
+        """Those that owe us headers or blocks, and some that did before the last poll."""
+        self._headers = HeaderSync(wire, view, self._peers, self._debtors)
         self._asked: dict[bytes, int] = {}
         self._plan: list[bytes] = []
         """Missing blocks that nobody was asked for, highest first, as of the last look at the chain."""
         self._plan_is_stale = True
-        self._rivals: dict[bytes, None] = {}
+        self._competing: dict[bytes, None] = {}
         """Blocks of branches that are not the best but could become it."""
         self._usual_size = max_block_bytes
         """A moving average; the worst is expected until blocks have come."""
 
     # --- peers
 
-    def peer_ready(self, peer: Peer) -> None:
+    def peer_ready(self, peer: Peer, now: Now) -> None:
         assert peer.hello is not None
         self._peers[peer.peer_id] = Source(peer, int.from_bytes(peer.hello.tip_work, "big"))
-        self._weighed = None
+        self._headers.reconsider()
+        self.look()
 
-    def peer_closed(self, peer_id: int) -> None:
+    def peer_closed(self, peer: Peer, now: Now) -> None:
         """What this peer owed us is asked of others at the next poll."""
-        gone = self._peers.pop(peer_id, None)
-        self._debtors.pop(peer_id, None)
+        gone = self._peers.pop(peer.peer_id, None)
+        self._debtors.pop(peer.peer_id, None)
         if gone is not None:
             for block_hash in gone.in_flight:
                 del self._asked[block_hash]
             self.replan()
 
+    def look(self) -> None:
+        """Something has changed that decides what is asked of whom: see to it at the end of this turn."""
+        self.wake(0)
+
     # --- headers
 
-    def ask_headers(self, peer_id: int, now: Now, after: bytes | None = None, beyond: tuple[bytes, ...] = ()) -> None:
-        """Ask a peer what follows `after` (a known header; None: our best chain), unless it owes us an answer.
-
-        `beyond` are hashes of the peer's chain that we do not keep, to go on from; the newest first."""
-        source = self._peers.get(peer_id)
-        if source is not None and source.headers_due_ns is None:
-            source.headers_due_ns = now.mono_ns + limits.HEADERS_TIMEOUT_NS
-            self._debtors[peer_id] = source
-            self._wire.send(peer_id, GetHeaders((*beyond, *self._view.locator(after)), _NO_STOP))
-
-    def headers_arrived(self, peer_id: int) -> bool:
-        """A headers message came in, whatever is in it; True where it may be an answer that we waited for. Then
-        `headers_judged` or `headers_ended` must follow."""
-        source = self._peers.get(peer_id)
-        if source is None or source.headers_due_ns is None:
-            return False
-        source.headers_due_ns = None
-        source.judging = True
-        return True
-
-    def headers_judged(self, peer_id: int) -> None:
-        """A peer's headers have been judged, with whatever result: the next can be asked for."""
+    def ask_headers(self, peer_id: int, now: Now) -> None:
+        """There is a reason to ask a peer for headers: it announced what does not connect to ours."""
         source = self._peers.get(peer_id)
         if source is not None:
-            source.judging = False
-            self._weighed = None
+            self._headers.ask(source, now)
+            self.look()
 
-    def headers_accepted(self, peer_id: int, last: bytes, count: int, now: Now) -> None:
-        """`count` headers of a peer are valid, the last of them is `last`: its chain leads at least there."""
+    def headers_answered(self, peer_id: int) -> bool:
+        """A headers message came that may be an answer; True where we waited for one. `headers_judged` must follow."""
+        source = self._peers.get(peer_id)
+        return source is not None and self._headers.answered(source)
+
+    def headers_judged(self, peer_id: int, judgement: Judgement, now: Now) -> None:
+        """A peer's headers have been judged, with whatever result."""
         source = self._peers.get(peer_id)
         if source is None:
             return
-        work = self._view.work(last)
-        if source.best is None or work > self._view.work(source.best):
-            source.best = last
-        source.claimed_work = max(source.claimed_work, work)
-        if count == limits.MAX_HEADERS:
-            self.ask_headers(peer_id, now, last)
-        source.lacks.clear()
-        self.replan()
-
-    def headers_ended(self, peer_id: int) -> None:
-        """A peer answered that it has no more: it is believed no further than it has shown."""
-        source = self._peers.get(peer_id)
-        if source is not None:
-            source.judging = False
-            self._weighed = None
-            source.claimed_work = self._view.work(source.best) if source.best is not None else 0
+        self._headers.judged(source, judgement, now)
+        if judgement.last is not None:
+            source.lacks.clear()
+            self.replan()
+        self.look()
 
     # --- blocks
 
     def fetch(self, hashes: Iterable[bytes]) -> None:
         """Fetch these as well, though they are not on the way to the best header."""
+        self.look()
         for block_hash in hashes:
-            self._rivals[block_hash] = None
-            if len(self._rivals) > limits.SYNC_BLOCKS_A_PEER:
-                del self._rivals[next(iter(self._rivals))]
+            self._competing[block_hash] = None
+            if len(self._competing) > limits.SYNC_BLOCKS_A_PEER:
+                del self._competing[next(iter(self._competing))]
 
     def was_asked(self, block_hash: bytes, peer_id: int) -> bool:
         """Whether this peer was asked for this block and has not delivered it yet."""
@@ -182,6 +150,7 @@ class SyncManager:
             self._usual_size += (size - self._usual_size) // 8
             source.delivered()
         self._release(block_hash)
+        self.look()
 
     def blocks_missing(self, peer_id: int, hashes: Iterable[bytes]) -> None:
         """A peer has not these blocks after all, or sent a body that is not theirs: others are asked."""
@@ -204,7 +173,8 @@ class SyncManager:
         """Other blocks than were planned may be needed: look at the chain again."""
         self._plan.clear()
         self._plan_is_stale = True
-        self._weighed = None
+        self._headers.reconsider()
+        self.look()
 
     # --- time
 
@@ -214,7 +184,7 @@ class SyncManager:
             self._check_overdue(source, now)
             if not source.owes:
                 self._debtors.pop(peer_id, None)
-        self._ask_for_headers(now)
+        self._headers.ask_best(now)
         self._ask_for_blocks(now)
 
     def deadline(self) -> int | None:
@@ -225,9 +195,7 @@ class SyncManager:
         )
 
     def _check_overdue(self, source: Source, now: Now) -> None:
-        if source.headers_due_ns is not None and now.mono_ns >= source.headers_due_ns:
-            source.headers_due_ns = None
-            self.headers_ended(source.peer.peer_id)
+        self._headers.overdue(source, now)
         overdue = source.take_overdue(now.mono_ns, self._timeout_ns)
         if overdue:
             for block_hash in overdue:
@@ -238,29 +206,6 @@ class SyncManager:
                 text = f"no block came within {seconds} s of being asked for"
                 self._wire.hang_up(source.peer.peer_id, GoodbyeCode.TIMEOUT, text)
 
-    def _ask_for_headers(self, now: Now) -> None:
-        """Headers come from one peer at a time: the one that claims most, of those that claim more than we know. Once
-        they are here, the others show how much of that chain they have. A crowd with nothing new is not looked at."""
-        known = self._view.best_header_work()
-        if known == self._weighed:
-            return
-        self._weighed = known
-        if any(source.judging or source.headers_due_ns is not None for source in self._peers.values()):
-            return
-        claimants = [source for source in self._peers.values() if source.peer.is_open and self._claim(source) > known]
-        if claimants:
-            best = max(claimants, key=lambda source: (not source.peer.inbound, source.claimed_work))
-            self.ask_headers(best.peer.peer_id, now)
-            return
-        for source in self._peers.values():
-            if source.best is None and source.claimed_work > 0 and source.peer.is_open:
-                self.ask_headers(source.peer.peer_id, now)
-
-    def _claim(self, source: Source) -> int:
-        """Work that a peer's chain may have; none where it is known to lead through a block judged invalid."""
-        is_void = source.best is not None and self._view.work(source.best) == 0
-        return 0 if is_void else source.claimed_work
-
     def _ask_for_blocks(self, now: Now) -> None:
         if self._view.is_congested() or not any(source.has_room for source in self._peers.values()):
             return
@@ -269,7 +214,7 @@ class SyncManager:
         has_looked = room > 0 and not self._plan and self._plan_is_stale
         if has_looked:
             self._look_ahead()
-        apart = (*self._rivals, *self._view.damaged_blocks())
+        apart = (*self._competing, *self._view.damaged_blocks())
         if not self._plan and not apart:
             return
         sources = [source for source in self._peers.values() if source.has_room]
@@ -289,7 +234,7 @@ class SyncManager:
                 if not able:
                     continue
                 self._assign(min(able, key=lambda source: source.rank), block_hash, batches, now)
-            self._rivals.pop(block_hash, None)
+            self._competing.pop(block_hash, None)
 
     def _ask_for_planned(
         self, sources: list[Source], room: int, has_looked: bool, batches: dict[int, list[bytes]], now: Now

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pychain.p2p.messages import GoodbyeCode, Message
-from pychain.p2p.netaddress import NetAddress
+from pychain.p2p.endpoint import Endpoint
+from pychain.p2p.messages import Fields, GoodbyeCode
 
 
 class Wire(Protocol):
@@ -15,7 +15,7 @@ class Wire(Protocol):
     the node keeps a list of what happened and tells the managers afterwards.
     """
 
-    def send(self, peer_id: int, message: Message) -> None:
+    def send(self, peer_id: int, message: Fields) -> None:
         """Queue `message` for a peer."""
         ...
 
@@ -23,6 +23,6 @@ class Wire(Protocol):
         """Say goodbye with a reason a person understands, then close. A second call for the same peer does nothing."""
         ...
 
-    def dial(self, address: NetAddress) -> None:
-        """Ask for a connection; the world answers once, with an opened peer or a failure."""
+    def dial(self, endpoint: Endpoint) -> None:
+        """Ask for a connection; the runtime answers once, with an opened peer or a failure."""
         ...

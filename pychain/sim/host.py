@@ -47,6 +47,7 @@ from pychain.node.inputs import (
 from pychain.node.node import Node
 from pychain.node.requests import Answer, Request
 from pychain.p2p.draws import exponential
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.entropy import SeededEntropy
 from pychain.sim.events import EventHeap, Trace
@@ -73,7 +74,7 @@ class Surroundings(Protocol):
         """Put bytes on a connection, if it still stands."""
         ...
 
-    def dial(self, host: Host, address: NetAddress) -> None:
+    def dial(self, host: Host, endpoint: Endpoint) -> None:
         """Open a connection; the host hears of it, or of the failure."""
         ...
 
@@ -130,7 +131,7 @@ class Host:
         self._tick_ns: int | None = None
         self._carriers: dict[type[Effect], Callable[[Any], None]] = {
             Send: lambda effect: world.send(self, effect.peer, effect.data),
-            Dial: lambda effect: world.dial(self, effect.address),
+            Dial: lambda effect: world.dial(self, effect.endpoint),
             Resolve: lambda effect: self.feed(NameResolved(effect.name, ())),
             HangUp: lambda effect: world.hang_up(self, effect.peer, effect.reason),
             Commit: self._commit,

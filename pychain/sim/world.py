@@ -23,6 +23,7 @@ from pychain.consensus.semantic import verify_blocks
 from pychain.node.config import NodeConfig
 from pychain.node.events import Event
 from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerClosed, PeerOpened
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.events import EventHeap, Trace
 from pychain.sim.host import Host
@@ -97,7 +98,7 @@ class World:
         settings = replace(
             base,
             listen_port=PORT,
-            connect=tuple(self.address_of(other) for other in connect),
+            connect=tuple(Endpoint(self.address_of(other)) for other in connect),
             connect_only=True,
             mine_to=mine_to,
         )
@@ -184,9 +185,9 @@ class World:
         for watcher in self.watchers:
             watcher.found(host, block)
 
-    def dial(self, host: Host, address: NetAddress) -> None:
+    def dial(self, host: Host, endpoint: Endpoint) -> None:
         """Connect two hosts after a round trip; fail after a timeout where nobody answers."""
-        target = self._by_address.get(address)
+        target = self._by_address.get(endpoint.address)
         link = self.network.link if target is None else self.network.link_between(host.name, target.name)
 
         def complete() -> None:
@@ -194,9 +195,9 @@ class World:
             if not host.is_running:
                 return
             if target is None or not reachable:
-                self.heap.after(DIAL_TIMEOUT_NS, lambda: host.feed(DialFailed(address, "no answer")))
+                self.heap.after(DIAL_TIMEOUT_NS, lambda: host.feed(DialFailed(endpoint, "no answer")))
                 return
-            self._connect(host, target)
+            self._connect(host, target, endpoint)
 
         self.heap.after(2 * link.latency_ns, complete)
 
@@ -223,15 +224,16 @@ class World:
                     lambda c=connection: self._close_end(c.other, c.other_peer, "connection reset")  # type: ignore[misc]
                 )
 
-    def _connect(self, dialler: Host, listener: Host) -> None:
+    def _connect(self, dialler: Host, listener: Host, endpoint: Endpoint) -> None:
         near, far = self._next_peer, self._next_peer + 1
         self._next_peer += 2
         out = Stream(self.network, dialler.name, listener.name, lambda data: self._deliver(listener, far, data))
         back = Stream(self.network, listener.name, dialler.name, lambda data: self._deliver(dialler, near, data))
         self._connections[dialler.name, near] = _Connection(dialler, near, listener, far, out)
         self._connections[listener.name, far] = _Connection(listener, far, dialler, near, back)
-        listener.feed(PeerOpened(far, NetAddress(dialler.address.host, 1024 + near % 60000), inbound=True))
-        dialler.feed(PeerOpened(near, listener.address, inbound=False))
+        origin = Endpoint(NetAddress(dialler.address.host, 1024 + near % 60000))
+        listener.feed(PeerOpened(far, origin, inbound=True))
+        dialler.feed(PeerOpened(near, endpoint, inbound=False))
 
     def _deliver(self, host: Host, peer: int, data: bytes) -> None:
         if (host.name, peer) in self._connections:

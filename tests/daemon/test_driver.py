@@ -17,11 +17,12 @@ from pychain.ledger.store import Batch
 from pychain.node.effects import Commit, Dial, Effect, Reply, Send, Stopped
 from pychain.node.inputs import Asked, AskedTogether, BytesDrained, BytesReceived, CommitDone, Input, Stop, Tick
 from pychain.node.requests import GetTemplate, TryPeer
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from tests.conftest import Run
 from tests.daemon.scripted import ScriptedNode
 
-ADDRESS = NetAddress("127.0.0.1", 1)
+ENDPOINT = Endpoint(NetAddress("127.0.0.1", 1))
 
 
 def driver_of(node: ScriptedNode, carried: list[Effect] | None = None, **options: object) -> Driver:
@@ -54,7 +55,7 @@ def test_effects_are_carried_out_in_order_and_what_they_cause_waits(run: Run[Non
         def script(event: Input, now: Now) -> list[Effect]:
             story.append(type(event).__name__)
             if isinstance(event, BytesReceived):
-                return [Send(1, b"one"), Send(1, b"three"), Dial(ADDRESS)]
+                return [Send(1, b"one"), Send(1, b"three"), Dial(ENDPOINT)]
             return []
 
         def carry(effect: Effect) -> None:
@@ -230,8 +231,8 @@ def test_a_request_is_answered_by_its_reply(run: Run[None]) -> None:
             return [Reply(each.request_id, f"answer {each.request_id}") for each in reversed(asked)]
 
         driver = driver_of(ScriptedNode(script))
-        first, second = await asyncio.gather(driver.ask(GetTemplate()), driver.ask(TryPeer(ADDRESS)))
-        assert [each.request for each in asked] == [GetTemplate(), TryPeer(ADDRESS)]
+        first, second = await asyncio.gather(driver.ask(GetTemplate()), driver.ask(TryPeer(ENDPOINT)))
+        assert [each.request for each in asked] == [GetTemplate(), TryPeer(ENDPOINT)]
         assert [first, second] == [f"answer {each.request_id}" for each in asked]
 
     run(scenario())
@@ -340,7 +341,7 @@ def test_a_bug_ends_the_driver_with_a_line_and_a_traceback(
         def broken(*_: object) -> list[Effect]:
             raise KeyError("a bug")
 
-        node = ScriptedNode(broken if where == "node" else lambda event, now: [Dial(ADDRESS)])
+        node = ScriptedNode(broken if where == "node" else lambda event, now: [Dial(ENDPOINT)])
         if where == "deadline":
             node.deadline = broken  # type: ignore[method-assign, assignment]
         driver = driver_of(node, carry=broken if where == "carry" else lambda effect: None)

@@ -23,7 +23,6 @@ from pychain.daemon.settings import (
     load_spec,
     unknown_variables,
 )
-from pychain.p2p.netaddress import NetAddress
 from tests.support.network import Network
 
 NAMES = [field.name for field in msgspec.structs.fields(Options)]
@@ -92,7 +91,7 @@ def test_text_of_the_environment_becomes_what_the_option_is(tmp_path: Path) -> N
     environ = {
         "PYCHAIN_NETWORK": "dev",
         "PYCHAIN_DATADIR": str(tmp_path),
-        "PYCHAIN_CONNECT": "127.0.0.1:1,[::1]:2,/dns/node.example/tcp/3",
+        "PYCHAIN_CONNECT": "127.0.0.1:1,[::1]:2,/dns4/node.example/tcp/3/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt",
         "PYCHAIN_CONNECT_ONLY": "true",
         "PYCHAIN_MINE": encode_address("dpyc", KEY),
         "PYCHAIN_MINE_INTERVAL_S": "1.5",
@@ -102,7 +101,11 @@ def test_text_of_the_environment_becomes_what_the_option_is(tmp_path: Path) -> N
         "PYCHAIN_LISTEN": "",  # set to nothing is not set
     }
     settings = load_settings({}, environ)
-    assert settings.connect == (NetAddress("127.0.0.1", 1), NetAddress("::1", 2), NetAddress("node.example", 3))
+    assert [str(each) for each in settings.connect] == [
+        "/ip4/127.0.0.1/tcp/1",
+        "/ip6/::1/tcp/2",
+        "/dns4/node.example/tcp/3/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt",
+    ]
     assert settings.options.connect_only
     assert settings.mine_to == KEY
     assert settings.options.mine_interval_s == 1.5
@@ -117,7 +120,7 @@ def test_an_empty_list_of_hosts_is_no_listening(tmp_path: Path) -> None:
 
 def test_a_peer_without_port_has_the_network_s(tmp_path: Path) -> None:
     settings = load_settings({"datadir": str(tmp_path), "connect": ["192.0.2.1"]}, {})
-    assert settings.connect == (NetAddress("192.0.2.1", 30700),)
+    assert [str(each) for each in settings.connect] == ["/ip4/192.0.2.1/tcp/30700"]
 
 
 def test_a_network_may_be_a_file(tmp_path: Path) -> None:

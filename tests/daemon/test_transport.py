@@ -17,6 +17,7 @@ from pychain.daemon import transport as transport_module
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.transport import Transport
 from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerOpened
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from tests.conftest import Run
 from tests.daemon.scripted import Inbox
@@ -26,12 +27,12 @@ MIB = 1024 * 1024
 
 
 @asynccontextmanager
-async def listening(max_connections: int = 100) -> AsyncIterator[tuple[Transport, Inbox, NetAddress]]:
+async def listening(max_connections: int = 100) -> AsyncIterator[tuple[Transport, Inbox, Endpoint]]:
     """A transport on a free port, what it reports, and its address."""
     inbox = Inbox()
     transport = Transport(inbox.feed, max_connections)
     listeners = bind_listeners([LOOPBACK], 0)
-    address = NetAddress(LOOPBACK, listeners[0].getsockname()[1])
+    address = Endpoint(NetAddress(LOOPBACK, listeners[0].getsockname()[1]))
     await transport.serve(listeners)
     try:
         yield transport, inbox, address
@@ -39,12 +40,12 @@ async def listening(max_connections: int = 100) -> AsyncIterator[tuple[Transport
         await transport.close("the test is over")
 
 
-async def connect(address: NetAddress) -> socket.socket:
+async def connect(address: Endpoint) -> socket.socket:
     """A plain client socket, which reads and writes only when the test does."""
     client = socket.socket()
     client.setblocking(False)
     try:
-        await asyncio.get_running_loop().sock_connect(client, (address.host, address.port))
+        await asyncio.get_running_loop().sock_connect(client, (address.address.host, address.address.port))
     except OSError:
         client.close()
         raise
@@ -71,7 +72,7 @@ def test_bytes_come_in_order_and_whole_however_they_are_cut(run: Run[None]) -> N
             client = await connect(address)
             (peer,) = await inbox.opened()
             assert inbox.of(PeerOpened)[0].inbound
-            assert inbox.of(PeerOpened)[0].address == NetAddress(LOOPBACK, client.getsockname()[1])
+            assert inbox.of(PeerOpened)[0].endpoint == Endpoint(NetAddress(LOOPBACK, client.getsockname()[1]))
             sent = b""
             for size in (1, 1, 3, 4096, 2 * MIB, 1):
                 piece = os.urandom(size)
@@ -90,7 +91,7 @@ def test_two_transports_talk_both_ways_and_account_for_each_byte(run: Run[None])
         async with listening() as (alice, at_alice, address), listening() as (bob, at_bob, _):
             bob.dial(address)
             (alices,), (bobs,) = await at_alice.opened(), await at_bob.opened()
-            assert at_bob.of(PeerOpened)[0].address == address
+            assert at_bob.of(PeerOpened)[0].endpoint == address
             assert not at_bob.of(PeerOpened)[0].inbound
             there, back = os.urandom(3 * MIB), os.urandom(5 * MIB)
             for start in range(0, len(there), 100_003):
@@ -285,7 +286,7 @@ def test_a_dial_to_a_closed_port_fails_with_a_reason(run: Run[None]) -> None:
         inbox = Inbox()
         transport = Transport(inbox.feed, 10)
         with socket.create_server((LOOPBACK, 0)) as taken:
-            address = NetAddress(LOOPBACK, taken.getsockname()[1])
+            address = Endpoint(NetAddress(LOOPBACK, taken.getsockname()[1]))
         transport.dial(address)
         await inbox.until(lambda: inbox.of(DialFailed) != [])
         assert inbox.inputs == [DialFailed(address, os.strerror(errno.ECONNREFUSED).lower())]
@@ -301,11 +302,11 @@ def test_a_dial_that_is_not_answered_times_out(run: Run[None], monkeypatch: pyte
         inbox = Inbox()
         transport = Transport(inbox.feed, 10)
         with socket.create_server((LOOPBACK, 0), backlog=0) as server:
-            address = NetAddress(LOOPBACK, server.getsockname()[1])
+            address = Endpoint(NetAddress(LOOPBACK, server.getsockname()[1]))
             fillers = [socket.socket() for _ in range(8)]
             for filler in fillers:
                 filler.setblocking(False)
-                filler.connect_ex((address.host, address.port))
+                filler.connect_ex((address.address.host, address.address.port))
             transport.dial(address)
             await inbox.until(lambda: inbox.of(DialFailed) != [])
             for filler in fillers:
@@ -322,10 +323,10 @@ def test_dialling_a_name_and_resolving_it(run: Run[None]) -> None:
         from pychain.daemon.resolver import resolve
 
         async with listening() as (_, _, address), listening() as (other, inbox, _):
-            by_name = NetAddress("localhost", address.port)
+            by_name = Endpoint(NetAddress("localhost", address.address.port))
             other.dial(by_name)
             await inbox.opened()
-            assert inbox.of(PeerOpened)[0].address == by_name
+            assert inbox.of(PeerOpened)[0].endpoint == by_name
             found = await resolve("localhost", 1234)
             assert found.name == "localhost"
             assert set(found.addresses) <= {NetAddress(LOOPBACK, 1234), NetAddress("::1", 1234)}

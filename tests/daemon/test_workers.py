@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pychain.api.metrics.meters import Meters
 from pychain.chain.block import Block
+from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import decode_transfer
 from pychain.consensus.rules import Rule, RuleError
+from pychain.consensus.semantic import KnownTxids
+from pychain.daemon import workers as workers_module
 from pychain.daemon.interpreter import ANSWERING
 from pychain.daemon.workers import Workers
 from pychain.ledger.store import Batch
@@ -88,10 +91,10 @@ def test_blocks_are_verified_each_under_its_job(run: Run[None]) -> None:
         shop = Shop()
         blocks = [shop.chain.extend() for _ in range(20)]
         for job, block in enumerate(blocks):
-            shop.workers.verify_blocks(VerifyBlocks(job, (block.raw,), ()))
+            shop.workers.verify_blocks(VerifyBlocks(job, (block.raw,)))
         broken = bytearray(blocks[0].raw)
         broken[36] ^= 1  # the merkle root, and with it the proof of work or the body
-        shop.workers.verify_blocks(VerifyBlocks(99, (bytes(broken), blocks[1].raw, b"no block"), ()))
+        shop.workers.verify_blocks(VerifyBlocks(99, (bytes(broken), blocks[1].raw, b"no block")))
         results = {event.job: event.results for event in await shop.results(21) if isinstance(event, BlocksVerified)}
         assert [results[job] for job in range(20)] == [(block,) for block in blocks]
         changed, whole, none = results[99]
@@ -116,6 +119,36 @@ def test_each_transfer_has_its_verdict(run: Run[None], copies: int) -> None:
         shop.workers.verify_transfers(5, (good, bad, good) * copies)
         assert bool(shop.inbox.inputs) == (copies == 1)
         assert await shop.results(1) == [TransfersVerified(5, (True, False, True) * copies)]
+        await shop.workers.close()
+
+    run(scenario())
+
+
+def test_a_signature_that_was_found_to_hold_is_not_checked_again_in_a_block(
+    run: Run[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[KnownTxids | None] = []
+    check = workers_module.signed_blocks
+
+    def counting(
+        spec: ChainSpec, results: Sequence[Block | RuleError], known: KnownTxids | None = None
+    ) -> list[Block | RuleError]:
+        given.append(known)
+        return check(spec, results, known)
+
+    monkeypatch.setattr(workers_module, "signed_blocks", counting)
+
+    async def scenario() -> None:
+        shop = Shop()
+        good = decode_transfer(signer("payer").transfer(NETWORK.genesis_hash, 0, bytes(32), 1))
+        bad = decode_transfer(good.raw[:-40] + bytes((good.raw[-40] ^ 1,)) + good.raw[-39:])
+        shop.workers.verify_transfers(1, (good, bad))
+        shop.workers.verify_blocks(VerifyBlocks(2, (shop.chain.extend().raw,)))
+        await shop.results(2)
+        (known,) = given
+        assert known is not None
+        assert good.txid in known
+        assert bad.txid not in known
         await shop.workers.close()
 
     run(scenario())

@@ -300,16 +300,30 @@ def test_what_came_back_competes_for_room() -> None:
 
 
 def test_an_account_that_is_settled_alone_makes_room_at_once() -> None:
-    """Whoever asks for it: what came back is not kept above the limit until all others are settled too."""
+    """What came back is not kept above the limit until all others are settled too."""
     back = transfer(A, 0, 300)
-    for ask in (lambda pool: pool.next_sequence(A) == 1, lambda pool: refusal(pool, back) is Policy.KNOWN):
-        pool, chain = make_pool(max_bytes=2 * SIZE)
-        connect(pool, chain, back)
-        take(pool, transfer(B, 0, 200), transfer(C, 0, 100))
-        disconnect(pool, chain)
-        assert ask(pool)
-        assert pool.bytes == 2 * SIZE
-        assert dropped(pool) == [(back, None), (transfer(C, 0, 100), Policy.FULL)]
+    pool, chain = make_pool(max_bytes=2 * SIZE)
+    connect(pool, chain, back)
+    take(pool, transfer(B, 0, 200), transfer(C, 0, 100))
+    disconnect(pool, chain)
+    assert refusal(pool, back) is Policy.KNOWN
+    assert pool.bytes == 2 * SIZE
+    assert dropped(pool) == [(back, None), (transfer(C, 0, 100), Policy.FULL)]
+
+
+def test_a_read_of_the_next_sequence_changes_nothing() -> None:
+    """It says what the account's queue will be, and leaves settling and eviction to those who are to do it."""
+    back = transfer(A, 0, 300)
+    pool, chain = make_pool(max_bytes=2 * SIZE)
+    connect(pool, chain, back)
+    take(pool, transfer(B, 0, 200), transfer(C, 0, 100))
+    disconnect(pool, chain)
+    before = pool.bytes, pool.revision, pool.losses, pool.is_settled
+    assert pool.next_sequence(A) == 1
+    assert (pool.bytes, pool.revision, pool.losses, pool.is_settled) == before
+    assert dropped(pool) == []
+    pool.settle(WHOLE)
+    assert pool.next_sequence(A) == 1
 
 
 def test_an_account_is_settled_before_its_transfer_is_judged() -> None:

@@ -108,10 +108,10 @@ def test_announcements_without_end_are_forgotten_beyond_a_bound(stage: Stage) ->
     peer = stage.puppet()
     peer.send(in_thousands("inv", TRANSACTION, MANY[:10_000]))
     assert peer.wanted(TRANSACTION) == MANY[:256]
-    assert len(stage.node._dialogue.requests) == 5_000
+    assert len(stage.node._parts.tracker) == 5_000
     more = [sha256(wanted).digest() for wanted in MANY]
     assert peak_of(lambda: peer.send(in_thousands("inv", TRANSACTION, more))) < 4_000_000
-    assert len(stage.node._dialogue.requests) == 5_000
+    assert len(stage.node._parts.tracker) == 5_000
     assert peer.closed is None
 
 

@@ -7,6 +7,7 @@ import pytest
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Dial
 from pychain.node.events import PeerDown, PeerUp
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from tests.support import puppet, wire
 from tests.support.forge import genesis
@@ -84,9 +85,9 @@ def test_an_old_protocol_is_refused_and_a_newer_one_is_not(stage: Stage) -> None
 
 
 def test_a_connection_to_oneself_is_refused_and_its_address_not_dialled_again() -> None:
-    own = NetAddress("203.0.113.1", 30700)
+    own = Endpoint(NetAddress("203.0.113.1", 30700))
     stage = Stage(NETWORK, config=lambda rulebook: NodeConfig(rulebook, connect=(own,)))
-    peer = stage.puppet(own.host, inbound=False, ready=False)
+    peer = stage.puppet(own.address.host, inbound=False, ready=False)
     peer.greet(nonce=own_nonce(peer))
     assert peer.farewell is not None
     assert peer.farewell[0] == "self_connection"

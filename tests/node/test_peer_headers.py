@@ -305,7 +305,7 @@ def test_strangers_cannot_take_the_places_of_those_whom_we_chose() -> None:
         stranger.greet(work=puppet.MOST_WORK)
         stranger.announce(*start)
     assert known_headers(stage) == 0
-    assert len(stage.node._headers._presyncs) == 8
+    assert len(stage.node._parts.headers._presyncs) == 8
     honest = stage.chain_puppet(grow(NETWORK, ROOT, 2_500, "honest"), inbound=False)
     stage.wait(30)
     assert tip(stage) == honest.chain[-1].hash

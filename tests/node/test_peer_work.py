@@ -224,7 +224,7 @@ def test_a_crowd_at_rest_costs_a_turn_nothing() -> None:
         for _ in range(crowd):
             stage.chain_puppet(chain)
         now = Now(stage.mono_ns, stage.wall_s)
-        stage.node._dialogue.addresses.add(NetAddress("198.51.100.1", 8333), now)
+        stage.node._parts.addresses.add(NetAddress("198.51.100.1", 8333), now)
         stage.node.handle(Tick(), now)  # which dials it: there are free slots for more
         return operations_of(lambda: (stage.node.handle(Tick(), now), stage.node.deadline()))
 

@@ -9,7 +9,7 @@ import pytest
 
 from pychain.ledger.mempool import MempoolLimits
 from pychain.node.config import NodeConfig
-from pychain.node.effects import VerifyBlocks, VerifyTransfers
+from pychain.node.effects import VerifyTransfers
 from pychain.node.events import TransferAccepted, TransferDropped
 from pychain.node.inputs import Stop
 from pychain.node.requests import Refused, SubmitTransfer
@@ -148,7 +148,7 @@ def test_a_burst_is_looked_at_in_turns_and_a_flood_beyond_it_is_dropped(stage: S
     peer = stage.puppet()
     raws = [POOR.transfer(NETWORK.genesis_hash, number, BOB.key, 1, 1000) for number in range(50)] * 40
     looked = []
-    stage.watch(lambda: looked.append(stage.node._transfers._arrived.count(peer.peer)))
+    stage.watch(lambda: looked.append(stage.node._parts.transfers._arrived.count(peer.peer)))
     peer.send(message("txs", raws[:1000]) + message("txs", raws[1000:]))
     assert looked[0] == 750
     assert looked[-1] == 0
@@ -162,19 +162,6 @@ def test_a_burst_is_looked_at_in_turns_and_a_flood_beyond_it_is_dropped(stage: S
 def verifications(stage: Stage) -> list[bytes]:
     """Txids whose signatures the node asked to be checked and that are held back."""
     return [t.txid for effect in stage.held if isinstance(effect, VerifyTransfers) for t in effect.transfers]
-
-
-def test_what_the_mempool_checked_is_known_when_its_block_comes(stage: Stage) -> None:
-    """The job that verifies the block is told which signatures it can leave out: those that were checked, no others."""
-    stage.held_back = (VerifyBlocks,)
-    peer = stage.puppet()
-    good, bad = pay(ALICE, 0), forged(pay(BOB, 0))
-    peer.say("txs", [good, bad])
-    other = stage.puppet()
-    other.say("block", forge(NETWORK, "b1", ROOT, [good]).raw)
-    (job,) = [effect for effect in stage.held if isinstance(effect, VerifyBlocks)]
-    assert txid(good) in job.known
-    assert txid(bad) not in job.known
 
 
 def test_an_unfunded_key_never_costs_a_signature(stage: Stage) -> None:
@@ -296,7 +283,7 @@ def test_forged_transfers_that_wait_do_not_take_the_places_of_true_ones(stage: S
         honest.say("txs", [raw])
     assert pool(stage) == raws
     assert forger.closed
-    assert len(stage.node._transfers._waiting) <= 256
+    assert len(stage.node._parts.transfers._waiting) <= 256
     assert honest.closed is None
 
 
@@ -339,7 +326,7 @@ def test_refusals_are_remembered_within_a_bound(stage: Stage) -> None:
     for start in range(0, 12_000, 500):
         peer.say("txs", [pay(POOR, number, fee=1000 + number) for number in range(start, start + 500)])
         stage.wait(0.2)
-    assert len(stage.node._transfers._rejected) <= 20_000
+    assert len(stage.node._parts.transfers._rejected) <= 20_000
     assert pool(stage) == []
 
 

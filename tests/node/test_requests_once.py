@@ -24,6 +24,7 @@ from pychain.node.requests import (
     TestTransfer,
     TryPeer,
 )
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from tests.support.forge import MINER, forge, genesis
 from tests.support.keys import signer
@@ -61,9 +62,9 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.sampled_from([None, MINER]).map(SetMining),
     st.sampled_from([*(block.hash for block in BLOCKS), ROOT.hash, UNKNOWN]).map(InvalidateBlock),
     st.sampled_from([*(block.hash for block in BLOCKS), ROOT.hash, UNKNOWN]).map(ReconsiderBlock),
-    st.just(AddPeer(ADDRESS)),
+    st.just(AddPeer(Endpoint(ADDRESS))),
     st.just(RemovePeer(ADDRESS)),
-    st.just(TryPeer(ADDRESS)),
+    st.just(TryPeer(Endpoint(ADDRESS))),
     st.integers(1, 3).map(DisconnectPeer),
     st.tuples(st.sampled_from(["203.0.113.0/24", "nonsense"]), st.sampled_from([0, 60])).map(lambda ban: Ban(*ban)),
 )

@@ -8,6 +8,7 @@ from pychain.node.effects import Commit, Effect, ReadBlocks, StopMining, Stopped
 from pychain.node.events import NewTip
 from pychain.node.inputs import CommitFailed, PeerOpened, Stop
 from pychain.node.requests import GetTemplate, InvalidateBlock, ReconsiderBlock, Refused, SubmitBlock, SubmitTransfer
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from tests.support import wire
 from tests.support.forge import forge, genesis
@@ -98,7 +99,7 @@ def test_a_second_stop_changes_nothing(stage: Stage) -> None:
 
 def test_a_stopped_node_asks_for_nothing_and_turns_requests_away(stage: Stage) -> None:
     stage.deliver(Stop())
-    assert stage.node.handle(PeerOpened(99, NetAddress("203.0.113.9", 1), True), stage.now) == []
+    assert stage.node.handle(PeerOpened(99, Endpoint(NetAddress("203.0.113.9", 1)), True), stage.now) == []
     assert stage.ask(GetTemplate()) == STOPPING
     assert stage.node.deadline() is None
 

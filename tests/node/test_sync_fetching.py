@@ -318,7 +318,7 @@ def test_rivals_without_end_are_bounded(stage: Stage) -> None:
     rivals = [grow(NETWORK, CHAIN[1], 1, f"rival {number}")[0] for number in range(300)]
     for rival in rivals:
         peer.announce(rival)
-    assert len(stage.node._dialogue.sync._rivals) <= 128
+    assert len(stage.node._parts.sync._competing) <= 128
     assert stage.node.queries.sync().in_flight <= 16
     giver = stage.puppet()
     giver.announce(rivals[-1])

@@ -116,7 +116,7 @@ def test_jobs_have_a_greatest_size_and_no_more_is_looked_at_than_can_be_checked(
     other = stage.puppet()
     other.send(message("txs", raws[1000:2000]))
     assert len(jobs(stage)) == 2
-    intake = stage.node._transfers
+    intake = stage.node._parts.transfers
     assert MOST_UNCHECKED <= len(intake.unsettled()) < MOST_UNCHECKED + AT_A_TURN
     assert intake._arrived.count(other.peer) > 0
     deadline = stage.node.deadline()
@@ -168,7 +168,7 @@ def test_a_flood_does_not_keep_others_from_being_answered(stage: Stage, raws: li
 def test_a_turn_looks_at_so_many(stage: Stage, raws: list[bytes]) -> None:
     """However much of however many lies there, each input is followed by a bounded piece of work."""
     waiting = [0]
-    stage.watch(lambda: waiting.append(len(stage.node._transfers.unsettled())))
+    stage.watch(lambda: waiting.append(len(stage.node._parts.transfers.unsettled())))
     puppets = [stage.puppet() for _ in range(3)]
     deliver_together(
         stage,

@@ -7,7 +7,9 @@ from hashlib import sha256
 from typing import TypeVar
 
 from pychain.base.time import NS, Now
-from pychain.p2p.messages import GoodbyeCode, Hello, Message
+from pychain.p2p.channel import Channel
+from pychain.p2p.endpoint import Endpoint, PeerId
+from pychain.p2p.messages import STANDARD, Codec, Fields, GoodbyeCode, Hello
 from pychain.p2p.netaddress import NetAddress
 from pychain.p2p.peer import Peer
 
@@ -15,7 +17,7 @@ GENESIS = sha256(b"genesis of the tests").digest()
 FRAME_LIMIT = 1024 * 1024
 START_S = 1_800_000_000
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=Fields)
 
 
 def at(seconds: float) -> Now:
@@ -47,12 +49,12 @@ class RecordingWire:
     """Writes everything down, and closes the peers it knows as the node would."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[int, Message]] = []
+        self.sent: list[tuple[int, Fields]] = []
         self.hung_up: list[tuple[int, GoodbyeCode, str]] = []
-        self.dialled: list[NetAddress] = []
+        self.dialled: list[Endpoint] = []
         self.peers: dict[int, Peer] = {}
 
-    def send(self, peer_id: int, message: Message) -> None:
+    def send(self, peer_id: int, message: Fields) -> None:
         self.sent.append((peer_id, message))
 
     def hang_up(self, peer_id: int, code: GoodbyeCode, text: str) -> None:
@@ -63,8 +65,8 @@ class RecordingWire:
             peer.hang_up(code, text)
         self.hung_up.append((peer_id, code, text))
 
-    def dial(self, address: NetAddress) -> None:
-        self.dialled.append(address)
+    def dial(self, endpoint: Endpoint) -> None:
+        self.dialled.append(endpoint)
 
     def sent_to(self, peer_id: int, kind: type[M]) -> list[M]:
         """The messages of one class that a peer was sent."""
@@ -74,12 +76,12 @@ class RecordingWire:
         """Who was hung up on, and why."""
         return [(peer_id, code) for peer_id, code, _ in self.hung_up]
 
-    def take_sent(self) -> Sequence[tuple[int, Message]]:
+    def take_sent(self) -> Sequence[tuple[int, Fields]]:
         """What was sent since the last call."""
         taken, self.sent = self.sent, []
         return taken
 
-    def take_dialled(self) -> list[NetAddress]:
+    def take_dialled(self) -> list[Endpoint]:
         taken, self.dialled = self.dialled, []
         return taken
 
@@ -106,18 +108,27 @@ def make_peer(
     inbound: bool = False,
     persistent: bool = False,
     now: Now | None = None,
+    secured: bool = True,
     hello: Hello | None = None,
     wire: RecordingWire | None = None,
+    expected: PeerId | None = None,
+    channel: Channel | None = None,
+    codec: Codec = STANDARD,
 ) -> Peer:
-    """A connection; ready when a hello is given, ended by the wire's hang-ups when the wire is given."""
+    """A connection; ready when a hello is given, ended by the wire's hang-ups when the wire is given. `expected`: the
+    peer id that was dialled."""
     peer = Peer(
         peer_id,
-        NetAddress(host, port),
+        Endpoint(NetAddress(host, port), expected),
         at(0) if now is None else now,
         inbound=inbound,
         frame_limit=FRAME_LIMIT,
         persistent=persistent,
+        channel=channel,
+        codec=codec,
     )
+    if secured:
+        peer.secured()
     if hello is not None:
         peer.accept_hello(hello)
     if wire is not None:

@@ -178,7 +178,7 @@ def test_a_small_table_is_told_whole_except_the_asker() -> None:
     for number in range(60):
         manager.add(public(number), at(0))
     peer = ready(manager, 1, inbound=True)
-    manager.on_get_addrs(peer, at(0))
+    manager.on_get_addrs(peer, GetAddrs(), at(0))
     assert sorted(answer(wire, 1)) == sorted(map(public, range(60)))
 
 
@@ -188,7 +188,7 @@ def test_a_large_table_is_told_in_part() -> None:
         manager.add(public(number), at(0))
     peer = make_peer(1, inbound=True, hello=make_hello(listen_port=0))
     manager.peer_ready(peer, at(0))
-    manager.on_get_addrs(peer, at(0))
+    manager.on_get_addrs(peer, GetAddrs(), at(0))
     told = answer(wire, 1)
     assert len(told) == len(set(told)) == 230
 
@@ -197,8 +197,8 @@ def test_an_answer_is_given_once_and_to_inbound_peers_alone() -> None:
     wire, manager = setup()
     inbound, outbound = ready(manager, 1, inbound=True), ready(manager, 2, "203.0.113.9")
     for _ in range(3):
-        manager.on_get_addrs(inbound, at(0))
-        manager.on_get_addrs(outbound, at(0))
+        manager.on_get_addrs(inbound, GetAddrs(), at(0))
+        manager.on_get_addrs(outbound, GetAddrs(), at(0))
     assert len(wire.sent_to(1, Addrs)) == 1
     assert wire.sent_to(2, Addrs) == []
 
@@ -212,7 +212,7 @@ def test_stale_and_foreign_addresses_are_not_told() -> None:
     for _ in range(3):
         manager.tried(public(2), at(0))
     manager.add(public(3), at(0))
-    manager.on_get_addrs(ready(manager, 1, inbound=True), at(0))
+    manager.on_get_addrs(ready(manager, 1, inbound=True), GetAddrs(), at(0))
     assert answer(wire, 1) == [public(3)]
 
 

@@ -12,12 +12,15 @@ from itertools import count
 
 import pytest
 
+from pychain.base.deadlines import Deadlines
 from pychain.base.entropy import Random
 from pychain.base.time import NS, Now
 from pychain.p2p import messages
 from pychain.p2p.addresses import AddressManager
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.handshake import Handshake, OurSide
-from pychain.p2p.messages import GoodbyeCode, Inv, Kind, Message
+from pychain.p2p.manager import Handler, Manager
+from pychain.p2p.messages import Fields, GoodbyeCode, Inv, Kind
 from pychain.p2p.misbehaviour import Misbehaviour
 from pychain.p2p.netaddress import NetAddress
 from pychain.p2p.peer import Peer
@@ -47,6 +50,24 @@ class Talker:
         self.requests = RequestTracker(self, 5 * NS)
         nonce = self.handshake.nonce
         self.slots = SlotManager(self, random, self.addresses, self.misbehaviour, nonce=nonce)
+        self.managers: tuple[Manager, ...] = (
+            self.handshake,
+            self.ping,
+            self.relay,
+            self.requests,
+            self.addresses,
+            self.slots,
+        )
+        self.handlers: dict[type[Fields], Handler] = {
+            messages.Hello: self.on_hello,
+            Inv: self.on_inv,
+            messages.Want: self.on_want,
+            messages.Txs: self.on_txs,
+        }
+        self.deadlines = Deadlines()
+        for manager in self.managers:
+            self.handlers.update(manager.handlers())
+            manager.wakes_by(self.deadlines.add(manager))
         if bootstrap is not None:
             self.addresses.add(bootstrap, self.now)
 
@@ -55,7 +76,7 @@ class Talker:
     def lacking(self, kind: Kind, hashes: Iterable[bytes]) -> list[bytes]:
         return [object_hash for object_hash in hashes if object_hash not in self.held]
 
-    def send(self, peer_id: int, message: Message) -> None:
+    def send(self, peer_id: int, message: Fields) -> None:
         peer = self.peers.get(peer_id)
         if peer is not None and peer.is_open:
             self.world.carry(self, peer_id, peer.pack(message))
@@ -66,47 +87,42 @@ class Talker:
             self.world.carry(self, peer_id, peer.hang_up(code, text))
             self.world.end(self, peer_id)
 
-    def dial(self, address: NetAddress) -> None:
-        self.world.connect(self, address)
+    def dial(self, endpoint: Endpoint) -> None:
+        self.world.connect(self, endpoint)
 
     # --- what happens
 
-    def opened(self, peer_id: int, address: NetAddress, inbound: bool) -> None:
-        peer = Peer(peer_id, address, self.now, inbound=inbound, frame_limit=FRAME_LIMIT)
+    def opened(self, peer_id: int, endpoint: Endpoint, inbound: bool) -> None:
+        peer = Peer(peer_id, endpoint, self.now, inbound=inbound, frame_limit=FRAME_LIMIT)
         self.peers[peer_id] = peer
+        self.handshake.peer_opened(peer, self.now)
+        peer.secured()
         if self.slots.peer_opened(peer, self.now):
-            self.handshake.peer_opened(peer, self.now)
+            self.handshake.peer_secured(peer, self.now)
 
     def received(self, peer_id: int, data: bytes) -> None:
         peer = self.peers.get(peer_id)
         if peer is not None:
-            for message in peer.receive(data):
-                self.on_message(peer, message)
+            for message in peer.receive(peer.unseal(data)):
+                handler = self.handlers.get(type(message)) if message is not None else None
+                if handler is not None:
+                    handler(peer, message, self.now)
 
-    def on_message(self, peer: Peer, message: Message) -> None:
-        match message:
-            case messages.Hello():
-                if self.handshake.on_hello(peer, message) and self.slots.peer_ready(peer):
-                    self.ping.peer_ready(peer, self.now)
-                    self.relay.peer_ready(peer)
-                    self.requests.peer_ready(peer)
-                    self.addresses.peer_ready(peer, self.now)
-            case messages.Ping():
-                self.ping.on_ping(peer, message)
-            case messages.Pong():
-                self.ping.on_pong(peer, message, self.now)
-            case messages.GetAddrs():
-                self.addresses.on_get_addrs(peer, self.now)
-            case messages.Addrs():
-                self.addresses.on_addrs(peer, message, self.now)
-            case Inv():
-                self.requests.announced(peer.peer_id, self.relay.on_inv(peer.peer_id, message), self.now)
-            case messages.Want():
-                self.send(peer.peer_id, messages.Txs(message.hashes))
-            case messages.Txs():
-                self.requests.received(message.transactions, self.now)
-                for txid in message.transactions:
-                    self.take(txid)
+    def on_hello(self, peer: Peer, hello: messages.Hello, now: Now) -> None:
+        if self.handshake.on_hello(peer, hello) and self.slots.admits(peer):
+            for manager in self.managers:
+                manager.peer_ready(peer, now)
+
+    def on_inv(self, peer: Peer, inv: Inv, now: Now) -> None:
+        self.requests.announced(peer.peer_id, self.relay.on_inv(peer.peer_id, inv), now)
+
+    def on_want(self, peer: Peer, want: messages.Want, now: Now) -> None:
+        self.send(peer.peer_id, messages.Txs(want.hashes))
+
+    def on_txs(self, peer: Peer, txs: messages.Txs, now: Now) -> None:
+        self.requests.received(txs.transactions, now)
+        for txid in txs.transactions:
+            self.take(txid)
 
     def take(self, txid: bytes) -> None:
         if txid not in self.held:
@@ -118,19 +134,13 @@ class Talker:
         if peer is None:
             return
         peer.closed()
-        self.handshake.peer_closed(peer_id)
-        self.ping.peer_closed(peer_id)
-        self.relay.peer_closed(peer_id)
-        self.requests.peer_closed(peer_id, self.now)
-        self.addresses.peer_closed(peer, self.now)
-        self.slots.peer_closed(peer, self.now)
+        for manager in self.managers:
+            manager.peer_closed(peer, self.now)
 
     def poll(self) -> int | None:
         """Serve what is due; returns the next deadline."""
-        managers = (self.handshake, self.ping, self.relay, self.requests, self.slots)
-        for manager in managers:
-            manager.poll(self.now)
-        return min((due for manager in managers if (due := manager.deadline()) is not None), default=None)
+        self.deadlines.poll(self.now)
+        return self.deadlines.next()
 
 
 class World:
@@ -153,12 +163,13 @@ class World:
     def push(self, delay_ns: int, node: Talker, what: str, *arguments: object) -> None:
         heappush(self.heap, (self.mono_ns + delay_ns, next(self.serial), node, what, arguments))
 
-    def connect(self, node: Talker, address: NetAddress) -> None:
-        there = self.by_address[address]
+    def connect(self, node: Talker, endpoint: Endpoint) -> None:
+        there = self.by_address[endpoint.address]
         mine, theirs = next(self.serial), next(self.serial)
         self.links[mine], self.links[theirs] = (there, theirs), (node, mine)
-        self.push(NS // 20, node, "opened", mine, address, False)
-        self.push(NS // 20, there, "opened", theirs, NetAddress("127.0.0.1", 50_000 + node.number), True)
+        here = Endpoint(NetAddress("127.0.0.1", 50_000 + node.number))
+        self.push(NS // 20, node, "opened", mine, endpoint, False)
+        self.push(NS // 20, there, "opened", theirs, here, True)
 
     def carry(self, node: Talker, peer_id: int, data: bytes) -> None:
         node.peers[peer_id].drained(len(data))

@@ -46,9 +46,10 @@ def test_a_floor_that_came_back_is_not_told() -> None:
 def test_a_closed_peer_is_forgotten() -> None:
     wire = RecordingWire()
     manager = FeeFilterManager(wire)
-    manager.peer_ready(make_peer(1, hello=make_hello()), at(0))
+    peer = make_peer(1, hello=make_hello())
+    manager.peer_ready(peer, at(0))
     manager.set_floor(5, at(0))
-    manager.peer_closed(1)
+    manager.peer_closed(peer, at(0))
     manager.set_floor(6, at(20))
     manager.poll(at(20))
     assert wire.sent_to(1, FeeFilter) == [FeeFilter(5)]

@@ -114,8 +114,9 @@ def test_the_table_of_discouraged_hosts_is_bounded_oldest_first(
 
 
 def test_points_go_with_the_connection(judge: Misbehaviour) -> None:
-    judge.offend(make_peer(1, HOST, hello=make_hello()), Offence.WRONG_ANSWER, "", at(0))
-    judge.peer_closed(1)
+    peer = make_peer(1, HOST, hello=make_hello())
+    judge.offend(peer, Offence.WRONG_ANSWER, "", at(0))
+    judge.peer_closed(peer, at(0))
     assert judge.points(1, at(0)) == 0
 
 

@@ -63,8 +63,8 @@ def test_damaged_multiaddrs_raise_only_address_error(data: bytes) -> None:
         ("localhost:80", "/dns/localhost/tcp/80"),
         ("/ip4/192.0.2.1/tcp/30700", "/ip4/192.0.2.1/tcp/30700"),
         ("/ip6/::1/tcp/30700/p2p/12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X", "/ip6/::1/tcp/30700"),
-        ("/dns4/node.example/tcp/5", "/dns/node.example/tcp/5"),
-        ("/dns6/node.example/tcp/5", "/dns/node.example/tcp/5"),
+        ("/dns4/node.example/tcp/5", "/dns4/node.example/tcp/5"),
+        ("/dns6/node.example/tcp/5", "/dns6/node.example/tcp/5"),
         ("[::ffff:192.0.2.1]:5", "/ip4/192.0.2.1/tcp/5"),
     ],
 )

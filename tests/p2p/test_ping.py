@@ -69,14 +69,14 @@ def test_silence_ends_the_connection() -> None:
 
 def test_a_ping_is_answered_with_its_nonce() -> None:
     wire, manager, peer = setup()
-    manager.on_ping(peer, Ping(2**64 - 1))
+    manager.on_ping(peer, Ping(2**64 - 1), at(4))
     assert wire.sent[-1] == (1, Pong(2**64 - 1))
 
 
 def test_a_closed_peer_is_forgotten() -> None:
     wire, manager, peer = setup()
     nonce = last_nonce(wire)
-    manager.peer_closed(1)
+    manager.peer_closed(peer, at(4))
     manager.on_pong(peer, Pong(nonce), at(4))
     manager.poll(at(1000))
     assert manager.deadline() is None

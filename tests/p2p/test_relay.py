@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.base.entropy import Random
-from pychain.p2p.messages import Headers, Inv, Kind, Message
+from pychain.p2p.messages import FeeFilter, Fields, Headers, Inv, Kind
+from pychain.p2p.peer import Peer
 from pychain.p2p.relay import NewBlock, RelayManager
 from tests.p2p.recording import RecordingWire, at, digest, make_hello, make_peer
 
@@ -33,8 +34,12 @@ def setup(
     pool = Pool(map(digest, range(held)))
     relay = RelayManager(wire, Random(seed), pool)
     for peer_id in range(1, peers + 1):
-        relay.peer_ready(make_peer(peer_id, inbound=inbound, hello=make_hello()))
+        relay.peer_ready(a_peer(peer_id, inbound=inbound), at(0))
     return wire, relay, pool
+
+
+def a_peer(peer_id: int, *, inbound: bool = False) -> Peer:
+    return make_peer(peer_id, inbound=inbound, hello=make_hello())
 
 
 def announced(wire: RecordingWire, peer_id: int) -> list[bytes]:
@@ -85,7 +90,7 @@ def test_what_waits_to_be_told_is_bounded(together: int) -> None:
     wire, relay, _ = setup(peers=1, held=45_000)
     for first in range(0, 10_500, together):
         relay.announce_transactions([(digest(number), 1000) for number in range(first, first + together)], at(0))
-    relay.peer_ready(make_peer(2, hello=make_hello()))
+    relay.peer_ready(a_peer(2), at(0))
     run(relay)
     assert announced(wire, 1) == list(map(digest, range(500, 10_500)))
     assert announced(wire, 2) == []
@@ -128,14 +133,14 @@ def test_what_events_overtook_is_not_announced(event: str) -> None:
         case "it left the mempool":
             del pool.held[digest(0)]
         case _:
-            relay.on_fee_filter(1, 1001)
+            relay.on_fee_filter(a_peer(1), FeeFilter(1001), at(0))
     run(relay)
     assert announced(wire, 1) == [digest(1)]
 
 
 def test_cheap_transactions_are_not_announced_to_who_filters_them() -> None:
     wire, relay, _ = setup(peers=2, held=2)
-    relay.on_fee_filter(1, 1000)
+    relay.on_fee_filter(a_peer(1), FeeFilter(1000), at(0))
     relay.announce_transactions([(digest(0), 999)], at(0))
     relay.announce_transactions([(digest(1), 1000)], at(0))
     run(relay)
@@ -147,10 +152,20 @@ def test_an_inv_returns_what_we_lack_once_and_in_order() -> None:
     _, relay, _ = setup(held=2)
     hashes = tuple(map(digest, (5, 0, 4, 5, 1, 3)))
     assert relay.on_inv(1, Inv(TX, hashes)) == [digest(5), digest(4), digest(3)]
-    assert all(relay.knows(1, TX, object_hash) for object_hash in hashes)
-    assert not relay.knows(2, TX, digest(5))
-    assert not relay.knows(1, BLOCK, digest(5))
     assert relay.on_inv(99, Inv(TX, hashes)) == []
+
+
+def test_who_announced_an_object_is_not_told_of_it_and_all_others_are() -> None:
+    wire, relay, pool = setup(peers=2)
+    hashes = list(map(digest, range(6)))
+    relay.on_inv(1, Inv(TX, tuple(hashes)))
+    pool.held.update(dict.fromkeys(hashes))
+    relay.announce_transactions([(txid, 1000) for txid in hashes], at(0))
+    run(relay)
+    assert announced(wire, 1) == []
+    assert announced(wire, 2) == hashes
+    relay.announce_blocks([NewBlock(hashes[5], bytes(80))])
+    assert wire.sent_to(1, Headers) == [Headers((bytes(80),))], "it announced a transaction, not a block"
 
 
 def test_a_new_tip_goes_at_once_as_a_header() -> None:
@@ -183,13 +198,13 @@ def test_a_long_branch_goes_as_the_hash_of_its_tip() -> None:
 def test_a_closed_peer_is_forgotten() -> None:
     wire, relay, _ = setup(peers=2, held=1)
     relay.announce_transactions([(digest(0), 1)], at(0))
-    relay.peer_closed(1)
+    relay.peer_closed(a_peer(1), at(0))
+    relay.learned(1, TX, [digest(1)])
+    relay.on_fee_filter(a_peer(1), FeeFilter(5), at(0))
+    assert relay.on_inv(1, Inv(TX, (digest(1),))) == []
     relay.announce_blocks(new_blocks(1, 1))
     run(relay)
     assert {peer_id for peer_id, _ in wire.sent} == {2}
-    relay.learned(1, TX, [digest(0)])
-    relay.on_fee_filter(1, 5)
-    assert not relay.knows(1, TX, digest(0))
 
 
 events = st.lists(
@@ -198,7 +213,7 @@ events = st.lists(
 )
 
 
-def check_told(sent: Iterable[tuple[int, Message]], told_us: Container[tuple[int, bytes]]) -> None:
+def check_told(sent: Iterable[tuple[int, Fields]], told_us: Container[tuple[int, bytes]]) -> None:
     for receiver, message in sent:
         assert isinstance(message, Inv)
         assert all((receiver, txid) not in told_us for txid in message.hashes)
@@ -222,7 +237,7 @@ def test_nothing_is_told_twice_or_to_who_told_us(steps: list[tuple[str, int, int
                 relay.learned(peer_id, TX, [digest(number)])
                 told_us[(peer_id, digest(number))] = None
             case "filter":
-                relay.on_fee_filter(peer_id, number)
+                relay.on_fee_filter(a_peer(peer_id), FeeFilter(number), at(moment))
             case _:
                 moment += number / 4
                 relay.poll(at(moment))

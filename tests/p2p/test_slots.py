@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pychain.base.entropy import Random
 from pychain.p2p.addresses import AddressManager
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.messages import Goodbye, GoodbyeCode
 from pychain.p2p.misbehaviour import Misbehaviour, Offence, parse_network
 from pychain.p2p.netaddress import AddressError, NetAddress
@@ -25,12 +26,16 @@ def public(number: int, port: int = 30700) -> NetAddress:
     return NetAddress(f"{20 + number // 256}.{number % 256}.0.1", port)
 
 
-class Desk:
+def endpoint_of(target: NetAddress | Endpoint) -> Endpoint:
+    return target if isinstance(target, Endpoint) else Endpoint(target)
+
+
+class Node:
     """A slot manager with its neighbours, and the part of the node that hands connections around."""
 
     def __init__(
         self,
-        *persistent: NetAddress,
+        *persistent: NetAddress | Endpoint,
         connect_only: bool = False,
         max_inbound: int = 117,
         max_outbound: int = 8,
@@ -38,14 +43,14 @@ class Desk:
     ) -> None:
         self.wire = RecordingWire()
         self.addresses = AddressManager(self.wire, Random(seed))
-        self.judge = Misbehaviour(self.wire)
+        self.misbehaviour = Misbehaviour(self.wire)
         self.slots = SlotManager(
             self.wire,
             Random(seed),
             self.addresses,
-            self.judge,
+            self.misbehaviour,
             nonce=OUR_NONCE,
-            persistent=persistent,
+            persistent=map(endpoint_of, persistent),
             connect_only=connect_only,
             max_inbound=max_inbound,
             max_outbound=max_outbound,
@@ -62,7 +67,7 @@ class Desk:
     def ready(self, peer: Peer, moment: float, nonce: int | None = None, listen_port: int = 30700) -> bool:
         """The handshake completes."""
         peer.accept_hello(make_hello(peer.peer_id if nonce is None else nonce, listen_port))
-        if not self.slots.peer_ready(peer):
+        if not self.slots.admits(peer):
             return False
         self.addresses.peer_ready(peer, at(moment))
         return True
@@ -84,7 +89,7 @@ class Desk:
         moment = start
         while True:
             self.slots.poll(at(moment))
-            dials += [(moment, address) for address in self.wire.take_dialled()]
+            dials += [(moment, endpoint.address) for endpoint in self.wire.take_dialled()]
             deadline = self.slots.deadline()
             if deadline is None or deadline / 1e9 > end:
                 return dials
@@ -96,245 +101,245 @@ class Desk:
 
 
 def test_persistent_addresses_are_dialled_at_once_and_for_ever_with_growing_pauses() -> None:
-    desk = Desk(public(1))
+    node = Node(public(1))
     moments = []
     moment = 0.0
     for _ in range(12):
-        ((when, address),) = desk.run(moment, moment + 100)
+        ((when, address),) = node.run(moment, moment + 100)
         assert address == public(1)
         moments.append(when)
         moment = when
-        desk.slots.dial_failed(public(1), at(moment))
+        node.slots.dial_failed(public(1), at(moment))
     pauses = [later - earlier for earlier, later in pairwise(moments)]
     for pause, mean in zip(pauses, [1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30], strict=True):
         assert mean / 2 <= pause <= 1.5 * mean + 0.001
 
 
 def test_a_long_connection_starts_the_pauses_anew() -> None:
-    desk = Desk(public(1))
-    desk.run(0, 0)
+    node = Node(public(1))
+    node.run(0, 0)
     for _ in range(8):
-        desk.slots.dial_failed(public(1), at(0))
-        desk.run(0, 100)
-    peer = desk.open(public(1), 100)
+        node.slots.dial_failed(public(1), at(0))
+        node.run(0, 100)
+    peer = node.open(public(1), 100)
     assert peer.persistent
-    desk.ready(peer, 100)
-    desk.close(peer, 131)
-    ((when, _),) = desk.run(131, 200)
+    node.ready(peer, 100)
+    node.close(peer, 131)
+    ((when, _),) = node.run(131, 200)
     assert when - 131 <= 1.6
 
 
 def test_a_connection_that_ends_at_once_counts_as_a_failure() -> None:
-    desk = Desk(public(1))
+    node = Node(public(1))
     moment = 0.0
     for _ in range(6):
-        ((moment, _),) = desk.run(moment, moment + 100)
-        peer = desk.open(public(1), moment)
-        desk.ready(peer, moment)
-        desk.close(peer, moment)
-    deadline = desk.slots.deadline()
+        ((moment, _),) = node.run(moment, moment + 100)
+        peer = node.open(public(1), moment)
+        node.ready(peer, moment)
+        node.close(peer, moment)
+    deadline = node.slots.deadline()
     assert deadline is not None
     assert deadline / 1e9 - moment > 7
 
 
 def test_a_persistent_address_keeps_its_pauses_though_the_table_has_it() -> None:
-    desk = Desk(public(1))
-    desk.addresses.add(public(1), at(0))
-    desk.run(0, 0)
-    desk.slots.dial_failed(public(1), at(0))
-    assert desk.run(0, 0.49) == []
+    node = Node(public(1))
+    node.addresses.add(public(1), at(0))
+    node.run(0, 0)
+    node.slots.dial_failed(public(1), at(0))
+    assert node.run(0, 0.49) == []
 
 
 def test_the_operator_adds_and_removes_addresses() -> None:
-    desk = Desk(connect_only=True)
-    assert desk.slots.deadline() is None
-    desk.slots.add_persistent(public(1), at(5))
-    desk.slots.add_persistent(public(1), at(5))
-    assert [address for _, address in desk.run(5, 5)] == [public(1)]
-    assert desk.slots.persistent == (public(1),)
-    peer = desk.join(public(1), 5)
+    node = Node(connect_only=True)
+    assert node.slots.deadline() is None
+    node.slots.add_persistent(Endpoint(public(1)), at(5))
+    node.slots.add_persistent(Endpoint(public(1)), at(5))
+    assert [address for _, address in node.run(5, 5)] == [public(1)]
+    assert node.slots.persistent == (Endpoint(public(1)),)
+    peer = node.join(public(1), 5)
     assert peer.persistent
-    assert desk.slots.remove_persistent(public(1))
-    assert not desk.slots.remove_persistent(public(1))
+    assert node.slots.remove_persistent(public(1))
+    assert not node.slots.remove_persistent(public(1))
     assert not peer.persistent
     assert peer.is_open
-    desk.close(peer, 6)
-    assert desk.run(6, 100) == []
+    node.close(peer, 6)
+    assert node.run(6, 100) == []
 
 
 def test_an_address_added_while_connected_makes_that_peer_persistent() -> None:
-    desk = Desk()
-    inbound = desk.join(NetAddress(public(1).host, 5555), 0, inbound=True)
-    desk.slots.add_persistent(public(1), at(1))
+    node = Node()
+    inbound = node.join(NetAddress(public(1).host, 5555), 0, inbound=True)
+    node.slots.add_persistent(Endpoint(public(1)), at(1))
     assert inbound.persistent
-    assert desk.run(1, 100) == []
-    desk.close(inbound, 100)
-    assert [address for _, address in desk.run(100, 110)] == [public(1)]
+    assert node.run(1, 100) == []
+    node.close(inbound, 100)
+    assert [address for _, address in node.run(100, 110)] == [public(1)]
 
 
 def test_persistent_addresses_are_bounded() -> None:
-    desk = Desk(*map(public, range(64)))
+    node = Node(*map(public, range(64)))
     with pytest.raises(AddressError, match="64 addresses"):
-        desk.slots.add_persistent(public(99), at(0))
+        node.slots.add_persistent(Endpoint(public(99)), at(0))
 
 
 def test_a_single_dial_is_not_repeated() -> None:
-    desk = Desk()
-    desk.slots.dial_once(public(1))
-    desk.slots.dial_once(public(1))
-    assert desk.wire.take_dialled() == [public(1)]
-    desk.slots.dial_failed(public(1), at(0))
-    assert desk.run(0, 100) == []
+    node = Node()
+    node.slots.dial_once(Endpoint(public(1)))
+    node.slots.dial_once(Endpoint(public(1)))
+    assert node.wire.take_dialled() == [Endpoint(public(1))]
+    node.slots.dial_failed(public(1), at(0))
+    assert node.run(0, 100) == []
 
 
 # --- filling our own slots
 
 
 def test_eight_slots_are_filled_quickly_from_distinct_groups() -> None:
-    desk = Desk()
+    node = Node()
     for number in range(100):
-        desk.addresses.add(NetAddress(f"20.{number % 12}.0.{number + 1}", 30700), at(0))
-    dials = desk.run(0, 10)
+        node.addresses.add(NetAddress(f"20.{number % 12}.0.{number + 1}", 30700), at(0))
+    dials = node.run(0, 10)
     assert len(dials) == 8
     assert dials[-1][0] < 1
     assert len({address.netgroup for _, address in dials}) == 8
     for _, address in dials:
-        desk.join(address, 1)
-    assert desk.run(1, 1000) == []
+        node.join(address, 1)
+    assert node.run(1, 1000) == []
 
 
 def test_a_lost_peer_is_replaced() -> None:
-    desk = Desk(max_outbound=2)
+    node = Node(max_outbound=2)
     for number in range(10):
-        desk.addresses.add(public(number), at(0))
-    peers = [desk.join(address, 1) for _, address in desk.run(0, 1)]
-    desk.close(peers[0], 5)
-    assert len(desk.run(5, 6)) == 1
+        node.addresses.add(public(number), at(0))
+    peers = [node.join(address, 1) for _, address in node.run(0, 1)]
+    node.close(peers[0], 5)
+    assert len(node.run(5, 6)) == 1
 
 
 def test_local_addresses_are_exempt_from_distinct_groups() -> None:
-    desk = Desk()
+    node = Node()
     for port in range(1, 20):
-        desk.addresses.add(NetAddress("127.0.0.1", port), at(0))
-    assert len(desk.run(0, 10)) == 8
+        node.addresses.add(NetAddress("127.0.0.1", port), at(0))
+    assert len(node.run(0, 10)) == 8
 
 
 def test_failed_dials_go_on_to_other_addresses() -> None:
-    desk = Desk()
+    node = Node()
     for number in range(8):
-        desk.addresses.add(public(number), at(0))
-    for _, address in desk.run(0, 5):
-        desk.slots.dial_failed(address, at(5))
-    assert desk.run(5, 9.5) == []
-    again = desk.run(9.5, 30)
+        node.addresses.add(public(number), at(0))
+    for _, address in node.run(0, 5):
+        node.slots.dial_failed(address, at(5))
+    assert node.run(5, 9.5) == []
+    again = node.run(9.5, 30)
     assert {address for _, address in again} == {public(number) for number in range(8)}
 
 
 def test_an_empty_table_asks_for_no_deadline_and_news_wake_it() -> None:
-    desk = Desk()
-    assert desk.slots.deadline() is None
-    desk.addresses.add(public(1), at(50))
-    assert [address for _, address in desk.run(50, 51)] == [public(1)]
-    desk.slots.dial_failed(public(1), at(51))
-    assert desk.run(51, 52) == []
-    desk.addresses.add(public(2), at(52))
-    assert [address for _, address in desk.run(52, 53)] == [public(2)], "not only at the next idle look"
+    node = Node()
+    assert node.slots.deadline() is None
+    node.addresses.add(public(1), at(50))
+    assert [address for _, address in node.run(50, 51)] == [public(1)]
+    node.slots.dial_failed(public(1), at(51))
+    assert node.run(51, 52) == []
+    node.addresses.add(public(2), at(52))
+    assert [address for _, address in node.run(52, 53)] == [public(2)], "not only at the next idle look"
 
 
 def test_connect_only_dials_nothing_else() -> None:
-    desk = Desk(public(1), connect_only=True)
+    node = Node(public(1), connect_only=True)
     for number in range(10):
-        desk.addresses.add(public(number), at(0))
-    assert [address for _, address in desk.run(0, 0.5)] == [public(1)]
+        node.addresses.add(public(number), at(0))
+    assert [address for _, address in node.run(0, 0.5)] == [public(1)]
 
 
 def test_who_is_met_banned_or_discouraged_is_not_dialled() -> None:
-    desk = Desk()
-    inbound = desk.join(NetAddress(public(1).host, 5555), 0, inbound=True)
+    node = Node()
+    inbound = node.join(NetAddress(public(1).host, 5555), 0, inbound=True)
     assert inbound.listen_address == public(1)
-    desk.judge.ban(parse_network("20.2.0.0/16"), START_S + 1000, at(0))
-    desk.judge.offend(make_peer(99, public(3).host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
+    node.misbehaviour.ban(parse_network("20.2.0.0/16"), START_S + 1000, at(0))
+    node.misbehaviour.offend(make_peer(99, public(3).host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
     for number in range(1, 5):
-        desk.addresses.add(public(number), at(0))
-    assert [address for _, address in desk.run(0, 5)] == [public(4)]
+        node.addresses.add(public(number), at(0))
+    assert [address for _, address in node.run(0, 5)] == [public(4)]
 
 
 @pytest.mark.parametrize("told_by", ["us", "them"])
 def test_we_dial_ourselves_once(told_by: str) -> None:
-    desk = Desk()
-    desk.addresses.add(public(1), at(0))
-    desk.run(0, 1)
-    peer = desk.open(public(1), 1)
+    node = Node()
+    node.addresses.add(public(1), at(0))
+    node.run(0, 1)
+    peer = node.open(public(1), 1)
     if told_by == "us":
-        desk.wire.hang_up(peer.peer_id, GoodbyeCode.SELF_CONNECTION, "")
+        node.wire.hang_up(peer.peer_id, GoodbyeCode.SELF_CONNECTION, "")
     else:
         peer.goodbye_received = Goodbye(GoodbyeCode.SELF_CONNECTION, "")
-    desk.close(peer, 1)
-    assert public(1) not in desk.addresses
-    desk.addresses.add(public(1), at(2))
-    assert desk.run(2, 10_000) == []
+    node.close(peer, 1)
+    assert public(1) not in node.addresses
+    node.addresses.add(public(1), at(2))
+    assert node.run(2, 10_000) == []
 
 
 def test_own_addresses_of_the_operator_are_not_dialled_again() -> None:
-    desk = Desk(public(1))
-    desk.run(0, 0)
-    peer = desk.open(public(1), 0)
-    desk.wire.hang_up(peer.peer_id, GoodbyeCode.SELF_CONNECTION, "")
-    desk.close(peer, 0)
-    assert desk.run(0, 10_000) == []
+    node = Node(public(1))
+    node.run(0, 0)
+    peer = node.open(public(1), 0)
+    node.wire.hang_up(peer.peer_id, GoodbyeCode.SELF_CONNECTION, "")
+    node.close(peer, 0)
+    assert node.run(0, 10_000) == []
 
 
 # --- inbound
 
 
-def fill(desk: Desk, count: int) -> list[Peer]:
+def fill(node: Node, count: int) -> list[Peer]:
     """Inbound peers that brought nothing, all of other groups."""
-    return [desk.join(public(number), number, inbound=True) for number in range(count)]
+    return [node.join(public(number), number, inbound=True) for number in range(count)]
 
 
 def test_a_full_house_evicts_one_for_each_newcomer() -> None:
-    desk = Desk(max_inbound=20)
-    fill(desk, 20)
+    node = Node(max_inbound=20)
+    fill(node, 20)
     for number in range(100, 110):
-        assert desk.join(public(number), number, inbound=True).is_open
-    assert [code for _, code in desk.wire.ended()] == [GoodbyeCode.EVICTED] * 10
-    assert sum(peer.is_open for peer in desk.wire.peers.values()) == 20
+        assert node.join(public(number), number, inbound=True).is_open
+    assert [code for _, code in node.wire.ended()] == [GoodbyeCode.EVICTED] * 10
+    assert sum(peer.is_open for peer in node.wire.peers.values()) == 20
 
 
 def test_the_oldest_half_is_safe_from_a_flood() -> None:
-    desk = Desk(max_inbound=20)
-    old = fill(desk, 20)
+    node = Node(max_inbound=20)
+    old = fill(node, 20)
     for number in range(500):
-        desk.open(NetAddress(f"200.1.{number // 250}.{number % 250}", 1), 100 + number, inbound=True)
+        node.open(NetAddress(f"200.1.{number // 250}.{number % 250}", 1), 100 + number, inbound=True)
     assert all(peer.is_open for peer in old[:10])
     assert sum(peer.is_open for peer in old) >= 10
 
 
 def test_banned_hosts_are_refused() -> None:
-    desk = Desk()
-    desk.judge.ban(parse_network("20.0.0.0/8"), START_S + 1000, at(0))
-    peer = desk.open(public(1), 0, inbound=True)
-    assert desk.wire.ended() == [(peer.peer_id, GoodbyeCode.BANNED)]
+    node = Node()
+    node.misbehaviour.ban(parse_network("20.0.0.0/8"), START_S + 1000, at(0))
+    peer = node.open(public(1), 0, inbound=True)
+    assert node.wire.ended() == [(peer.peer_id, GoodbyeCode.BANNED)]
 
 
 def test_discouraged_hosts_get_free_slots_only_and_go_first() -> None:
-    desk = Desk(max_inbound=3)
-    peers = fill(desk, 2)
-    desk.judge.offend(make_peer(99, public(50).host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
-    desk.wire.hung_up.clear()
-    bad = desk.open(public(50), 10, inbound=True)
+    node = Node(max_inbound=3)
+    peers = fill(node, 2)
+    node.misbehaviour.offend(make_peer(99, public(50).host, hello=make_hello()), Offence.INVALID_BLOCK, "", at(0))
+    node.wire.hung_up.clear()
+    bad = node.open(public(50), 10, inbound=True)
     assert bad.is_open
-    desk.open(public(60), 11, inbound=True)
-    assert desk.wire.ended() == [(bad.peer_id, GoodbyeCode.EVICTED)]
-    worse = desk.open(public(50), 12, inbound=True)
-    assert desk.wire.ended()[1:] == [(worse.peer_id, GoodbyeCode.TOO_MANY_PEERS)]
+    node.open(public(60), 11, inbound=True)
+    assert node.wire.ended() == [(bad.peer_id, GoodbyeCode.EVICTED)]
+    worse = node.open(public(50), 12, inbound=True)
+    assert node.wire.ended()[1:] == [(worse.peer_id, GoodbyeCode.TOO_MANY_PEERS)]
     assert all(peer.is_open for peer in peers)
 
 
 def test_with_no_slot_everybody_is_refused_with_the_reason() -> None:
-    desk = Desk(max_inbound=0)
-    peer = desk.open(public(1), 0, inbound=True)
-    assert desk.wire.hung_up == [(peer.peer_id, GoodbyeCode.TOO_MANY_PEERS, "all 0 inbound slots are taken")]
+    node = Node(max_inbound=0)
+    peer = node.open(public(1), 0, inbound=True)
+    assert node.wire.hung_up == [(peer.peer_id, GoodbyeCode.TOO_MANY_PEERS, "all 0 inbound slots are taken")]
 
 
 # --- one node met twice
@@ -349,8 +354,8 @@ def test_crossing_dials_leave_one_connection_on_both_sides(a: int, b: int, order
     sides = []
     for nonce in (a, b):
         wire = RecordingWire()
-        addresses, judge = AddressManager(wire, Random(1)), Misbehaviour(wire)
-        sides.append((wire, SlotManager(wire, Random(1), addresses, judge, nonce=nonce)))
+        addresses, misbehaviour = AddressManager(wire, Random(1)), Misbehaviour(wire)
+        sides.append((wire, SlotManager(wire, Random(1), addresses, misbehaviour, nonce=nonce)))
     views: list[tuple[int, Peer, int]] = []
     for side, (wire, slots) in enumerate(sides):
         for dialler in (0, 1):
@@ -363,62 +368,62 @@ def test_crossing_dials_leave_one_connection_on_both_sides(a: int, b: int, order
         side, peer, nonce = views[index]
         if peer.is_open:
             peer.accept_hello(make_hello(nonce))
-            sides[side][1].peer_ready(peer)
+            sides[side][1].admits(peer)
     ended = [wire.ended() for wire, _ in sides]
     assert ended[0] == ended[1] == [(0 if a > b else 1, GoodbyeCode.DUPLICATE)]
 
 
 def test_another_host_with_a_copied_nonce_is_not_taken_for_the_same_node() -> None:
-    desk = Desk()
-    first, second = desk.open(public(1), 0), desk.open(public(2), 0, inbound=True)
-    assert desk.ready(first, 0, nonce=5)
-    assert desk.ready(second, 0, nonce=5)
-    assert desk.wire.ended() == []
+    node = Node()
+    first, second = node.open(public(1), 0), node.open(public(2), 0, inbound=True)
+    assert node.ready(first, 0, nonce=5)
+    assert node.ready(second, 0, nonce=5)
+    assert node.wire.ended() == []
 
 
 def test_nodes_behind_one_host_are_told_apart_by_their_nonces() -> None:
-    desk = Desk()
-    first, second = desk.open(public(1), 0), desk.open(public(1), 0, inbound=True)
-    assert desk.ready(first, 0, nonce=5)
-    assert desk.ready(second, 0, nonce=6)
-    assert desk.wire.ended() == []
+    node = Node()
+    first, second = node.open(public(1), 0), node.open(public(1), 0, inbound=True)
+    assert node.ready(first, 0, nonce=5)
+    assert node.ready(second, 0, nonce=6)
+    assert node.wire.ended() == []
 
 
 def test_a_persistent_address_of_a_node_met_otherwise_is_not_dialled_while_that_lasts() -> None:
     """The node listens on two ports; we hold one open and are asked to hold the other."""
-    desk = Desk(public(1, 1))
-    desk.run(0, 0)
-    first = desk.open(public(1, 1), 0)
-    assert desk.ready(first, 0, nonce=5)
-    desk.slots.add_persistent(public(1, 2), at(1))
-    desk.run(1, 1)
-    second = desk.open(public(1, 2), 1)
-    assert not desk.ready(second, 1, nonce=5)
-    assert desk.wire.ended() == [(second.peer_id, GoodbyeCode.DUPLICATE)]
-    desk.close(second, 1)
-    assert desk.run(1, 1000) == []
-    desk.close(first, 1000)
-    assert {address for _, address in desk.run(1000, 1010)} == {public(1, 1), public(1, 2)}
+    node = Node(public(1, 1))
+    node.run(0, 0)
+    first = node.open(public(1, 1), 0)
+    assert node.ready(first, 0, nonce=5)
+    node.slots.add_persistent(Endpoint(public(1, 2)), at(1))
+    node.run(1, 1)
+    second = node.open(public(1, 2), 1)
+    assert not node.ready(second, 1, nonce=5)
+    assert node.wire.ended() == [(second.peer_id, GoodbyeCode.DUPLICATE)]
+    node.close(second, 1)
+    assert node.run(1, 1000) == []
+    node.close(first, 1000)
+    assert {address for _, address in node.run(1000, 1010)} == {public(1, 1), public(1, 2)}
 
 
 def test_who_was_met_by_chance_is_kept_as_persistent_when_the_operator_asks_for_him() -> None:
-    desk = Desk()
-    desk.addresses.add(public(1, 1), at(0))
-    desk.run(0, 0)
-    first = desk.open(public(1, 1), 0)
-    assert desk.ready(first, 0, nonce=5)
-    desk.slots.add_persistent(public(1, 2), at(1))
-    desk.run(1, 1)
-    assert not desk.ready(desk.open(public(1, 2), 1), 1, nonce=5)
+    node = Node()
+    node.addresses.add(public(1, 1), at(0))
+    node.run(0, 0)
+    first = node.open(public(1, 1), 0)
+    assert node.ready(first, 0, nonce=5)
+    node.slots.add_persistent(Endpoint(public(1, 2)), at(1))
+    node.run(1, 1)
+    assert not node.ready(node.open(public(1, 2), 1), 1, nonce=5)
     assert first.persistent
 
 
 def test_the_side_that_was_dialled_twice_leaves_it_to_the_other() -> None:
-    desk = Desk()
-    first, second = desk.open(public(1, 5001), 0, inbound=True), desk.open(public(1, 5002), 0, inbound=True)
-    assert desk.ready(first, 0, nonce=5)
-    assert desk.ready(second, 0, nonce=5)
-    assert desk.wire.ended() == []
+    node = Node()
+    first, second = node.open(public(1, 5001), 0, inbound=True), node.open(public(1, 5002), 0, inbound=True)
+    assert node.ready(first, 0, nonce=5)
+    assert node.ready(second, 0, nonce=5)
+    assert node.wire.ended() == []
 
 
 # --- any order of events
@@ -430,33 +435,33 @@ def test_the_side_that_was_dialled_twice_leaves_it_to_the_other() -> None:
 )
 def test_limits_hold_and_runs_repeat(steps: list[tuple[int, int, int]], seed: int) -> None:
     def play() -> list[object]:
-        desk = Desk(public(90), max_inbound=5, max_outbound=3, seed=seed)
+        node = Node(public(90), max_inbound=5, max_outbound=3, seed=seed)
         pending: list[NetAddress] = []
         moment = 0.0
         log: list[object] = []
         for action, number, gap in steps:
             moment += gap / 10
-            peers = list(desk.wire.peers.values())
+            peers = list(node.wire.peers.values())
             match action:
                 case 0:
-                    desk.addresses.add(public(number), at(moment))
+                    node.addresses.add(public(number), at(moment))
                 case 1 if pending:
-                    desk.join(pending.pop(number % len(pending)), moment)
+                    node.join(pending.pop(number % len(pending)), moment)
                 case 2 if pending:
-                    desk.slots.dial_failed(pending.pop(number % len(pending)), at(moment))
+                    node.slots.dial_failed(pending.pop(number % len(pending)), at(moment))
                 case 3:
-                    desk.join(NetAddress(public(number).host, 50_000 + gap), moment, inbound=True)
+                    node.join(NetAddress(public(number).host, 50_000 + gap), moment, inbound=True)
                 case 4 if peers:
-                    desk.close(peers[number % len(peers)], moment)
+                    node.close(peers[number % len(peers)], moment)
                 case _:
-                    desk.slots.poll(at(moment))
-            pending += desk.wire.take_dialled()
-            opened = [peer for peer in desk.wire.peers.values() if peer.is_open]
+                    node.slots.poll(at(moment))
+            pending += [endpoint.address for endpoint in node.wire.take_dialled()]
+            opened = [peer for peer in node.wire.peers.values() if peer.is_open]
             assert sum(peer.inbound for peer in opened) <= 5 + sum(peer.persistent for peer in opened)
             automatic = [peer for peer in opened if not peer.inbound and not peer.persistent]
             assert len(automatic) + len([address for address in pending if address != public(90)]) <= 3
             assert len(pending) == len(set(pending))
-            log.append((pending.copy(), desk.wire.ended(), desk.slots.deadline()))
+            log.append((pending.copy(), node.wire.ended(), node.slots.deadline()))
         return log
 
     assert play() == play()

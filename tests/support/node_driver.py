@@ -101,7 +101,7 @@ class LoneNode:
                 self.store.advance()
                 self._inbox.append(CommitDone(effect.job))
             case VerifyBlocks():
-                results = verify_blocks(self.rulebook.spec, effect.raws, effect.known)
+                results = verify_blocks(self.rulebook.spec, effect.raws)
                 self._inbox.append(BlocksVerified(effect.job, tuple(results)))
             case VerifyTransfers():
                 genesis = self.rulebook.spec.genesis_hash

@@ -20,6 +20,7 @@ from pychain.node.config import NodeConfig
 from pychain.node.effects import Effect, HangUp, Send
 from pychain.node.inputs import Asked, BytesDrained, BytesReceived, Input, PeerClosed, PeerOpened, Tick
 from pychain.node.requests import Request
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.memory_store import MemoryStore
 from tests.support import wire
@@ -316,7 +317,7 @@ class Stage(LoneNode):
         address = NetAddress(host or f"203.0.{peer // 256}.{peer % 256}", 40000 + peer % 20000 if inbound else 30700)
         puppet = kind(self, peer, address, inbound)
         self.puppets[peer] = puppet
-        self.deliver(PeerOpened(peer, address, inbound))
+        self.deliver(PeerOpened(peer, Endpoint(address), inbound))
         if ready:
             puppet.greet()
         return puppet

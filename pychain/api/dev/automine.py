@@ -10,7 +10,7 @@ from typing import Literal
 from pychain.api.hub import EventHub
 from pychain.api.search import search_block
 from pychain.base.errors import PychainError
-from pychain.ledger.mempool import Mempool
+from pychain.ledger.mempool import MempoolReader
 from pychain.ledger.template import BlockTemplate
 from pychain.node.events import Event, TransferAccepted
 from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
@@ -26,7 +26,7 @@ TRIES = 1 << 24
 class Automine:
     """One a node; loop thread only."""
 
-    def __init__(self, ask: Callable[[Request], Awaitable[Answer]], mempool: Mempool, events: EventHub) -> None:
+    def __init__(self, ask: Callable[[Request], Awaitable[Answer]], mempool: MempoolReader, events: EventHub) -> None:
         self._ask = ask
         self._mempool = mempool
         self._wanted = asyncio.Event()

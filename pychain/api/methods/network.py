@@ -15,8 +15,9 @@ from pychain.api.types import Bytes, Count, FeeRate, UnixTime
 from pychain.api.views.peers import PeerId, PeerView, peer_view
 from pychain.daemon.services import Services
 from pychain.node.requests import AddPeer, Ban, DisconnectPeer, RemovePeer, Request, SetNetworking, TryPeer
+from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.limits import DEFAULT_BAN_S, PROTOCOL_VERSION
-from pychain.p2p.netaddress import AddressError, NetAddress
+from pychain.p2p.netaddress import AddressError
 
 group = Group("network", "Peers")
 
@@ -124,17 +125,17 @@ def getpeerinfo(services: Services) -> list[PeerView]:
 async def addnode(services: Services, node: PeerText, command: Literal["add", "remove", "onetry"]) -> None:
     """Keep a connection to a peer up for good, no longer, or try to connect once."""
     try:
-        address = NetAddress.parse(node, services.settings.spec.p2p_port or None)
+        endpoint = Endpoint.parse(node, services.settings.spec.p2p_port or None)
     except AddressError as error:
         raise RpcError(Code.INVALID_PARAMETER, str(error)) from None
     request: Request
     match command:
         case "add":
-            request = AddPeer(address)
+            request = AddPeer(endpoint)
         case "remove":
-            request = RemovePeer(address)
+            request = RemovePeer(endpoint.address)
         case "onetry":
-            request = TryPeer(address)
+            request = TryPeer(endpoint)
     codes = {
         "already-added": Code.NODE_ALREADY_ADDED,
         "not-found": Code.NODE_NOT_ADDED,

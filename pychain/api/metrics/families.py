@@ -23,6 +23,7 @@ from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
 from pychain.daemon.services import Services
 from pychain.daemon.stratum.server import StratumServer
+from pychain.p2p.messages import type_name
 from pychain.p2p.peer import Traffic
 
 MAX_WORKERS_SHOWN = 100
@@ -89,7 +90,7 @@ def _peers(services: Services) -> Iterator[Metric]:
     for direction, counted in traffic.items():
         transferred.add_metric([direction], counted.bytes)
         for kind, count in counted.messages.items():
-            messages.add_metric([direction, kind.name.lower()], count)
+            messages.add_metric([direction, type_name(kind)], count)
     yield transferred
     yield messages
     refused = services.transport.refused

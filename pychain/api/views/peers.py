@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from pychain.api.types import Bytes, Count, Height, Seconds, UnixTime
 from pychain.base.time import NS, Now
 from pychain.node.queries import Queries
-from pychain.p2p.messages import printable
+from pychain.p2p.messages import printable, type_name
 from pychain.p2p.peer import Peer, Traffic
 
 PeerId = Annotated[int, Meta(ge=0, description="a connection's number, never used twice")]
@@ -69,4 +69,4 @@ def peer_view(peer: Peer, queries: Queries, now: Now) -> PeerView:
 
 
 def _by_message(traffic: Traffic) -> dict[str, int]:
-    return {kind.name.lower(): count for kind, count in traffic.messages.items()}
+    return {type_name(kind): count for kind, count in traffic.messages.items()}
