@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "sha256.h"
+#include "hashing.h"
+#include "kernels.h"
 
 struct message {
     uint8_t *out;

@@ -1,11 +1,11 @@
 /* Which kernel runs: detected, self-tested and chosen once, and changed by name when a caller asks. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-#include "sha256.h"
+#include "hashing.h"
+#include "kernels.h"
 
 /* Fastest first. Neighbours with the same needs are two forms of one kernel; a measurement decides between them. */
 static const struct sha256_kernel *const TABLE[] = {
@@ -21,7 +21,6 @@ enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
 
 static struct sha256_kernel usable[TABLE_SIZE];
 static size_t usable_count;
-static _Atomic(const struct sha256_kernel *) in_use;
 
 /* sha256d of 0, 1, 2, ... (mod 251) for lengths about the edges of the padding, from an independent implementation. */
 static const struct {
@@ -177,13 +176,8 @@ size_t pychain_init(void)
             usable[i] = usable[i + 1];
             usable[i + 1] = slower;
         }
-    atomic_store(&in_use, usable_count != 0 ? &usable[0] : NULL);
+    sha256_use(usable_count != 0 ? &usable[0] : NULL);
     return usable_count;
-}
-
-const struct sha256_kernel *sha256_kernel(void)
-{
-    return atomic_load_explicit(&in_use, memory_order_relaxed);
 }
 
 const char *pychain_kernel_name(size_t index)
@@ -200,7 +194,7 @@ int pychain_kernel_use(const char *name)
 {
     for (size_t i = 0; i < usable_count; i++)
         if (strcmp(usable[i].name, name) == 0) {
-            atomic_store(&in_use, &usable[i]);
+            sha256_use(&usable[i]);
             return 0;
         }
     return -1;

@@ -1,8 +1,9 @@
 /* The proof-of-work search: which nonces give a header a double hash at or under the target. */
 #include <string.h>
 
+#include "hashing.h"
+#include "kernels.h"
 #include "lanes_scalar.h"
-#include "sha256.h"
 
 enum {
     HEADER = 80,

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4) and its kernels. Internal to the core. */
+/* SHA-256 (FIPS 180-4): what its kernels are, and what they and their callers share. Internal to the core. */
 #ifndef PYCHAIN_SHA256_H
 #define PYCHAIN_SHA256_H
 
@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "cpu.h"
 #include "generated/search_slots.h"
 #include "pychain.h"
 
@@ -60,26 +59,6 @@ struct sha256_kernel {
     uint64_t (*scan)(const struct search_job *jobs, size_t versions, uint32_t nonce, uint64_t batches,
                      uint32_t *candidates);
 };
-
-/* The kernel in use. A caller reads it once and works with that, whatever another thread chooses meanwhile. */
-const struct sha256_kernel *sha256_kernel(void);
-
-/* As the functions of the public header, on a given kernel: the self-test needs them before one is in use. */
-void sha256d_with(const struct sha256_kernel *kernel, uint8_t out[DIGEST], const uint8_t *data, size_t size);
-void records_with(const struct sha256_kernel *kernel, uint8_t *out, const uint8_t *data, size_t size, size_t count);
-int merkle_with(const struct sha256_kernel *kernel, uint8_t root[DIGEST], const uint8_t *leaves, size_t count,
-                uint8_t *scratch);
-pychain_search_result search_with(const struct sha256_kernel *kernel, pychain_hit *hits, size_t room,
-                                  const uint8_t header[80], const uint32_t *versions, size_t version_count,
-                                  const uint8_t target[32], uint64_t start, uint64_t count, const uint8_t *stop);
-
-extern const struct sha256_kernel SHA256_PORTABLE;
-#ifdef PYCHAIN_X86
-extern const struct sha256_kernel SHA256_SHANI, SHA256_AVX2, SHA256_AVX512, SHA256_AVX512_SERIAL;
-#endif
-#ifdef PYCHAIN_ARM64
-extern const struct sha256_kernel SHA256_ARMV8;
-#endif
 
 /* Unroll the loop that follows; `n` is its number of turns. */
 #if defined(__clang__)

@@ -8,7 +8,7 @@
 #endif
 #include <arm_neon.h>
 
-#include "sha256.h"
+#include "kernels.h"
 
 #if defined(__clang__)
 #define TARGET __attribute__((target("sha2")))

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-#include "sha256.h"
+#include "kernels.h"
 
 #define TARGET __attribute__((target("avx2")))
 #define LANES 8

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-#include "sha256.h"
+#include "kernels.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw")))
 #define LANES 16

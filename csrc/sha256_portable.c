@@ -1,7 +1,7 @@
-/* SHA-256 in plain C: the kernel of every machine without a better one. */
+/* SHA-256 in plain C: the kernel of every machine without a better one, and the constants that all kernels use. */
+#include "kernels.h"
 #include "lanes_scalar.h"
 #include "rounds.h"
-#include "sha256.h"
 
 const uint32_t SHA256_IV[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-#include "sha256.h"
+#include "kernels.h"
 
 #define TARGET __attribute__((target("sha,sse4.1,ssse3")))
 typedef __m128i Q;
