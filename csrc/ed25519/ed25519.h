@@ -66,9 +66,6 @@ struct ed25519_kernel {
 
 extern const struct ed25519_kernel ED25519_PORTABLE, ED25519_IFMA;
 
-/* The kernel in use, NULL before pychain_init or where there is none. */
-const struct ed25519_kernel *ed25519_kernel(void);
-
 /* Multiples 1 to BASE_MULTIPLES of the base point, and of 2^128 times it; filled by ed25519_fill_base. */
 enum { BASE_MULTIPLES = 128 };
 extern struct ed25519_affine ED25519_BASE[2][BASE_MULTIPLES];

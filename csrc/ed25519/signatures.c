@@ -7,7 +7,7 @@
 #include "cpu.h"
 #include "helpers.h"
 #include "selftest.h"
-#include "verify.h"
+#include "signatures.h"
 
 #ifdef __SIZEOF_INT128__
 
@@ -53,7 +53,8 @@ size_t pychain_ed25519_init(void)
     return usable_count;
 }
 
-const struct ed25519_kernel *ed25519_kernel(void)
+/* The kernel in use, NULL before pychain_ed25519_init or where there is none. */
+static const struct ed25519_kernel *ed25519_kernel(void)
 {
     return atomic_load_explicit(&in_use, memory_order_relaxed);
 }

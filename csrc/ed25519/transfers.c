@@ -1,7 +1,7 @@
 /* The signatures of transfers where they lie in a block. */
 #include "../pychain.h"
 #include "../transactions.h"
-#include "verify.h"
+#include "signatures.h"
 
 struct transfers {
     const uint8_t *data, *prefix;

@@ -27,9 +27,6 @@ struct signature_batch {
     int asks_group;
 };
 
-/* The whole batch, on up to `threads` threads, 0 for as many as there are cores. */
-void verify_all(struct signature_batch batch, unsigned threads);
-
 /* Signature i alone. */
 int verify_one(const struct ed25519_kernel *kernel, const struct signature_batch *batch, size_t i);
 
