@@ -5,6 +5,17 @@
  * SHA-256 gives them). Everything is safe to call from several threads at once; only pychain_init, and for signatures
  * pychain_ed25519_init, must come first.
  *
+ * The files form layers: each uses those above it, and in its own line those before it.
+ *
+ *     cpu                                         what the CPU can run
+ *     sha256_portable, other sha256_* (sha256.h)  the kernels
+ *     kernels                                     the one in use
+ *     hash, batch, merkle, search (hashing.h)     the work, on a given kernel or on that in use
+ *     dispatch                                    tests the kernels and chooses one
+ *
+ * In ed25519/ they are: scalar, sha512; portable, ifma (ed25519.h); verify; selftest; helpers; signatures, which tests
+ * the kernels and chooses one; transfers. Beside them records and transactions need no kernel.
+ *
  * The declarations between the two `cffi` lines are read as they stand by build_native.py.
  */
 #ifndef PYCHAIN_H
