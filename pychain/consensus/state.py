@@ -199,12 +199,6 @@ def connect_block(
     return connection
 
 
-def encode_undo(undo: Undo) -> bytes:
-    """CompactSize count, then 32 key | u64 balance | u64 sequence each."""
-    rows = [_UNDO_ROW.pack(key, account.balance, account.sequence) for key, account in undo]
-    return compact_size(len(rows)) + b"".join(rows)
-
-
 def decode_undo(data: bytes) -> Undo:
     """The undo record in `data`; DecodeError where it is damaged."""
     return tuple([(key, Account(balance, sequence)) for key, balance, sequence in undo_rows(data)])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from weakref import ref
 
@@ -94,17 +94,6 @@ class BlockTree:
         row = self.headers.find(block_hash)
         return None if row is None else self.entry(row)
 
-    def at(self, height: int) -> Entry | None:
-        """The active block at a height."""
-        return self.entry(self._active[height]) if 0 <= height < len(self._active) else None
-
-    def is_active(self, entry: Entry) -> bool:
-        return self._is_active(entry.row, entry.height)
-
-    def entries(self) -> Iterator[Entry]:
-        """Every entry, parents before children."""
-        return map(self.entry, range(len(self.headers)))
-
     def weight(self, entry: Entry) -> int:
         return self.rulebook.weight(entry.work, entry.height)
 
@@ -124,14 +113,8 @@ class BlockTree:
 
     # --- growing
 
-    def add(self, header: Header) -> Entry:
-        """Insert a header whose parent is known and which every header rule has passed."""
-        parent = self.headers.find(header.prev_hash)
-        assert parent is not None
-        return self.entry(self.grow(header, parent), header)
-
     def grow(self, header: Header, parent: int) -> int:
-        """`add` where the parent's row is at hand, and a row is enough."""
+        """Insert a header that every header rule has passed; `parent` is the row of its parent. Returns its row."""
         row = self.headers.add(header, parent)
         self._changed[row] = None
         if not self._is_doomed(row):

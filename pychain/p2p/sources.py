@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 from pychain.p2p import limits
-from pychain.p2p.header_sync import HeaderState
+from pychain.p2p.header_states import HeaderState
 from pychain.p2p.peer import Peer
 
 

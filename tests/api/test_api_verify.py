@@ -13,7 +13,7 @@ from pychain.api.errors import RpcError
 from pychain.api.search import search_block
 from pychain.api.verify import MAX_LEVEL, ChainCheck
 from pychain.consensus.rulebook import Rulebook
-from pychain.consensus.state import ABSENT, Account, Reward, decode_undo, encode_undo
+from pychain.consensus.state import ABSENT, Account, Reward, decode_undo
 from pychain.daemon.services import Services
 from pychain.ledger.store import Batch
 from pychain.ledger.template import BlockTemplate
@@ -22,6 +22,7 @@ from pychain.wallet.keys import dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 from tests.api.node import SPEC
 from tests.support.node_driver import LoneNode
+from tests.support.undo import encode_undo
 
 BLOCKS = 5
 MINER, PAYER, PAYEE = dev_key(9), dev_key(0), dev_key(1)

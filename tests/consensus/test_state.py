@@ -20,7 +20,6 @@ from pychain.consensus.state import (
     Reward,
     connect_block,
     decode_undo,
-    encode_undo,
     genesis_accounts,
     maturing_height,
     reward_of,
@@ -33,6 +32,7 @@ from tests.support.keys import signer
 from tests.support.network import Network
 from tests.support.reference_chain import Accounts
 from tests.support.strategies import bytes32, mutants, u64
+from tests.support.undo import encode_undo
 
 PEOPLE = [signer(name) for name in ("alice", "bob", "carol", "dave")]
 BASE = Network(

@@ -12,6 +12,7 @@ from pychain.ledger.store import IndexRecord, IndexSlice, Status
 from pychain.ledger.tree import BlockTree, Entry
 from tests.ledger.tree_model import BITS, grow, rulebook
 from tests.support.index import packed
+from tests.support.trees import entries, is_active
 
 KNOWN = Status.BODY | Status.VERIFIED
 
@@ -26,7 +27,7 @@ def forked_tree(seed: int) -> BlockTree:
         fork = draw.choice([tree.genesis, *ends])
         length = draw.randrange(1, 20)
         ends += grow(tree, fork, [draw.choice(BITS)] * length, nonce=1 + number, bodies=draw.random() < 0.5)
-    tree.invalidate(draw.choice([entry for entry in ends if not tree.is_active(entry)]))
+    tree.invalidate(draw.choice([entry for entry in ends if not is_active(tree, entry)]))
     while (target := tree.best_candidate()) is not None:
         tree.activate(target)
     return tree
@@ -60,10 +61,11 @@ def test_a_tree_comes_back_as_it_was(seed: int) -> None:
     draw = random.Random(seed)
     back = loaded(cut(index, iter(lambda: draw.choice((1, 2, 7, 64)), 0)), tree.tip.hash)
     assert len(back) == len(tree)
-    assert [entry.hash for entry in map(back.at, range(61)) if entry] == [
-        entry.hash for entry in map(tree.at, range(61)) if entry
+    heights = range(tree.tip.height + 1)
+    assert [back.tip.ancestor(height).hash for height in heights] == [
+        tree.tip.ancestor(height).hash for height in heights
     ]
-    for entry in tree.entries():
+    for entry in entries(tree):
         other = back.get(entry.hash)
         assert other is not None
         assert (other.header, other.height, other.work) == (entry.header, entry.height, entry.work)
@@ -83,7 +85,7 @@ def test_what_was_connected_is_linked_though_its_body_is_gone() -> None:
     tree.activate(chain[-1])
     records = [
         IndexRecord.of(entry.header, entry.height, Status.CONNECTED if entry.height < 5 else KNOWN | Status.CONNECTED)
-        for entry in tree.entries()
+        for entry in entries(tree)
     ]
     back = loaded([packed(records)], tree.tip.hash)
     (following,) = grow(back, back.tip, [BITS[0]], bodies=True)
@@ -102,7 +104,7 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
     best = back.best_candidate()
     assert best is not None
     assert best.hash == rival[-1].hash
-    assert [back.at(height).doomed for height in range(10)] == [False] * 4 + [True] * 6  # type: ignore[union-attr]
+    assert [back.tip.ancestor(height).doomed for height in range(10)] == [False] * 4 + [True] * 6
     assert not back.changed
     back.reconsider(back.tip)
     assert [record.hash for record in back.take_changes()] == [chain[3].hash]
@@ -114,7 +116,7 @@ def test_an_index_that_lacks_a_header_is_one_clear_line(seed: int) -> None:
     tree = forked_tree(seed)
     records = tree.headers.records(range(len(tree)))
     for lacking in random.Random(seed).sample(range(1, len(records)), 20):
-        if list(tree.entries())[lacking].children:
+        if list(entries(tree))[lacking].children:
             rest = [record for number, record in enumerate(records) if number != lacking]
             with pytest.raises(OSError, match=r"^the header index is damaged: "):
                 loaded(cut(packed(rest), iter(lambda: 16, 0)), tree.tip.hash)

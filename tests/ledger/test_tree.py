@@ -16,6 +16,7 @@ from pychain.ledger.packed import PackedHeaders
 from pychain.ledger.tree import BlockTree, Entry
 from tests.ledger.tree_model import BITS, child_header, grow, rulebook
 from tests.support.builder import HeaderBranch
+from tests.support.trees import add, is_active
 
 LENGTH = 100_000
 FORKS = (0, 1, 777, 50_000, 65_536, 99_990)
@@ -106,7 +107,7 @@ def test_any_pair_of_a_random_tree(parents: list[tuple[int, int]]) -> None:
     paths = [[tree.genesis]]
     for nonce, (pick, bits) in enumerate(parents):
         path = paths[pick % len(paths)]
-        paths.append([*path, tree.add(child_header(path[-1].header, bits, nonce))])
+        paths.append([*path, add(tree, child_header(path[-1].header, bits, nonce))])
     for path in paths:
         assert [path[-1].ancestor(height) for height in range(len(path))] == path
         for other in paths:
@@ -120,7 +121,7 @@ def test_median_time_of_an_entry(times: list[int]) -> None:
     tree = BlockTree(rulebook("most-work"))
     headers, entry = [tree.genesis.header], tree.genesis
     for nonce, time in enumerate(times):
-        entry = tree.add(new_header(1, entry.hash, bytes(32), time, BITS[0], nonce))
+        entry = add(tree, new_header(1, entry.hash, bytes(32), time, BITS[0], nonce))
         headers.append(entry.header)
         assert EntryBranch(entry).height == len(headers) - 1
         assert [EntryBranch(entry).header(height) for height in range(len(headers))] == headers
@@ -182,8 +183,8 @@ def test_the_first_linked_of_equals_is_chosen_and_kept() -> None:
     assert tree.best_candidate() is c2
     tree.activate(c2)
     assert tree.best_candidate() is None
-    assert tree.is_active(c1)
-    assert not tree.is_active(a1)
+    assert is_active(tree, c1)
+    assert not is_active(tree, a1)
 
 
 def test_a_branch_of_equal_weight_never_moves_the_tip() -> None:

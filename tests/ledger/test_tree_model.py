@@ -18,6 +18,7 @@ from pychain.ledger.store import IndexRecord, Status
 from pychain.ledger.tree import BlockTree, Entry
 from tests.ledger.tree_model import BITS, ModelBlock, TreeModel, child_header, rulebook
 from tests.support.index import packed
+from tests.support.trees import add, is_active
 
 FORK_CHOICES = ("most-work", "longest", "toy")
 picks = st.integers(0, 10**6)
@@ -55,7 +56,7 @@ class TreeMachine(RuleBasedStateMachine):
         branch = []
         for bits in chain:
             block = self.model.add(child_header(block.header, bits, len(self.model.blocks)), block)
-            assert self.tree.add(block.header).header is block.header
+            assert add(self.tree, block.header).header is block.header
             branch.append(block)
         if bodies != "none":
             self.give_bodies(branch if bodies == "in order" else branch[::-1])
@@ -183,9 +184,9 @@ class TreeMachine(RuleBasedStateMachine):
     def active_chain_is_the_path_to_the_tip(self) -> None:
         path = [self.entry(block) for block in self.model.tip.path]
         assert self.tree.tip is path[-1]
-        assert [self.tree.at(height) for height in range(-1, len(path) + 1)] == [None, *path, None]
+        assert [self.tree.tip.ancestor(height) for height in range(len(path))] == list(path)
         for block in self.model.blocks:
-            assert self.tree.is_active(self.entry(block)) == (block in self.model.tip.path)
+            assert is_active(self.tree, self.entry(block)) == (block in self.model.tip.path)
 
     @invariant()
     def the_best_is_chosen(self) -> None:

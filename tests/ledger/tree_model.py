@@ -8,6 +8,7 @@ from pychain.consensus.rulebook import Rulebook
 from pychain.ledger.tree import BlockTree, Entry
 from tests.support.builder import spec_of
 from tests.support.network import Network
+from tests.support.trees import add
 
 BITS = (0x207FFFFF, 0x203FFFFF)
 """Work 2 and 4: sums that tie often."""
@@ -35,7 +36,7 @@ def grow(tree: BlockTree, parent: Entry, chain: list[int], *, nonce: int = 0, bo
     """Headers on a parent, one on the other; the bodies too where they are asked for."""
     branch = []
     for bits in chain:
-        parent = tree.add(child_header(parent.header, bits, nonce))
+        parent = add(tree, child_header(parent.header, bits, nonce))
         branch.append(parent)
     if bodies:
         tree.bodies_arrived([entry.row for entry in branch])

@@ -214,7 +214,9 @@ def test_strangers_find_each_other_and_share(seed: int) -> None:
         assert len(node.held) == 20
         met = [peer.listen_address for peer in node.peers.values() if peer.hello is not None]
         others = [other.address for other in world.nodes if other is not node]
-        assert sorted(address for address in met if address) == others, "each other node once: none twice, no self"
+        assert sorted((address for address in met if address), key=str) == others, (
+            "each other node once: none twice, no self"
+        )
         assert all(peer.round_trip.last_ns == NS // 10 for peer in node.peers.values())
 
 

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from pychain.base.time import NS, Now
 from pychain.p2p import limits
-from pychain.p2p.header_sync import (
-    TRANSITIONS,
-    HeaderEvent,
-    HeaderState,
-    HeaderSync,
-    Judgement,
-    next_state,
-)
+from pychain.p2p.header_states import TRANSITIONS, HeaderEvent, HeaderState, next_state
+from pychain.p2p.header_sync import HeaderSync, Judgement
 from pychain.p2p.messages import GetHeaders
 from pychain.p2p.sources import Source
 from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, make_peer

@@ -1,4 +1,4 @@
-"""Slots: whom we dial and when, whom we let in, who makes room, and one node met twice."""
+"""Slots: whom we dial and when, whom we let in, and who makes room."""
 
 from __future__ import annotations
 
@@ -8,93 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pychain.base.entropy import Random
-from pychain.p2p.addresses import AddressManager
-from pychain.p2p.endpoint import Endpoint
+from pychain.p2p.endpoint import Endpoint, PeerId
 from pychain.p2p.messages import Goodbye, GoodbyeCode
-from pychain.p2p.misbehaviour import Misbehaviour, Offence, parse_network
+from pychain.p2p.misbehaviour import Offence, parse_network
 from pychain.p2p.netaddress import AddressError, NetAddress
 from pychain.p2p.peer import Peer
-from pychain.p2p.slots import SlotManager
-from tests.p2p.recording import START_S, RecordingWire, at, make_hello, make_peer
+from tests.p2p.recording import START_S, at, make_hello, make_peer
+from tests.p2p.slot_node import Node, public
 
-OUR_NONCE = 1000
-
-
-def public(number: int, port: int = 30700) -> NetAddress:
-    """An address in a network group of its own."""
-    return NetAddress(f"{20 + number // 256}.{number % 256}.0.1", port)
-
-
-def endpoint_of(target: NetAddress | Endpoint) -> Endpoint:
-    return target if isinstance(target, Endpoint) else Endpoint(target)
-
-
-class Node:
-    """A slot manager with its neighbours, and the part of the node that hands connections around."""
-
-    def __init__(
-        self,
-        *persistent: NetAddress | Endpoint,
-        connect_only: bool = False,
-        max_inbound: int = 117,
-        max_outbound: int = 8,
-        seed: int = 1,
-    ) -> None:
-        self.wire = RecordingWire()
-        self.addresses = AddressManager(self.wire, Random(seed))
-        self.misbehaviour = Misbehaviour(self.wire)
-        self.slots = SlotManager(
-            self.wire,
-            Random(seed),
-            self.addresses,
-            self.misbehaviour,
-            nonce=OUR_NONCE,
-            persistent=map(endpoint_of, persistent),
-            connect_only=connect_only,
-            max_inbound=max_inbound,
-            max_outbound=max_outbound,
-        )
-        self.count = 0
-
-    def open(self, address: NetAddress, moment: float, *, inbound: bool = False) -> Peer:
-        """A stream opens."""
-        self.count += 1
-        peer = make_peer(self.count, address.host, address.port, inbound=inbound, now=at(moment), wire=self.wire)
-        self.slots.peer_opened(peer, at(moment))
-        return peer
-
-    def ready(self, peer: Peer, moment: float, nonce: int | None = None, listen_port: int = 30700) -> bool:
-        """The handshake completes."""
-        peer.accept_hello(make_hello(peer.peer_id if nonce is None else nonce, listen_port))
-        if not self.slots.admits(peer):
-            return False
-        self.addresses.peer_ready(peer, at(moment))
-        return True
-
-    def join(self, address: NetAddress, moment: float, *, inbound: bool = False) -> Peer:
-        peer = self.open(address, moment, inbound=inbound)
-        if peer.is_open:
-            self.ready(peer, moment)
-        return peer
-
-    def close(self, peer: Peer, moment: float) -> None:
-        del self.wire.peers[peer.peer_id]
-        self.slots.peer_closed(peer, at(moment))
-        self.addresses.peer_closed(peer, at(moment))
-
-    def run(self, start: float, end: float) -> list[tuple[float, NetAddress]]:
-        """Serve deadlines; returns the dials with their moments."""
-        dials = []
-        moment = start
-        while True:
-            self.slots.poll(at(moment))
-            dials += [(moment, endpoint.address) for endpoint in self.wire.take_dialled()]
-            deadline = self.slots.deadline()
-            if deadline is None or deadline / 1e9 > end:
-                return dials
-            assert deadline / 1e9 > moment, "a deadline that was served must not come again at once"
-            moment = deadline / 1e9 + 1e-6
+BOB = PeerId("B" * 8)
 
 
 # --- persistent addresses
@@ -183,6 +105,26 @@ def test_persistent_addresses_are_bounded() -> None:
         node.slots.add_persistent(Endpoint(public(99)), at(0))
 
 
+def test_a_persistent_endpoint_is_dialled_with_the_peer_id_that_is_expected_there() -> None:
+    endpoint = Endpoint(public(1), BOB)
+    node = Node(endpoint, connect_only=True)
+    node.slots.poll(at(0))
+    assert node.wire.take_dialled() == [endpoint]
+    node.slots.dial_failed(public(1), at(0))
+    node.slots.poll(at(2))
+    assert node.wire.take_dialled() == [endpoint]
+    assert node.slots.persistent == (endpoint,)
+    assert node.slots.is_persistent(public(1))
+    node.slots.add_persistent(Endpoint(public(1)), at(2))
+    assert node.slots.persistent == (endpoint,), "an address is held once"
+
+
+def test_a_single_dial_names_the_peer_id_that_is_expected() -> None:
+    node = Node()
+    node.slots.dial_once(Endpoint(public(1), BOB))
+    assert node.wire.take_dialled() == [Endpoint(public(1), BOB)]
+
+
 def test_a_single_dial_is_not_repeated() -> None:
     node = Node()
     node.slots.dial_once(Endpoint(public(1)))
@@ -215,6 +157,24 @@ def test_a_lost_peer_is_replaced() -> None:
     peers = [node.join(address, 1) for _, address in node.run(0, 1)]
     node.close(peers[0], 5)
     assert len(node.run(5, 6)) == 1
+
+
+def test_a_slot_is_filled_in_time_when_the_operator_wants_the_peer_that_was_dialled_for_it() -> None:
+    """The connection does not count as one of ours once it is held, and that is known as soon as it stands."""
+    node = Node(max_outbound=1)
+    wakes: list[int] = []
+    node.slots.wakes_by(wakes.append)
+    for number in (1, 2):
+        node.addresses.add(public(number), at(0))
+    ((_, dialled),) = node.run(0, 0)
+    node.slots.add_persistent(Endpoint(dialled), at(0))
+    assert node.run(0, 1) == []
+    wakes.clear()
+    assert node.open(dialled, 1).persistent
+    deadline = node.slots.deadline()
+    assert deadline is not None
+    assert wakes
+    assert min(wakes) <= deadline
 
 
 def test_local_addresses_are_exempt_from_distinct_groups() -> None:
@@ -340,90 +300,6 @@ def test_with_no_slot_everybody_is_refused_with_the_reason() -> None:
     node = Node(max_inbound=0)
     peer = node.open(public(1), 0, inbound=True)
     assert node.wire.hung_up == [(peer.peer_id, GoodbyeCode.TOO_MANY_PEERS, "all 0 inbound slots are taken")]
-
-
-# --- one node met twice
-
-
-@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.permutations(range(4)))
-def test_crossing_dials_leave_one_connection_on_both_sides(a: int, b: int, order: list[int]) -> None:
-    """Two nodes dial each other; whatever order the four hellos arrive in, both end the same connection."""
-    if a == b:
-        return
-    hosts = (NetAddress("192.0.2.1", 30700), NetAddress("192.0.2.2", 30700))
-    sides = []
-    for nonce in (a, b):
-        wire = RecordingWire()
-        addresses, misbehaviour = AddressManager(wire, Random(1)), Misbehaviour(wire)
-        sides.append((wire, SlotManager(wire, Random(1), addresses, misbehaviour, nonce=nonce)))
-    views: list[tuple[int, Peer, int]] = []
-    for side, (wire, slots) in enumerate(sides):
-        for dialler in (0, 1):
-            remote = hosts[1 - side]
-            address = remote if dialler == side else NetAddress(remote.host, 50000)
-            peer = make_peer(dialler, address.host, address.port, inbound=dialler != side, wire=wire)
-            slots.peer_opened(peer, at(0))
-            views.append((side, peer, b if side == 0 else a))
-    for index in order:
-        side, peer, nonce = views[index]
-        if peer.is_open:
-            peer.accept_hello(make_hello(nonce))
-            sides[side][1].admits(peer)
-    ended = [wire.ended() for wire, _ in sides]
-    assert ended[0] == ended[1] == [(0 if a > b else 1, GoodbyeCode.DUPLICATE)]
-
-
-def test_another_host_with_a_copied_nonce_is_not_taken_for_the_same_node() -> None:
-    node = Node()
-    first, second = node.open(public(1), 0), node.open(public(2), 0, inbound=True)
-    assert node.ready(first, 0, nonce=5)
-    assert node.ready(second, 0, nonce=5)
-    assert node.wire.ended() == []
-
-
-def test_nodes_behind_one_host_are_told_apart_by_their_nonces() -> None:
-    node = Node()
-    first, second = node.open(public(1), 0), node.open(public(1), 0, inbound=True)
-    assert node.ready(first, 0, nonce=5)
-    assert node.ready(second, 0, nonce=6)
-    assert node.wire.ended() == []
-
-
-def test_a_persistent_address_of_a_node_met_otherwise_is_not_dialled_while_that_lasts() -> None:
-    """The node listens on two ports; we hold one open and are asked to hold the other."""
-    node = Node(public(1, 1))
-    node.run(0, 0)
-    first = node.open(public(1, 1), 0)
-    assert node.ready(first, 0, nonce=5)
-    node.slots.add_persistent(Endpoint(public(1, 2)), at(1))
-    node.run(1, 1)
-    second = node.open(public(1, 2), 1)
-    assert not node.ready(second, 1, nonce=5)
-    assert node.wire.ended() == [(second.peer_id, GoodbyeCode.DUPLICATE)]
-    node.close(second, 1)
-    assert node.run(1, 1000) == []
-    node.close(first, 1000)
-    assert {address for _, address in node.run(1000, 1010)} == {public(1, 1), public(1, 2)}
-
-
-def test_who_was_met_by_chance_is_kept_as_persistent_when_the_operator_asks_for_him() -> None:
-    node = Node()
-    node.addresses.add(public(1, 1), at(0))
-    node.run(0, 0)
-    first = node.open(public(1, 1), 0)
-    assert node.ready(first, 0, nonce=5)
-    node.slots.add_persistent(Endpoint(public(1, 2)), at(1))
-    node.run(1, 1)
-    assert not node.ready(node.open(public(1, 2), 1), 1, nonce=5)
-    assert first.persistent
-
-
-def test_the_side_that_was_dialled_twice_leaves_it_to_the_other() -> None:
-    node = Node()
-    first, second = node.open(public(1, 5001), 0, inbound=True), node.open(public(1, 5002), 0, inbound=True)
-    assert node.ready(first, 0, nonce=5)
-    assert node.ready(second, 0, nonce=5)
-    assert node.wire.ended() == []
 
 
 # --- any order of events
