@@ -25,13 +25,15 @@ from pychain.consensus.semantic import verify_block
 from pychain.consensus.state import connect_block, genesis_accounts
 from pychain.consensus.subsidy import subsidy
 from tests.consensus.document_examples import BLOCK, DEV, HEX_EXAMPLES, MESSAGE, MINER, SENDER, TRANSFER
+from tests.specification.hashing import merkle_levels
 from tests.support import wire
+from tests.support.accounts import Accounts
 from tests.support.branches import SparseBranch, bare_header
 from tests.support.builder import spec_of
 from tests.support.document import Document
 from tests.support.driver import ACCEPTED
 from tests.support.network import Network
-from tests.support.reference_chain import Accounts, ReferenceChain
+from tests.support.reference_chain import ReferenceChain
 
 DOCUMENT = Document("consensus.md")
 PACKAGED = ("main", "test", "race", "dev")
@@ -110,7 +112,7 @@ def test_table_of_targets() -> None:
 
 def test_table_of_merkle_nodes() -> None:
     leaves = [wire.sha256d(letter) for letter in (b"a", b"b", b"c")]
-    levels = wire.merkle_levels(leaves)
+    levels = merkle_levels(leaves)
     shown = [bytes.fromhex(value) for _, value in DOCUMENT.rows("Merkle root", "node")]
     assert shown == [*levels[0], *levels[1], *levels[2]]
     assert native.merkle_root_checked(b"".join(leaves)) == (shown[-1], False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pychain.chain.header import decode_header
 from pychain.consensus.rules import Blame, Level, Rule
-from pychain.consensus.semantic import check_bounds, check_proof_of_work, verify_block
+from pychain.consensus.semantic import check_proof_of_work, verify_block
 from pychain.consensus.structure import parse_block, parse_transfer
 from tests.support import wire
 from tests.support.builder import spec_of
@@ -15,9 +15,9 @@ from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.memory import peak_of
 from tests.support.network import Network
-from tests.support.reference_chain import check_signature
 from tests.support.refusals import broken_rule
 from tests.support.strategies import HeaderFields, headers, mutants
+from tests.support.transfers import check_transfer
 
 ALICE, BOB = signer("alice"), signer("bob")
 NETWORK = Network(max_block_bytes=3000, allocations=((ALICE.key, 1000),))
@@ -69,12 +69,7 @@ def test_no_other_arrangement_condemns_a_block(transactions: list[bytes]) -> Non
 def test_mutated_transfer(data: bytes) -> None:
     """Alone: out of form, out of bounds, not signed, or one of the originals."""
 
-    def check() -> None:
-        transfer = parse_transfer(data)
-        check_bounds(transfer)
-        check_signature(SPEC, transfer)
-
-    rule = broken_rule(check)
+    rule = broken_rule(lambda: check_transfer(SPEC, data))
     if data in PAYS:
         assert rule is None
     else:

@@ -26,11 +26,11 @@ from pychain.consensus.state import (
 )
 from pychain.consensus.subsidy import issued
 from tests.support import wire
+from tests.support.accounts import Accounts
 from tests.support.builder import spec_of
 from tests.support.forge import Forged, forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
-from tests.support.reference_chain import Accounts
 from tests.support.strategies import bytes32, mutants, u64
 from tests.support.undo import encode_undo
 

@@ -11,8 +11,7 @@ from pychain.chain.spec import parse_spec
 from pychain.chain.transaction import signed_message
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import RuleError
-from pychain.consensus.semantic import check_bounds, verify_blocks
-from pychain.consensus.structure import parse_transfer
+from pychain.consensus.semantic import verify_blocks
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Commit,
@@ -40,7 +39,7 @@ from pychain.node.requests import Answer, InvalidateBlock, ReconsiderBlock, Requ
 from pychain.sim.entropy import SeededEntropy
 from pychain.sim.memory_store import MemoryStore
 from tests.support.driver import ACCEPTED, Verdict, pending, rejected
-from tests.support.reference_chain import check_signature
+from tests.support.transfers import check_transfer
 
 NS = 1_000_000_000
 
@@ -151,11 +150,8 @@ class NodeDriver:
         return rejected(answer)
 
     def submit_transaction(self, raw: bytes) -> Verdict:
-        spec = self._lone.rulebook.spec
         try:
-            transfer = parse_transfer(raw)
-            check_bounds(transfer)
-            check_signature(spec, transfer)
+            check_transfer(self._lone.rulebook.spec, raw)
         except RuleError as error:
             return rejected(error.rule.code)
         return ACCEPTED

@@ -1,6 +1,6 @@
-"""The consensus bytes once more, written from docs/consensus.md with the standard library alone.
+"""The consensus bytes once more, written from docs/consensus.md: the writing side of tests/specification.
 
-Nothing of the project is imported, so whatever this encoder and the project agree on is what the document says. The
+Nothing of the package is imported, so whatever this encoder and the package agree on is what the document says. The
 executable chain specification makes all its blocks with it.
 """
 
@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from hashlib import sha256
 from itertools import count
 from typing import Any
 
-Leaves = Sequence[bytes]
-
-
-def sha256d(data: bytes) -> bytes:
-    return sha256(sha256(data).digest()).digest()
+from tests.specification.hashing import merkle_root as merkle_root
+from tests.specification.hashing import sha256d as sha256d
 
 
 def shown(digest: bytes) -> str:
@@ -55,26 +51,6 @@ def header(version: int, prev_hash: bytes, merkle_root: bytes, time: int, bits: 
 
 def block(raw_header: bytes, transactions: Sequence[bytes]) -> bytes:
     return raw_header + compact_size(len(transactions)) + b"".join(transactions)
-
-
-def merkle_levels(leaves: Leaves) -> list[list[bytes]]:
-    """The tree from the leaves up to the root; an odd last node is not doubled in the lists themselves."""
-    levels = [list(leaves)]
-    while len(levels[-1]) > 1:
-        nodes = levels[-1]
-        paired = nodes + nodes[-1:] if len(nodes) % 2 else nodes
-        levels.append([sha256d(paired[i] + paired[i + 1]) for i in range(0, len(paired), 2)])
-    return levels
-
-
-def merkle_root(leaves: Leaves) -> bytes:
-    return merkle_levels(leaves)[-1][0]
-
-
-def is_mutated(leaves: Leaves) -> bool:
-    """CVE-2012-2459: two equal nodes side by side, neither of them the copy that fills an odd level."""
-    levels = merkle_levels(leaves)
-    return any(nodes[i] == nodes[i + 1] for nodes in levels for i in range(0, len(nodes) - 1, 2))
 
 
 def root_of(transactions: Sequence[bytes]) -> bytes:

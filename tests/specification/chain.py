@@ -1,0 +1,193 @@
+"""The chain: all blocks that are known, what is held against them, and the branch that is followed.
+
+The bodies of losing branches are judged alone (levels 1 and 2) when they come, and in the state of their parents when
+they are about to win. What is too early waits without bound.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tests.specification.blocks import Block, check_block, decode_block
+from tests.specification.branch import check_header_on, check_not_too_new
+from tests.specification.headers import work_of
+from tests.specification.network import Network, read_network
+from tests.specification.rules import BrokenRuleError
+from tests.specification.state import State, apply_block, genesis_state
+from tests.specification.transactions import check_lone_transaction
+
+OPERATOR = "invalidated by the operator"
+
+
+@dataclass
+class Node:
+    """A block of the tree, whose header is valid in its place.
+
+    work: of the branch up to here. arrival: the order in which blocks were first seen. checked: levels 1 and 2 hold.
+    failure: why the block itself is invalid, None where nothing is held against it.
+    """
+
+    block: Block
+    parent: Node | None
+    work: int
+    arrival: int
+    checked: bool = False
+    failure: str | None = None
+
+    def branch(self) -> list[Node]:
+        """From genesis to here."""
+        nodes = [self]
+        while (parent := nodes[-1].parent) is not None:
+            nodes.append(parent)
+        return nodes[::-1]
+
+    @property
+    def is_invalid(self) -> bool:
+        """A block on an invalid block is invalid; an invalid block says nothing about its ancestors."""
+        return any(node.failure for node in self.branch())
+
+    @property
+    def may_lead(self) -> bool:
+        """For all that is known, this may be the tip."""
+        return all(node.checked and not node.failure for node in self.branch())
+
+
+class Chain:
+    """A chain made from a network's TOML and a clock; what it answers are rule codes, None where no rule is broken."""
+
+    def __init__(self, network_toml: str, clock: int) -> None:
+        self.network: Network = read_network(network_toml)
+        self.clock = clock
+        genesis = decode_block(self.network, self.network.genesis)  # it needs no proof of work
+        self.tip = Node(genesis, None, work_of(genesis.header.bits), 0, checked=True)
+        self.nodes = {genesis.hash: self.tip}
+        self.waiting: dict[bytes, None] = {}
+        """Raw blocks that were too early, in the order in which they came."""
+
+    # --- what comes from outside
+
+    def submit(self, raw: bytes) -> str | None:
+        """Take a raw block, and choose the tip anew."""
+        try:
+            node = self._admit(raw)
+        except BrokenRuleError as broken:
+            if broken.blame == "nobody":
+                self.waiting[raw] = None
+            return broken.code
+        self._choose_tip()
+        self._try_waiting()
+        if node.failure:
+            return node.failure
+        return "bad-prevblk" if node.is_invalid else None
+
+    def submit_transaction(self, raw: bytes) -> str | None:
+        """Judge a transaction that stands alone."""
+        try:
+            check_lone_transaction(self.network, raw)
+        except BrokenRuleError as broken:
+            return broken.code
+        return None
+
+    def set_clock(self, clock: int) -> None:
+        self.clock = clock
+        self._try_waiting()
+
+    def invalidate(self, block_hash: bytes) -> None:
+        """The operator declares a block invalid."""
+        self.nodes[block_hash].failure = OPERATOR
+        self._choose_tip()
+
+    def reconsider(self, block_hash: bytes) -> None:
+        """Forget what is held against a block, its ancestors and its descendants."""
+        chosen = self.nodes[block_hash]
+        for node in self.nodes.values():
+            if chosen in node.branch() or node in chosen.branch():
+                node.failure = None
+        self._choose_tip()
+
+    def state(self) -> State:
+        """The state at the tip."""
+        return self._state_after(self.tip)
+
+    # --- the rules
+
+    def _admit(self, raw: bytes) -> Node:
+        """The block's node. BrokenRuleError where levels 1 or 2, or its header in its place, say no."""
+        block = decode_block(self.network, raw)
+        try:
+            check_block(self.network, block)
+        except BrokenRuleError as broken:
+            if broken.blame == "block":
+                with suppress(BrokenRuleError):  # a header that has no place here has none to be remembered in
+                    self._place(block).failure = broken.code
+            raise
+        node = self._place(block)
+        node.checked = True
+        return node
+
+    def _place(self, block: Block) -> Node:
+        """The node of the block's header, a new one where it was not known."""
+        if block.hash in self.nodes:
+            return self.nodes[block.hash]
+        parent = self.nodes.get(block.header.prev_hash)
+        if parent is None:
+            raise BrokenRuleError("prev-blk-not-found")
+        if parent.is_invalid:
+            raise BrokenRuleError("bad-prevblk")
+        headers = [node.block.header for node in parent.branch()]
+        check_header_on(self.network, headers, block.header)
+        check_not_too_new(self.network, block.header, self.clock)
+        node = Node(block, parent, parent.work + work_of(block.header.bits), len(self.nodes))
+        self.nodes[block.hash] = node
+        return node
+
+    def _choose_tip(self) -> None:
+        """The heaviest branch that is valid, of equals the one first seen. What is invalid is found on the way."""
+        while True:
+            best = max((node for node in self.nodes.values() if node.may_lead), key=self._preference)
+            try:
+                self._state_after(best)
+            except InvalidNodeError as found:
+                found.node.failure = found.code
+            else:
+                self.tip = best
+                return
+
+    def _preference(self, node: Node) -> tuple[int, int]:
+        weight = {"most-work": node.work, "longest": len(node.branch())}[self.network.fork_choice]
+        return weight, -node.arrival
+
+    def _state_after(self, last: Node) -> State:
+        state = genesis_state(self.network)
+        for node in last.branch()[1:]:
+            try:
+                state = apply_block(self.network, state, node.block)
+            except BrokenRuleError as broken:
+                raise InvalidNodeError(node, broken.code) from None
+        return state
+
+    def _try_waiting(self) -> None:
+        """Again and again, until nothing more comes of it: one block may be what others wait for."""
+        progress = True
+        while progress:
+            progress = False
+            for raw in list(self.waiting):
+                try:
+                    self._admit(raw)
+                except BrokenRuleError as broken:
+                    if broken.blame != "nobody":
+                        del self.waiting[raw]
+                else:
+                    del self.waiting[raw]
+                    progress = True
+        self._choose_tip()
+
+
+class InvalidNodeError(Exception):
+    """A block of a branch breaks a rule where the state of the branch is computed."""
+
+    def __init__(self, node: Node, code: str) -> None:
+        super().__init__(code)
+        self.node = node
+        self.code = code

@@ -1,0 +1,59 @@
+"""The rules: their codes, the level that judges each, and what a violation says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """level: structure needs the bytes alone, semantic the block alone, contextual its parent and the state after it.
+
+    blame: header and block are invalid for good; body says that these bytes are not the block's body, nobody that it
+    is too early to tell.
+    """
+
+    level: str
+    blame: str
+
+
+RULES = {
+    "bad-blk-encoding": Rule("structure", "body"),
+    "bad-blk-length": Rule("structure", "body"),
+    "bad-tx-encoding": Rule("structure", "body"),
+    "bad-tx-memo-length": Rule("structure", "block"),
+    "bad-cb-length": Rule("structure", "block"),
+    "bad-bits-encoding": Rule("semantic", "header"),
+    "high-hash": Rule("semantic", "header"),
+    "bad-txnmrklroot": Rule("semantic", "body"),
+    "bad-txns-duplicate": Rule("semantic", "body"),
+    "bad-cb-missing": Rule("semantic", "block"),
+    "bad-cb-multiple": Rule("semantic", "block"),
+    "bad-tx-sequence-limit": Rule("semantic", "block"),
+    "bad-tx-amount-overflow": Rule("semantic", "block"),
+    "bad-tx-signature": Rule("semantic", "block"),
+    "prev-blk-not-found": Rule("contextual", "nobody"),
+    "bad-prevblk": Rule("contextual", "header"),
+    "bad-diffbits": Rule("contextual", "header"),
+    "time-too-old": Rule("contextual", "header"),
+    "time-too-new": Rule("contextual", "nobody"),
+    "time-before-start": Rule("contextual", "header"),
+    "bad-cb-height": Rule("contextual", "block"),
+    "bad-cb-amount": Rule("contextual", "block"),
+    "bad-tx-sequence": Rule("contextual", "block"),
+    "bad-tx-balance": Rule("contextual", "block"),
+}
+
+
+class BrokenRuleError(Exception):
+    """A rule is broken."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.blame = RULES[code].blame
+
+
+def require(holds: bool, code: str) -> None:
+    """BrokenRuleError with this code unless the rule holds."""
+    if not holds:
+        raise BrokenRuleError(code)
