@@ -97,7 +97,7 @@ def test_invalidate_and_reconsider_is_no_change(blocks: list[Forged], data: st.D
     tip, state = chain.tip(), chain.state()
     victim = data.draw(st.sampled_from(blocks))
     chain.invalidate(victim.hash)
-    assert victim.hash not in {node.block.hash for node in chain.specification.tip.branch()}
+    assert victim.hash not in {node.header.hash for node in chain.specification.tip.branch()}
     chain.reconsider(victim.hash)
     assert (chain.tip(), chain.state()) == (tip, state)
 

@@ -42,6 +42,14 @@ class Block:
         return [transaction for transaction in self.transactions if isinstance(transaction, Transfer)]
 
 
+def decode_header(raw: bytes) -> Header:
+    """The header that a block begins with, whatever follows."""
+    try:
+        return read_header(Reader(raw))
+    except EncodingError:
+        raise BrokenRuleError("bad-blk-encoding") from None
+
+
 def decode_block(network: Network, raw: bytes) -> Block:
     """The block that is exactly `raw`."""
     require(len(raw) <= network.max_block_bytes, "bad-blk-length")
@@ -58,9 +66,13 @@ def decode_block(network: Network, raw: bytes) -> Block:
     return Block(header, transactions)
 
 
-def check_block(network: Network, block: Block) -> None:
-    """Only the true body, with the right root and not mutated, can make a block invalid: so what speaks of the header
-    and of the body comes first, and what speaks of the block, the sizes of its transactions too, comes after."""
+def judge_block(network: Network, raw: bytes) -> Block:
+    """The block in these bytes, once levels 1 and 2 hold.
+
+    Only the true body, with the right root and not mutated, can make a block invalid: so what speaks of the header
+    and of the body comes first, and what speaks of the block, the sizes of its transactions too, comes after.
+    """
+    block = decode_block(network, raw)
     check_proof_of_work(network, block.header)
     check_body(block)
     check_coinbase_place(block)
@@ -70,6 +82,7 @@ def check_block(network: Network, block: Block) -> None:
         check_bounds(transfer)
     for transfer in block.transfers:
         check_signature(network, transfer)
+    return block
 
 
 def check_body(block: Block) -> None:

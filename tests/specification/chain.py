@@ -6,12 +6,11 @@ they are about to win. What is too early waits without bound.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.specification.blocks import Block, check_block, decode_block
+from tests.specification.blocks import Block, decode_block, decode_header, judge_block
 from tests.specification.branch import check_header_on, check_not_too_new
-from tests.specification.headers import work_of
+from tests.specification.headers import Header, check_proof_of_work, work_of
 from tests.specification.network import Network, read_network
 from tests.specification.rules import BrokenRuleError
 from tests.specification.state import State, apply_block, genesis_state
@@ -22,17 +21,17 @@ OPERATOR = "invalidated by the operator"
 
 @dataclass
 class Node:
-    """A block of the tree, whose header is valid in its place.
+    """A header that is valid in its place, and its block.
 
-    work: of the branch up to here. arrival: the order in which blocks were first seen. checked: levels 1 and 2 hold.
+    work: of the branch up to here. arrival: the order in which blocks were first seen. block: once levels 1 and 2 hold.
     failure: why the block itself is invalid, None where nothing is held against it.
     """
 
-    block: Block
+    header: Header
     parent: Node | None
     work: int
     arrival: int
-    checked: bool = False
+    block: Block | None = None
     failure: str | None = None
 
     def branch(self) -> list[Node]:
@@ -50,7 +49,7 @@ class Node:
     @property
     def may_lead(self) -> bool:
         """For all that is known, this may be the tip."""
-        return all(node.checked and not node.failure for node in self.branch())
+        return all(node.block and not node.failure for node in self.branch())
 
 
 class Chain:
@@ -60,7 +59,7 @@ class Chain:
         self.network: Network = read_network(network_toml)
         self.clock = clock
         genesis = decode_block(self.network, self.network.genesis)  # it needs no proof of work
-        self.tip = Node(genesis, None, work_of(genesis.header.bits), 0, checked=True)
+        self.tip = Node(genesis.header, None, work_of(genesis.header.bits), 0, genesis)
         self.nodes = {genesis.hash: self.tip}
         self.waiting: dict[bytes, None] = {}
         """Raw blocks that were too early, in the order in which they came."""
@@ -113,34 +112,34 @@ class Chain:
     # --- the rules
 
     def _admit(self, raw: bytes) -> Node:
-        """The block's node. BrokenRuleError where levels 1 or 2, or its header in its place, say no."""
-        block = decode_block(self.network, raw)
+        """The block's node, a new one where it was not known.
+
+        The header is judged first, alone and in its place: it is cheap to judge, and to make one takes work. What is
+        the fault of the block is remembered; where the bytes are not the block's body, nothing is.
+        """
+        header = decode_header(raw)
+        check_proof_of_work(self.network, header)
+        node = self.nodes.get(header.hash) or self._place(header)
         try:
-            check_block(self.network, block)
+            node.block = judge_block(self.network, raw)
         except BrokenRuleError as broken:
             if broken.blame == "block":
-                with suppress(BrokenRuleError):  # a header that has no place here has none to be remembered in
-                    self._place(block).failure = broken.code
+                node.failure = broken.code
+                self.nodes[header.hash] = node
             raise
-        node = self._place(block)
-        node.checked = True
+        self.nodes[header.hash] = node
         return node
 
-    def _place(self, block: Block) -> Node:
-        """The node of the block's header, a new one where it was not known."""
-        if block.hash in self.nodes:
-            return self.nodes[block.hash]
-        parent = self.nodes.get(block.header.prev_hash)
+    def _place(self, header: Header) -> Node:
+        """A new node for a header that is valid in its place; it is not in the tree yet."""
+        parent = self.nodes.get(header.prev_hash)
         if parent is None:
             raise BrokenRuleError("prev-blk-not-found")
         if parent.is_invalid:
             raise BrokenRuleError("bad-prevblk")
-        headers = [node.block.header for node in parent.branch()]
-        check_header_on(self.network, headers, block.header)
-        check_not_too_new(self.network, block.header, self.clock)
-        node = Node(block, parent, parent.work + work_of(block.header.bits), len(self.nodes))
-        self.nodes[block.hash] = node
-        return node
+        check_header_on(self.network, [node.header for node in parent.branch()], header)
+        check_not_too_new(self.network, header, self.clock)
+        return Node(header, parent, parent.work + work_of(header.bits), len(self.nodes))
 
     def _choose_tip(self) -> None:
         """The heaviest branch that is valid, of equals the one first seen. What is invalid is found on the way."""
@@ -161,6 +160,7 @@ class Chain:
     def _state_after(self, last: Node) -> State:
         state = genesis_state(self.network)
         for node in last.branch()[1:]:
+            assert node.block is not None
             try:
                 state = apply_block(self.network, state, node.block)
             except BrokenRuleError as broken:

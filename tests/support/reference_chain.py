@@ -23,7 +23,7 @@ class ReferenceChain:
         return _verdict(self.specification.submit_transaction(raw))
 
     def tip(self) -> bytes:
-        return self.specification.tip.block.hash
+        return self.specification.tip.header.hash
 
     def account(self, key: bytes) -> tuple[int, int]:
         account = self.state().account(key)
