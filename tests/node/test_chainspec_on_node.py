@@ -1,4 +1,4 @@
-"""The executable chain specification, played on the real node."""
+"""The executable chain specification, played on the real node beside the specification: both give the same answers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 
 from tests.consensus.chainspec.story import Case, play
 from tests.consensus.chainspec.test_chainspec import CASES
-from tests.support.node_driver import NodeDriver
+from tests.support.twin import Twin
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: Case) -> None:
-    play(case.make(), NodeDriver)
+    play(case.make(), Twin)

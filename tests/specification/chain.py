@@ -120,6 +120,8 @@ class Chain:
         header = decode_header(raw)
         check_proof_of_work(self.network, header)
         node = self.nodes.get(header.hash) or self._place(header)
+        if node.is_invalid:
+            return node  # no body makes it any better
         try:
             node.block = judge_block(self.network, raw)
         except BrokenRuleError as broken:

@@ -163,6 +163,10 @@ class NodeDriver:
         account = self._lone.node.queries.account(key)
         return account.balance, account.sequence
 
+    def accounts(self) -> dict[bytes, tuple[int, int]]:
+        """All accounts that are not absent, as `account` tells each."""
+        return {key: self.account(key) for key in self._lone.store._accounts}
+
     def set_clock(self, wall_s: int) -> None:
         self._lone.move_clock(wall_s)
 

@@ -40,6 +40,10 @@ class ReferenceChain:
 
     # --- beyond a driver
 
+    def accounts(self) -> dict[bytes, tuple[int, int]]:
+        """All accounts that are not absent, as `account` tells each."""
+        return {key: (account.balance, account.sequence) for key, account in self.state().accounts.items()}
+
     def state(self) -> State:
         """All accounts and rewards at the tip."""
         return self.specification.state()
