@@ -21,17 +21,18 @@ OPERATOR = "invalidated by the operator"
 
 @dataclass
 class Node:
-    """A header that is valid in its place, and its block.
+    """A header that is valid in its place, and what is known of its block.
 
-    work: of the branch up to here. arrival: the order in which blocks were first seen. block: once levels 1 and 2 hold.
-    failure: why the block itself is invalid, None where nothing is held against it.
+    work: of the branch up to here. block: once its body is here, and levels 1 and 2 hold. arrival: the order in which
+    blocks were first seen, each with all its ancestors. failure: why the block itself is invalid, None where nothing is
+    held against it.
     """
 
     header: Header
     parent: Node | None
     work: int
-    arrival: int
     block: Block | None = None
+    arrival: int | None = None
     failure: str | None = None
 
     def branch(self) -> list[Node]:
@@ -49,7 +50,7 @@ class Node:
     @property
     def may_lead(self) -> bool:
         """For all that is known, this may be the tip."""
-        return all(node.block and not node.failure for node in self.branch())
+        return self.arrival is not None and not self.is_invalid
 
 
 class Chain:
@@ -59,9 +60,10 @@ class Chain:
         self.network: Network = read_network(network_toml)
         self.clock = clock
         genesis = decode_block(self.network, self.network.genesis)  # it needs no proof of work
-        self.tip = Node(genesis.header, None, work_of(genesis.header.bits), 0, genesis)
+        self.tip = Node(genesis.header, None, work_of(genesis.header.bits), genesis, 0)
         self.nodes = {genesis.hash: self.tip}
-        self.waiting: dict[bytes, None] = {}
+        self.arrivals = 0
+        self.waiting: list[bytes] = []
         """Raw blocks that were too early, in the order in which they came."""
 
     # --- what comes from outside
@@ -71,14 +73,14 @@ class Chain:
         try:
             node = self._admit(raw)
         except BrokenRuleError as broken:
+            code: str | None = broken.code
             if broken.blame == "nobody":
-                self.waiting[raw] = None
-            return broken.code
-        self._choose_tip()
+                self.waiting.append(raw)
+        else:
+            self._choose_tip()
+            code = node.failure or ("bad-prevblk" if node.is_invalid else None)
         self._try_waiting()
-        if node.failure:
-            return node.failure
-        return "bad-prevblk" if node.is_invalid else None
+        return code
 
     def submit_transaction(self, raw: bytes) -> str | None:
         """Judge a transaction that stands alone."""
@@ -112,7 +114,7 @@ class Chain:
     # --- the rules
 
     def _admit(self, raw: bytes) -> Node:
-        """The block's node, a new one where it was not known.
+        """The block's node, a new one where its header was not known.
 
         The header is judged first, alone and in its place: it is cheap to judge, and to make one takes work. What is
         the fault of the block is remembered; where the bytes are not the block's body, nothing is.
@@ -127,13 +129,12 @@ class Chain:
         except BrokenRuleError as broken:
             if broken.blame == "block":
                 node.failure = broken.code
-                self.nodes[header.hash] = node
             raise
-        self.nodes[header.hash] = node
+        self._count_arrivals()
         return node
 
     def _place(self, header: Header) -> Node:
-        """A new node for a header that is valid in its place; it is not in the tree yet."""
+        """A new node for a header that is valid in its place."""
         parent = self.nodes.get(header.prev_hash)
         if parent is None:
             raise BrokenRuleError("prev-blk-not-found")
@@ -141,7 +142,15 @@ class Chain:
             raise BrokenRuleError("bad-prevblk")
         check_header_on(self.network, [node.header for node in parent.branch()], header)
         check_not_too_new(self.network, header, self.clock)
-        return Node(header, parent, parent.work + work_of(header.bits), len(self.nodes))
+        node = Node(header, parent, parent.work + work_of(header.bits))
+        self.nodes[header.hash] = node
+        return node
+
+    def _count_arrivals(self) -> None:
+        """Number the blocks that have arrived; their headers came in the order of `nodes`, parents first."""
+        for node in self.nodes.values():
+            if node.block and node.parent and node.parent.arrival is not None and node.arrival is None:
+                node.arrival = self.arrivals = self.arrivals + 1
 
     def _choose_tip(self) -> None:
         """The heaviest branch that is valid, of equals the one first seen. What is invalid is found on the way."""
@@ -156,6 +165,7 @@ class Chain:
                 return
 
     def _preference(self, node: Node) -> tuple[int, int]:
+        assert node.arrival is not None
         weight = {"most-work": node.work, "longest": len(node.branch())}[self.network.fork_choice]
         return weight, -node.arrival
 
@@ -171,19 +181,19 @@ class Chain:
 
     def _try_waiting(self) -> None:
         """Again and again, until nothing more comes of it: one block may be what others wait for."""
-        progress = True
-        while progress:
-            progress = False
-            for raw in list(self.waiting):
-                try:
-                    self._admit(raw)
-                except BrokenRuleError as broken:
-                    if broken.blame != "nobody":
-                        del self.waiting[raw]
-                else:
-                    del self.waiting[raw]
-                    progress = True
+        before = None
+        while self.waiting != before:
+            before = self.waiting
+            self.waiting = [raw for raw in before if self._is_too_early(raw)]
+
+    def _is_too_early(self, raw: bytes) -> bool:
+        """Try a block that waits; where it has waited long enough, its time is over whatever becomes of it."""
+        try:
+            self._admit(raw)
+        except BrokenRuleError as broken:
+            return broken.blame == "nobody"
         self._choose_tip()
+        return False
 
 
 class InvalidNodeError(Exception):

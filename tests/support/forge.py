@@ -10,7 +10,8 @@ from hashlib import sha256
 from tests.support import wire
 from tests.support.network import Network
 
-_FEE = slice(1 + 32 + 8 + 32 + 8, 1 + 32 + 8 + 32 + 8 + 8)
+FEE = slice(1 + 32 + 8 + 32 + 8, 1 + 32 + 8 + 32 + 8 + 8)
+"""Where in a transfer its fee is."""
 MINER = b"\x4d" * 32
 
 
@@ -70,7 +71,7 @@ def forge(
     time = parent.time + network.spacing_s if time is None else time
     bits = parent.bits if bits is None else bits
     if transactions is None:
-        fees = sum(int.from_bytes(transfer[_FEE], "little") for transfer in transfers)
+        fees = sum(int.from_bytes(transfer[FEE], "little") for transfer in transfers)
         claim = network.subsidy(true_height) + fees if claim is None else claim
         extra = sha256(name.encode()).digest() if extra is None else extra
         reward = wire.coinbase(true_height if height is None else height, miner, claim, extra)

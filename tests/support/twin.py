@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.driver import ACCEPTED, Verdict, pending
+from tests.support.driver import Verdict
 from tests.support.node_driver import NodeDriver
 from tests.support.reference_chain import ReferenceChain
-
-NO_PARENT = pending("prev-blk-not-found")
 
 
 class Twin:
@@ -23,10 +21,7 @@ class Twin:
 
     def submit(self, raw: bytes) -> Verdict:
         expected, verdict = self.reference.submit(raw), self.node.submit(raw)
-        if expected == NO_PARENT:  # of the parent the node may know the header, and take its child in
-            assert verdict in (NO_PARENT, ACCEPTED)
-        else:
-            assert verdict == expected
+        assert verdict == expected
         if verdict.state == "pending":
             self._waiting.append(raw)
         self._offer_waiting()
