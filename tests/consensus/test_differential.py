@@ -1,0 +1,194 @@
+"""The package against the specification, level by level: whatever the bytes, both name the same rule, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pychain import native
+from pychain.consensus.contextual import check_header_in_context, check_not_too_new
+from pychain.consensus.retarget import BUILT_IN
+from pychain.consensus.rulebook import Rulebook
+from pychain.consensus.semantic import verify_block
+from tests.native.ed25519_vectors import EDGE_POINTS, EDGE_SCALARS
+from tests.native.vectors import SMALL_ORDER_ENCODINGS
+from tests.specification.blocks import judge_block
+from tests.specification.branch import check_header_on
+from tests.specification.branch import check_not_too_new as check_clock
+from tests.specification.headers import Header
+from tests.specification.network import Network as SpecifiedNetwork
+from tests.specification.network import read_network
+from tests.specification.retarget import next_bits
+from tests.specification.rules import BrokenRuleError
+from tests.specification.signatures import is_valid
+from tests.specification.transactions import check_lone_transaction
+from tests.support import wire
+from tests.support.branches import SparseBranch, bare_header, timed_branch
+from tests.support.builder import spec_of
+from tests.support.forge import forge, genesis
+from tests.support.keys import signer
+from tests.support.network import GENESIS_TIME, Network
+from tests.support.refusals import broken_rule
+from tests.support.strategies import coinbases, mutants, transfers
+from tests.support.transfers import check_transfer
+
+ALICE, BOB = signer("alice"), signer("bob")
+NETWORK = Network(max_block_bytes=3000, allocations=((ALICE.key, 1000),))
+SPEC, SPECIFIED = spec_of(NETWORK), read_network(NETWORK.toml())
+
+
+def pay(sequence: int, amount: int = 1, fee: int = 1, memo: bytes = b"") -> bytes:
+    return ALICE.transfer(NETWORK.genesis_hash, sequence, BOB.key, amount, fee, memo)
+
+
+GOOD = forge(NETWORK, "good", genesis(NETWORK), [pay(number, memo=bytes(number)) for number in range(4)])
+REWARDS = [wire.coinbase(1, BOB.key, 0, bytes(size)) for size in (31, 32, 100, 101, 255)]
+PAYS = [
+    *GOOD.transactions[1:],
+    pay(0)[:-1] + b"\0",
+    pay(2**64 - 2),
+    pay(2**64 - 1),
+    pay(0, 2**64 - 1, 0),
+    pay(0, 2**64 - 1, 1),
+    pay(0, memo=bytes(512)),
+    pay(0, memo=bytes(513)),
+]
+"""Transfers of which each breaks at most one rule."""
+parts = st.sampled_from([*REWARDS, *PAYS])
+raw_transactions = (
+    parts | mutants(parts) | transfers.map(lambda fields: fields.raw) | coinbases.map(lambda fields: fields.raw)
+)
+
+
+def code(check: Callable[[], object]) -> str | None:
+    """What the specification names."""
+    try:
+        check()
+    except BrokenRuleError as broken:
+        return broken.code
+    return None
+
+
+def named(check: Callable[[], object]) -> str | None:
+    """What the package names."""
+    rule = broken_rule(check)
+    return None if rule is None else rule.code
+
+
+def sealed(transactions: list[bytes]) -> bytes:
+    """A block with these transactions, whatever they are, under the right root and with its proof of work."""
+    first = wire.solve(1, NETWORK.genesis_hash, wire.root_of(transactions), GENESIS_TIME, NETWORK.genesis_bits)
+    return wire.block(first, transactions)
+
+
+@given(mutants(st.just(GOOD.raw)) | st.binary(max_size=400))
+def test_mutated_block(raw: bytes) -> None:
+    assert named(lambda: verify_block(SPEC, raw)) == code(lambda: judge_block(SPECIFIED, raw))
+
+
+@given(st.lists(raw_transactions, min_size=1, max_size=6))
+def test_mutated_transactions_under_a_good_header(transactions: list[bytes]) -> None:
+    raw = sealed(transactions)
+    assert named(lambda: verify_block(SPEC, raw)) == code(lambda: judge_block(SPECIFIED, raw))
+
+
+@given(st.sampled_from(REWARDS), st.lists(st.sampled_from(PAYS), max_size=5, unique=True))
+def test_transfers_behind_a_coinbase(reward: bytes, pays: list[bytes]) -> None:
+    raw = sealed([reward, *pays])
+    assert named(lambda: verify_block(SPEC, raw)) == code(lambda: judge_block(SPECIFIED, raw))
+
+
+@given(raw_transactions | st.binary(max_size=300))
+def test_lone_transaction(raw: bytes) -> None:
+    assert named(lambda: check_transfer(SPEC, raw)) == code(lambda: check_lone_transaction(SPECIFIED, raw))
+
+
+# --- signatures
+
+encodings = st.sampled_from([*EDGE_POINTS, *SMALL_ORDER_ENCODINGS, ALICE.key, BOB.key])
+scalars = st.sampled_from(EDGE_SCALARS).map(lambda scalar: scalar.to_bytes(32, "little"))
+
+
+@given(encodings, encodings | st.binary(min_size=32, max_size=32), scalars, st.binary(max_size=40))
+def test_edges_of_signatures(key: bytes, r: bytes, s: bytes, message: bytes) -> None:
+    assert native.verify(key, message, r + s) == is_valid(key, message, r + s)
+
+
+@given(st.integers(0, 7), st.binary(max_size=40), st.integers(0, 128 * 8 - 1) | st.none())
+def test_damaged_signatures(name: int, message: bytes, bit: int | None) -> None:
+    """One bit of key, signature and the message's hash is turned, or none."""
+    author = signer(f"author {name}")
+    told = sha256(message).digest()
+    data = bytearray(author.key + told + author.sign(told))
+    if bit is not None:
+        data[bit // 8] ^= 1 << bit % 8
+    key, told, signature = bytes(data[:32]), bytes(data[32:64]), bytes(data[64:])
+    assert native.verify(key, told, signature) == is_valid(key, told, signature)
+    assert is_valid(key, told, signature) is (bit is None)
+
+
+# --- headers in their place
+
+SPACING = 10
+waits = st.lists(st.integers(-3 * SPACING, 8 * SPACING) | st.integers(-9000, 90_000), max_size=24)
+some_bits = st.sampled_from([0x01010000, 0x02008000, 0x03123456, 0x1D00FFFF, 0x1F0FFFFF, 0x207FFFFF])
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """A network under any rule, its parameters at their edges."""
+    rule = draw(st.sampled_from(sorted(BUILT_IN)))
+    return Network(
+        retarget=rule,
+        retarget_params={"window": draw(st.integers(2, 8))} if rule in ("bitcoin", "lwma") else {},
+        spacing_s=draw(st.sampled_from([2, SPACING, 600])),
+        half_life_s=draw(st.sampled_from([1, 60, 7200])),
+        max_future_s=1,
+        start_time=GENESIS_TIME + draw(st.sampled_from([0, 25])),
+        genesis_bits=draw(some_bits),
+    )
+
+
+@given(networks(), waits, some_bits | st.none(), st.integers(-2, 2))
+def test_headers_in_their_place(network: Network, waits: list[int], bits: int | None, ahead: int) -> None:
+    """A branch whose own bits follow the rule, or are all some others: at each height the same bits are due, and a
+    header that carries them, or others, is as good under both."""
+    rulebook, specified = Rulebook(spec_of(network)), read_network(network.toml())
+    headers = [_header(network.genesis_time, network.genesis_bits)]
+    for wait in waits:
+        due = next_bits(specified, headers)
+        assert rulebook.next_bits(_branch(headers)) == due
+        header = _header(headers[-1].time + wait, due)
+        _judged_alike(rulebook, specified, headers, header)
+        _judged_alike(rulebook, specified, headers, replace(header, bits=due - 1))
+        headers.append(header if bits is None else replace(header, bits=bits))
+    clock = headers[-1].time - network.max_future_s - ahead
+    expected = code(lambda: check_clock(specified, headers[-1], clock))
+    assert named(lambda: check_not_too_new(rulebook, bare_header(headers[-1].time, 0), clock)) == expected
+
+
+def _judged_alike(rulebook: Rulebook, specified: SpecifiedNetwork, headers: list[Header], header: Header) -> None:
+    expected = code(lambda: check_header_on(specified, headers, header))
+    bare = bare_header(header.time, header.bits)
+    assert named(lambda: check_header_in_context(rulebook, bare, _branch(headers))) == expected
+
+
+def _header(time: int, bits: int) -> Header:
+    return Header(b"", 1, b"", b"", time, bits, 0)
+
+
+def _branch(headers: list[Header]) -> SparseBranch:
+    return timed_branch([header.time for header in headers], [header.bits for header in headers])
+
+
+# --- networks
+
+
+@given(networks(), st.text(max_size=40), st.dictionaries(st.binary(min_size=32, max_size=32), st.integers(0, 99)))
+def test_the_genesis_of_any_network(network: Network, message: str, funds: dict[bytes, int]) -> None:
+    network = replace(network, genesis_message=message, allocations=tuple(funds.items()))
+    assert spec_of(network).genesis.raw == read_network(network.toml()).genesis
