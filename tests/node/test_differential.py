@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.specification.chain import OPERATOR
-from tests.support.faults import FUNDS, PEOPLE, Grown, grown, root
+from tests.support.faults import FUNDS, PEOPLE, Grown, World, grown, root
 from tests.support.network import GENESIS_TIME, Network
 from tests.support.twin import Twin
 
@@ -14,6 +14,8 @@ CLOCK = GENESIS_TIME + 1000
 PLACES = [0] * 9 + [1, 2]
 """Which of those that wait comes next."""
 RULES: dict[str, dict[str, int]] = {"fixed": {}, "asert": {}, "bitcoin": {"window": 3}, "lwma": {"window": 3}}
+READABLE = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Nothing is shrunk: that takes minutes, and a story is short enough to be read."""
 
 
 @st.composite
@@ -34,14 +36,14 @@ def networks(draw: st.DrawFn) -> Network:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, phases=READABLE)
 @given(networks(), st.data())
 def test_any_story(network: Network, data: st.DataObject) -> None:
     """Blocks come in nearly the order in which they were made, some of them again and again."""
     twin = Twin(network.toml(), CLOCK)
-    made = [root(network)]
+    world, made = World(network, CLOCK), [root(network)]
     for number in range(data.draw(st.integers(1, 14))):
-        made.append(data.draw(grown(network, made, number, CLOCK)))
+        made.append(data.draw(grown(world, made, number)))
     clock = CLOCK
     queue = made[1:]
     while queue:

@@ -24,8 +24,17 @@ PEOPLE = [signer(name) for name in ("alice", "bob", "carol")]
 FUNDS = 1000
 HARDER_BITS = 0x201FFFFF
 
-Fault = Callable[["Grown", Network, list[bytes], int], dict[str, Any]]
-"""(parent, network, transfers, clock) -> what `forge` is to do otherwise."""
+Fault = Callable[["Grown", "World", list[bytes]], dict[str, Any]]
+"""(parent, world, transfers) -> what `forge` is to do otherwise."""
+
+
+class World:
+    """A network, to forge on and as it is specified, and what the clock shows when a story begins."""
+
+    def __init__(self, network: Network, clock: int) -> None:
+        self.network = network
+        self.specified = read_network(network.toml())
+        self.clock = clock
 
 
 class Grown:
@@ -72,31 +81,31 @@ def _pay(network: Network, sequence: int, amount: int, fee: int = 0, memo: bytes
 def _with_transfer(make: Callable[[Network, int], bytes]) -> Fault:
     """A fault of one more transfer, whose sender's next sequence `make` is told."""
 
-    def fault(parent: Grown, network: Network, transfers: list[bytes], clock: int) -> dict[str, Any]:
+    def fault(parent: Grown, world: World, transfers: list[bytes]) -> dict[str, Any]:
         key = PEOPLE[0].key
         earlier = sum(transfer[1:33] == key for transfer in transfers)
-        return {"transfers": [*transfers, make(network, parent.sequences.get(key, 0) + earlier)]}
+        return {"transfers": [*transfers, make(world.network, parent.sequences.get(key, 0) + earlier)]}
 
     return fault
 
 
 def _with(unusual: dict[str, Any]) -> Fault:
-    return lambda parent, network, transfers, clock: unusual
+    return lambda parent, world, transfers: unusual
 
 
 def _claim(change: int) -> Fault:
-    def fault(parent: Grown, network: Network, transfers: list[bytes], clock: int) -> dict[str, Any]:
+    def fault(parent: Grown, world: World, transfers: list[bytes]) -> dict[str, Any]:
         fees = sum(int.from_bytes(transfer[FEE], "little") for transfer in transfers)
-        return {"claim": network.subsidy(parent.block.height + 1) + fees + change}
+        return {"claim": world.network.subsidy(parent.block.height + 1) + fees + change}
 
     return fault
 
 
 def _coinbases(count: int) -> Fault:
-    def fault(parent: Grown, network: Network, transfers: list[bytes], clock: int) -> dict[str, Any]:
+    def fault(parent: Grown, world: World, transfers: list[bytes]) -> dict[str, Any]:
         height = parent.block.height + 1
         rewards = [wire.coinbase(height, MINER, 0, bytes([number]) * 32) for number in range(count)]
-        return {"transactions": [*rewards, *(transfers or [_pay(network, 0, 1)])]}
+        return {"transactions": [*rewards, *(transfers or [_pay(world.network, 0, 1)])]}
 
     return fault
 
@@ -109,15 +118,15 @@ def _forged_signature(network: Network, sequence: int) -> bytes:
 FAULTS: dict[str, Fault] = {
     "none": _with({}),
     "high-hash": _with({"solved": False}),
-    "bad-diffbits": lambda parent, network, transfers, clock: {"bits": _other_bits(parent, network)},
-    "time-too-old": lambda parent, network, transfers, clock: {"time": median_time(parent.headers)},
-    "time-before-start": lambda parent, network, transfers, clock: {"time": network.start_time - 1},
-    "time-too-new": lambda parent, network, transfers, clock: {"time": clock + network.max_future_s + 1},
+    "bad-diffbits": lambda parent, world, transfers: {"bits": _other_bits(next_bits(world.specified, parent.headers))},
+    "time-too-old": lambda parent, world, transfers: {"time": median_time(parent.headers)},
+    "time-before-start": lambda parent, world, transfers: {"time": world.network.start_time - 1},
+    "time-too-new": lambda parent, world, transfers: {"time": world.clock + world.network.max_future_s + 1},
     "bad-txnmrklroot": _with({"root": bytes(32)}),
     "bad-cb-missing": _coinbases(0),
     "bad-cb-multiple": _coinbases(2),
     "bad-cb-length": _with({"extra": bytes(101)}),
-    "bad-cb-height": lambda parent, network, transfers, clock: {"height": parent.block.height},
+    "bad-cb-height": lambda parent, world, transfers: {"height": parent.block.height},
     "too little claimed": _claim(-1),
     "too much claimed": _claim(1),
     "bad-tx-memo-length": _with_transfer(lambda network, sequence: _pay(network, sequence, 1, memo=bytes(513))),
@@ -141,26 +150,26 @@ BODIES: dict[str, Callable[[Forged], bytes]] = {
 """The bytes that are sent as the block."""
 
 
-def _other_bits(parent: Grown, network: Network) -> int:
-    due = next_bits(read_network(network.toml()), parent.headers)
+def _other_bits(due: int) -> int:
     return due - 1 if due == HARDER_BITS else HARDER_BITS
 
 
 @st.composite
-def grown(draw: st.DrawFn, network: Network, parents: Sequence[Grown], number: int, clock: int) -> Grown:
+def grown(draw: st.DrawFn, world: World, parents: Sequence[Grown], number: int) -> Grown:
     """A block on one of the last blocks, most often on the very last: mostly valid, and mostly sent as it is."""
     parent = draw(st.sampled_from([*parents[-4:], parents[-1], parents[-1]]))
     fault = draw(st.sampled_from(["none"] * 3 * len(FAULTS) + sorted(FAULTS)))
     sequences = dict(parent.sequences)
-    transfers = _transfers_of(draw, network, sequences)
+    transfers = _transfers_of(draw, world.network, sequences)
+    earliest = max(parent.block.time + 1, world.network.start_time)
     choices: dict[str, Any] = {
         "transfers": transfers,
         "miner": draw(st.sampled_from(PEOPLE)).key,
-        "time": max(parent.block.time, network.start_time - 1) + draw(st.integers(1, 3 * network.spacing_s)),
-        "bits": next_bits(read_network(network.toml()), parent.headers),
+        "time": earliest + draw(st.integers(0, 3 * world.network.spacing_s)),
+        "bits": next_bits(world.specified, parent.headers),
     }
-    choices |= FAULTS[fault](parent, network, transfers, clock)
-    block = forge(network, f"b{number}", parent.block, **choices)
+    choices |= FAULTS[fault](parent, world, transfers)
+    block = forge(world.network, f"b{number}", parent.block, **choices)
     body = draw(st.sampled_from(["its own"] * 5 * len(BODIES) + sorted(BODIES)))
     header = read_header(Reader(block.header))
     about = f"{block.name} on {parent.block.name}, fault: {fault}, body: {body}"
