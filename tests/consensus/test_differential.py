@@ -8,14 +8,18 @@ from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from pychain import native
+from pychain.chain.block import decode_block
 from pychain.consensus.contextual import check_header_in_context, check_not_too_new
 from pychain.consensus.retarget import BUILT_IN
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.semantic import verify_block
+from pychain.consensus.state import Account, Reward, connect_block
 from tests.native.ed25519_vectors import EDGE_POINTS, EDGE_SCALARS
 from tests.native.vectors import SMALL_ORDER_ENCODINGS
+from tests.specification.blocks import decode_block as specified_block
 from tests.specification.blocks import judge_block
 from tests.specification.branch import check_header_on
 from tests.specification.branch import check_not_too_new as check_clock
@@ -25,8 +29,12 @@ from tests.specification.network import read_network
 from tests.specification.retarget import next_bits
 from tests.specification.rules import BrokenRuleError
 from tests.specification.signatures import is_valid
+from tests.specification.state import ABSENT, State, apply_block
+from tests.specification.state import Account as SpecifiedAccount
+from tests.specification.state import Reward as SpecifiedReward
 from tests.specification.transactions import check_lone_transaction
 from tests.support import wire
+from tests.support.accounts import Accounts
 from tests.support.branches import SparseBranch, bare_header, timed_branch
 from tests.support.builder import spec_of
 from tests.support.forge import forge, genesis
@@ -134,7 +142,10 @@ def test_damaged_signatures(name: int, message: bytes, bit: int | None) -> None:
 # --- headers in their place
 
 SPACING = 10
-waits = st.lists(st.integers(-3 * SPACING, 8 * SPACING) | st.integers(-9000, 90_000), max_size=24)
+waits = st.one_of(
+    st.lists(st.integers(-3 * SPACING, 8 * SPACING) | st.integers(-9000, 90_000), max_size=24),
+    st.lists(st.integers(-1, 2), max_size=24),
+)
 some_bits = st.sampled_from([0x01010000, 0x02008000, 0x03123456, 0x1D00FFFF, 0x1F0FFFFF, 0x207FFFFF])
 
 
@@ -183,6 +194,58 @@ def _header(time: int, bits: int) -> Header:
 
 def _branch(headers: list[Header]) -> SparseBranch:
     return timed_branch([header.time for header in headers], [header.bits for header in headers])
+
+
+# --- the state transition
+
+PEOPLE = [ALICE, BOB, signer("carol")]
+some_accounts = st.builds(SpecifiedAccount, st.integers(0, 60), st.integers(0, 2)).filter(lambda each: each != ABSENT)
+
+
+@st.composite
+def blocks(draw: st.DrawFn, network: Network, state: State) -> bytes:
+    """A block whose transfers spend all there is, a little less or a little more, mostly in their sequence."""
+    accounts = dict(state.accounts)
+    raws, fees = [], 0
+    for _ in range(draw(st.integers(0, 5))):
+        sender, recipient = draw(st.sampled_from(PEOPLE)), draw(st.sampled_from(PEOPLE)).key
+        has = accounts.get(sender.key, ABSENT)
+        fee = draw(st.integers(0, 9))
+        amount = max(0, has.balance - fee + draw(st.sampled_from([0, 0, -1, -1, -20, -40, 1])))
+        sequence = has.sequence + draw(st.sampled_from([0] * 20 + [-1, 1]))
+        raws.append(sender.transfer(network.genesis_hash, max(0, sequence), recipient, amount, fee))
+        accounts[sender.key] = SpecifiedAccount(has.balance - amount - fee, has.sequence + 1)
+        paid = accounts.get(recipient, ABSENT)
+        accounts[recipient] = SpecifiedAccount(paid.balance + amount, paid.sequence)
+        fees += fee
+    height = state.height + 1 + draw(st.sampled_from([0] * 20 + [-1, 1]))
+    due = network.subsidy(state.height + 1) + fees + draw(st.sampled_from([0] * 6 + [-1, 1]))
+    return wire.block(bytes(80), [wire.coinbase(height, draw(st.sampled_from(PEOPLE)).key, due), *raws])
+
+
+@given(st.integers(0, 4), st.dictionaries(st.sampled_from([each.key for each in PEOPLE]), some_accounts), st.data())
+def test_a_block_in_its_state(maturity: int, accounts: dict[bytes, SpecifiedAccount], data: st.DataObject) -> None:
+    """Both name the same rule, or come to the same accounts, all of them."""
+    network = replace(NETWORK, maturity=maturity, initial_subsidy=50, halving_interval=3)
+    spec, specified = spec_of(network), read_network(network.toml())
+    rewards = data.draw(st.lists(st.builds(SpecifiedReward, st.sampled_from([ALICE.key, BOB.key]), st.integers(0, 9))))
+    before = State(accounts, tuple(rewards))
+    raw = data.draw(blocks(network, before))
+    matures = before.height + 1 - maturity
+    matured = rewards[matures - 1] if 1 <= matures <= before.height else None
+    held = Accounts({key: Account(each.balance, each.sequence) for key, each in accounts.items()})
+
+    def connect() -> None:
+        reward = None if matured is None else Reward(matured.recipient, matured.amount)
+        held.write(connect_block(spec, decode_block(raw), before.height + 1, held, reward).changes)
+
+    broken = named(connect)
+    assert broken == code(lambda: apply_block(specified, before, specified_block(specified, raw)))
+    if broken is None:
+        after = apply_block(specified, before, specified_block(specified, raw)).accounts
+        assert {key: astuple(each) for key, each in held.held.items()} == {
+            key: (each.balance, each.sequence) for key, each in after.items()
+        }
 
 
 # --- networks

@@ -1,8 +1,10 @@
-"""Retarget rules against plain oracles, Core's published vectors and Bitcoin's own headers."""
+"""Retarget rules: Core's published vectors, Bitcoin's own headers, and what else is known of each.
+
+The specification's rules are compared with them in test_differential.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -11,7 +13,6 @@ from hypothesis import strategies as st
 
 from pychain.base.errors import ConfigError
 from pychain.chain.header import Header, decode_header
-from pychain.chain.spec import ChainSpec
 from pychain.chain.target import bits_from_target, target_from_bits
 from pychain.consensus.retarget import BUILT_IN, asert_target
 from pychain.consensus.rulebook import Rulebook
@@ -154,57 +155,7 @@ def test_bitcoin_itself(first: int) -> None:
     assert demanded == (KNOWN[last + 1].bits if first else 0x1D00FFFF)
 
 
-@given(st.integers(2, 12), st.integers(4, 600), st.lists(st.integers(-50, 6000), min_size=1, max_size=40))
-def test_bitcoin_against_a_plain_oracle(window: int, spacing_s: int, waits: list[int]) -> None:
-    network = replace(
-        BITCOIN, retarget_params={"window": window}, spacing_s=spacing_s, genesis_bits=MIDDLE, pow_limit=2**255 - 1
-    )
-    rulebook = rulebook_of(network)
-    headers = [bare_header(T0, MIDDLE)]
-    for wait in waits:
-        branch = SparseBranch(dict(enumerate(headers)))
-        expected = headers[-1].bits
-        if len(headers) % window == 0:
-            took = headers[-1].time - headers[-window].time
-            due = window * spacing_s
-            if took < due // 4:
-                took = due // 4
-            if took > due * 4:
-                took = due * 4
-            expected = bits_from_target(min(int(Fraction(target_from_bits(expected) * took, due)), network.pow_limit))
-        assert rulebook.next_bits(branch) == expected
-        headers.append(bare_header(max(0, headers[-1].time + wait), expected))
-
-
 # --- lwma
-
-
-def plain_lwma(spec: ChainSpec, headers: list[Header], window: int) -> int:
-    """The formula of docs/consensus.md on fractions."""
-    if len(headers) - 1 <= window:
-        return spec.genesis_bits
-    spacing = spec.spacing_s
-    solve_times = [
-        max(-6 * spacing, min(later.time - earlier.time, 6 * spacing))
-        for earlier, later in zip(headers[-window - 1 :], headers[-window:], strict=False)
-    ]
-    assert len(solve_times) == window
-    mean_target = Fraction(sum(target_from_bits(header.bits) for header in headers[-window:]), window)
-    weighted = sum(weight * solve_time for weight, solve_time in enumerate(solve_times, 1))
-    due = spacing * window * (window + 1) // 2
-    target = int(mean_target * Fraction(max(weighted, due // 20), due))
-    return bits_from_target(max(1, min(target, spec.pow_limit)))
-
-
-@given(st.integers(2, 8), st.integers(1, 600), st.lists(st.integers(-400, 2000), min_size=1, max_size=24))
-def test_lwma_against_a_plain_oracle(window: int, spacing_s: int, waits: list[int]) -> None:
-    network = Network(retarget="lwma", retarget_params={"window": window}, spacing_s=spacing_s, genesis_bits=MIDDLE)
-    rulebook = rulebook_of(network)
-    headers = [bare_header(T0, MIDDLE)]
-    for wait in waits:
-        expected = plain_lwma(rulebook.spec, headers, window)
-        assert rulebook.next_bits(SparseBranch(dict(enumerate(headers)))) == expected
-        headers.append(bare_header(max(0, headers[-1].time + wait), expected))
 
 
 def test_lwma_keeps_what_is_on_time() -> None:
