@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from pychain.base.time import Now
@@ -48,10 +48,16 @@ class Deadlines:
         def wake(at_ns: int) -> None:
             armed = self._armed[number]
             if armed is None or at_ns < armed:
-                self._armed[number] = at_ns
-                heappush(self._heap, (at_ns, number))
+                self._arm(number, at_ns)
 
         return wake
+
+    def _arm(self, number: int, at_ns: int) -> None:
+        self._armed[number] = at_ns
+        heappush(self._heap, (at_ns, number))
+        if len(self._heap) > 2 * len(self._parts) + 16:  # what is left over stays in proportion to the parts
+            self._heap = [(at, each) for each, at in enumerate(self._armed) if at is not None]
+            heapify(self._heap)
 
     def next(self) -> int | None:
         """The earliest deadline, None when there is none."""
@@ -77,5 +83,4 @@ class Deadlines:
             deadline = part.deadline()
             armed = self._armed[number]
             if deadline is not None and (armed is None or deadline < armed):
-                self._armed[number] = deadline
-                heappush(self._heap, (deadline, number))
+                self._arm(number, deadline)

@@ -7,16 +7,14 @@ multiaddr, `/ip4/192.0.2.1/tcp/30700/p2p/12D3KooW...`, or as `host:port`
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, NewType
 
-from pychain.p2p.netaddress import AddressError, NetAddress
+from pychain.p2p.netaddress import PEER_ID, AddressError, NetAddress
 
 PeerId = NewType("PeerId", str)
 """The name of a node's public key, as libp2p writes it: base58, `12D3KooW...` for Ed25519."""
 
-_PEER_ID: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{1,128}", re.ASCII)
 _P2P: Final = "/p2p/"
 
 
@@ -48,6 +46,6 @@ class Endpoint:
 
 def parse_peer_id(text: str) -> PeerId:
     """A peer id in base58. Raises `AddressError`; whether it names a key is for the channel to find out."""
-    if not _PEER_ID.fullmatch(text):
+    if not PEER_ID.fullmatch(text):
         raise AddressError(f"{text[:80]!r} is not a peer id")
     return PeerId(text)

@@ -236,6 +236,8 @@ class Codec:
             if not FIRST_PRIVATE_TYPE <= number <= _LAST_TYPE:
                 text = f"message type {number} of {message.__name__} is not in {FIRST_PRIVATE_TYPE} to {_LAST_TYPE}"
                 raise ConfigError(text)
+            if message in _CLASSES.values():
+                raise ConfigError(f"{message.__name__} is a message of the protocol, it has no private number")
         classes = {**_CLASSES, **private}
         self.types: Mapping[type[Fields], int] = {message: number for number, message in classes.items()}
         """The type byte of each message."""

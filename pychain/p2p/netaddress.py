@@ -17,7 +17,8 @@ _MAX_TEXT: Final = 512
 _PORT_MAX: Final = 65535
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _DNS_FAMILIES: Final[dict[str, Literal[4, 6]]] = {"dns4": 4, "dns6": 6}
-_PEER_ID: Final = re.compile(r"[A-Za-z0-9]{1,128}", re.ASCII)
+PEER_ID: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{1,128}", re.ASCII)
+"""A peer id in base58; whether it names a key is for the channel to find out."""
 
 # Named here and not taken from `ipaddress.is_private`, whose answer differs between Python releases.
 _LOOPBACK: Final[tuple[IPNetwork, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
@@ -183,7 +184,7 @@ def _split_multiaddr(text: str) -> tuple[str, str | None, Literal[4, 6] | None]:
     parts = text.split("/")[1:]
     if len(parts) not in (4, 6) or parts[2] != "tcp":
         raise AddressError("expected /ip4|ip6|dns/HOST/tcp/PORT")
-    if len(parts) == 6 and not (parts[4] == "p2p" and _PEER_ID.fullmatch(parts[5])):
+    if len(parts) == 6 and not (parts[4] == "p2p" and PEER_ID.fullmatch(parts[5])):
         raise AddressError("only /p2p/ID may follow the port")
     protocol, host = parts[0], parts[1]
     if protocol in ("ip4", "ip6"):

@@ -135,11 +135,11 @@ class SlotManager(Manager):
         self._peers[peer.peer_id] = peer
         if not peer.inbound:
             self._outbound[peer.peer_id] = peer
-            self._look_soon()
         if not self._active:
             self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
             return False
         peer.persistent = peer.persistent or (not peer.inbound and peer.address in self._held)
+        self._look_soon()
         if peer.persistent:
             return True
         if self._misbehaviour.is_banned(peer.address, now):

@@ -130,3 +130,8 @@ def test_it_may_not_come_before_the_peer_is_ready(secured: bool) -> None:
 def test_nor_may_one_of_unknown_type() -> None:
     with pytest.raises(MessageError, match=f"message type {NUMBER} came before hello"):
         received(make_peer(1), Whisper("a"))
+
+
+def test_a_message_of_the_protocol_gets_no_private_number() -> None:
+    with pytest.raises(ConfigError, match="Ping is a message of the protocol"):
+        Codec({FIRST_PRIVATE_TYPE: Ping})
