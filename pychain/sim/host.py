@@ -38,7 +38,6 @@ from pychain.node.inputs import (
     BytesReceived,
     CommitDone,
     Input,
-    NameResolved,
     Start,
     Stop,
     Tick,
@@ -76,6 +75,10 @@ class Surroundings(Protocol):
 
     def dial(self, host: Host, endpoint: Endpoint) -> None:
         """Open a connection; the host hears of it, or of the failure."""
+        ...
+
+    def resolve(self, host: Host, name: str, port: int) -> None:
+        """Look a host name up; the host hears of the addresses behind it."""
         ...
 
     def hang_up(self, host: Host, peer: int, reason: str) -> None:
@@ -132,7 +135,7 @@ class Host:
         self._carriers: dict[type[Effect], Callable[[Any], None]] = {
             Send: lambda effect: world.send(self, effect.peer, effect.data),
             Dial: lambda effect: world.dial(self, effect.endpoint),
-            Resolve: lambda effect: self.feed(NameResolved(effect.name, ())),
+            Resolve: lambda effect: world.resolve(self, effect.name, effect.port),
             HangUp: lambda effect: world.hang_up(self, effect.peer, effect.reason),
             Commit: self._commit,
             VerifyBlocks: self._verify_blocks,
@@ -212,7 +215,8 @@ class Host:
             self._tick_ns = None
             self.feed(Tick())
 
-    def _later(self, delay_ns: int, action: Callable[[], None]) -> None:
+    def later(self, delay_ns: int, action: Callable[[], None]) -> None:
+        """Run an action after a while, if the present life lasts so long."""
         self._later_at(self._world.heap.now_ns + delay_ns, action)
 
     def _later_at(self, when_ns: int, action: Callable[[], None]) -> None:
@@ -223,7 +227,7 @@ class Host:
 
     def _commit(self, effect: Commit) -> None:
         self.store.start(effect.batch)
-        self._later(COMMIT_NS, lambda: self._committed(effect.job))
+        self.later(COMMIT_NS, lambda: self._committed(effect.job))
 
     def _committed(self, job: int) -> None:
         self.store.finish()
@@ -234,16 +238,16 @@ class Host:
         results = tuple([self._world.verified_block(raw) for raw in effect.raws])
         count = sum([result.count if isinstance(result, Block) else 1 for result in results])
         cost_ns = len(results) * VERIFY_BLOCK_NS + count * VERIFY_TRANSFER_NS
-        self._later(cost_ns, lambda: self.feed(BlocksVerified(effect.job, results)))
+        self.later(cost_ns, lambda: self.feed(BlocksVerified(effect.job, results)))
 
     def _verify_transfers(self, effect: VerifyTransfers) -> None:
         valid = tuple(self._world.is_signed(transfer) for transfer in effect.transfers)
-        self._later(len(valid) * VERIFY_TRANSFER_NS, lambda: self.feed(TransfersVerified(effect.job, valid)))
+        self.later(len(valid) * VERIFY_TRANSFER_NS, lambda: self.feed(TransfersVerified(effect.job, valid)))
 
     def _read_blocks(self, effect: ReadBlocks) -> None:
         raws = [self.store.body(block_hash) for block_hash in effect.hashes]
         blocks = tuple([decode_block(raw) if raw is not None and effect.decoded else raw for raw in raws])
-        self._later(len(blocks) * READ_NS, lambda: self.feed(BlocksRead(effect.job, blocks)))
+        self.later(len(blocks) * READ_NS, lambda: self.feed(BlocksRead(effect.job, blocks)))
 
     def _start_mining(self, effect: StartMining) -> None:
         self._search += 1
@@ -251,7 +255,7 @@ class Host:
             return
         search = self._search
         mean_ns = int(work_from_target(effect.template.target) * NS / self.hash_rate)
-        self._later(
+        self.later(
             exponential(self._world.random, mean_ns),
             lambda: self._solve(effect) if search == self._search else None,
         )

@@ -16,6 +16,10 @@ from pychain.p2p.draws import spread
 from pychain.sim.events import EventHeap
 
 DIAL_TIMEOUT_NS = 5 * NS
+RESOLVE_NS = 40_000_000
+"""Mean time of a DNS lookup: a name server that is as far away as other hosts."""
+RESOLVE_TIMEOUT_NS = 10 * NS
+"""After which a lookup without an answer has failed, as in the daemon."""
 MAX_PIECE_BYTES = 16 * 1024
 """Writes are delivered in pieces of 1 to this many bytes, so that no decoder can rely on where they end."""
 

@@ -22,14 +22,17 @@ from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import verify_blocks
 from pychain.node.config import NodeConfig
 from pychain.node.events import Event
-from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, PeerClosed, PeerOpened
+from pychain.node.inputs import BytesDrained, BytesReceived, DialFailed, NameResolved, PeerClosed, PeerOpened
+from pychain.p2p.draws import spread
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
+from pychain.sim.directory import Directory
 from pychain.sim.events import EventHeap, Trace
 from pychain.sim.host import Host
-from pychain.sim.network import DIAL_TIMEOUT_NS, LinkModel, Network, Stream
+from pychain.sim.network import DIAL_TIMEOUT_NS, RESOLVE_NS, RESOLVE_TIMEOUT_NS, LinkModel, Network, Stream
 
 PORT = 30700
+FIRST_EPHEMERAL_PORT = 49152
 MAX_SHARED_RESULTS = 4096
 """Verified blocks and signatures kept for other hosts: verification is a pure function, so one answer serves all."""
 
@@ -75,6 +78,7 @@ class World:
         self.start_wall_s = rulebook.spec.start_time + 60 if start_wall_s is None else start_wall_s
         self.hosts: dict[str, Host] = {}
         self.watchers: list[Watcher] = []
+        self._directory = Directory(PORT)
         self._by_address: dict[NetAddress, Host] = {}
         self._connections: dict[tuple[str, int], _Connection] = {}
         self._next_peer = 1
@@ -88,18 +92,28 @@ class World:
         name: str,
         connect: Iterable[str] = (),
         *,
+        discover: bool = False,
+        seeds: Iterable[str] | None = None,
         mine_to: bytes | None = None,
         hash_rate: float = 0,
         config: NodeConfig | None = None,
     ) -> Host:
-        """A host that keeps connections to the named ones, which may be added later."""
+        """A host that keeps connections to the named ones, which may be added later, and has no others but those that
+        it is dialled on: the graph is what the caller draws.
+
+        With `discover` it also finds peers by itself, as a daemon does. It begins at `seeds`, hosts of this world, or
+        at the seeds of the chain spec where none are given.
+        """
+        if name in self.hosts:
+            raise ValueError(f"there is a host '{name}' already")
         address = self.address_of(name)
         base = config or NodeConfig(self.rulebook)
         settings = replace(
             base,
             listen_port=PORT,
             connect=tuple(Endpoint(self.address_of(other)) for other in connect),
-            connect_only=True,
+            connect_only=not discover,
+            seeds=self._spec_seeds() if seeds is None else tuple(self.address_of(seed) for seed in seeds),
             mine_to=mine_to,
         )
         host = Host(self, name, address, settings, hash_rate)
@@ -108,9 +122,16 @@ class World:
         return host
 
     def address_of(self, name: str) -> NetAddress:
-        """Every host has an address of its own in 10.0.0.0/8, from its name."""
-        digest = native.sha256d(name.encode())
-        return NetAddress(f"10.{digest[0]}.{digest[1]}.{digest[2]}", PORT)
+        """The address of a host, added yet or not."""
+        return self._directory.address_of(name)
+
+    def name(self, name: str, hosts: Iterable[str] | None) -> None:
+        """Have a DNS name lead to hosts from now on; with None nobody answers for it."""
+        self._directory.name(name, hosts)
+
+    def _spec_seeds(self) -> tuple[NetAddress, ...]:
+        spec = self.rulebook.spec
+        return tuple(NetAddress.parse(text, spec.p2p_port) for text in spec.seeds)
 
     def start(self) -> None:
         """Start all hosts that are not running."""
@@ -191,15 +212,18 @@ class World:
         link = self.network.link if target is None else self.network.link_between(host.name, target.name)
 
         def complete() -> None:
-            reachable = target is not None and target.is_running and not self.network.is_cut(host.name, target.name)
-            if not host.is_running:
-                return
-            if target is None or not reachable:
-                self.heap.after(DIAL_TIMEOUT_NS, lambda: host.feed(DialFailed(endpoint, "no answer")))
-                return
-            self._connect(host, target, endpoint)
+            if target is None or not target.is_running or self.network.is_cut(host.name, target.name):
+                host.later(DIAL_TIMEOUT_NS, lambda: host.feed(DialFailed(endpoint, "no answer")))
+            else:
+                self._connect(host, target, endpoint)
 
-        self.heap.after(2 * link.latency_ns, complete)
+        host.later(2 * link.latency_ns, complete)
+
+    def resolve(self, host: Host, name: str, port: int) -> None:
+        """Look a name up; the host hears what is behind it when the answer is here, or when none came in time."""
+        found = self._directory.resolve(name, port)
+        delay_ns = RESOLVE_TIMEOUT_NS if found is None else spread(self.network.random, RESOLVE_NS)
+        host.later(delay_ns, lambda: host.feed(NameResolved(name, found or ())))
 
     def send(self, host: Host, peer: int, data: bytes) -> None:
         """Put bytes on a connection, if it still stands."""
@@ -231,7 +255,7 @@ class World:
         back = Stream(self.network, listener.name, dialler.name, lambda data: self._deliver(dialler, near, data))
         self._connections[dialler.name, near] = _Connection(dialler, near, listener, far, out)
         self._connections[listener.name, far] = _Connection(listener, far, dialler, near, back)
-        origin = Endpoint(NetAddress(dialler.address.host, 1024 + near % 60000))
+        origin = Endpoint(NetAddress(dialler.address.host, _ephemeral_port(near)))
         listener.feed(PeerOpened(far, origin, inbound=True))
         dialler.feed(PeerOpened(near, endpoint, inbound=False))
 
@@ -246,3 +270,8 @@ class World:
     def _close_end(self, host: Host, peer: int, reason: str) -> None:
         if self._connections.pop((host.name, peer), None) is not None:
             host.feed(PeerClosed(peer, reason))
+
+
+def _ephemeral_port(connection: int) -> int:
+    """The dialler's port, of those that no host listens on (RFC 6335)."""
+    return FIRST_EPHEMERAL_PORT + connection % (65536 - FIRST_EPHEMERAL_PORT)
