@@ -1,4 +1,5 @@
 """The table of addresses where nodes were seen: learned by exchange, kept over restarts, drawn from for dialling.
+What is new in it is passed on.
 
 A plain bounded table. Against a flood of lies it has three means: what one network group says can fill only a part
 of it, an address that was once dialled with success gives way to no hearsay, and each peer is heard only so often.
@@ -15,6 +16,7 @@ from pychain.base.entropy import Random
 from pychain.base.rate import TokenBucket
 from pychain.base.time import Now
 from pychain.p2p import limits, saved
+from pychain.p2p.address_relay import AddressRelay
 from pychain.p2p.manager import Handler, Manager
 from pychain.p2p.messages import U64, AddressEntry, Addrs, Fields, GetAddrs
 from pychain.p2p.netaddress import AddressError, NetAddress
@@ -73,10 +75,12 @@ class Known:
 class _Talker:
     """A peer as a source and a receiver of addresses."""
 
-    __slots__ = ("answered", "bucket")
+    __slots__ = ("answered", "asked", "bucket")
 
     def __init__(self, mono_ns: int) -> None:
         self.answered = False
+        self.asked = False
+        """It owes us the answer to our get_addrs."""
         self.bucket = TokenBucket(limits.ADDRS_RATE, mono_ns, initial=1)
 
 
@@ -91,6 +95,7 @@ class AddressManager(Manager):
         """The table again, for drawing at random: `_rows[known.row] is known`."""
         self._by_source: dict[str, int] = {}
         self._talkers: dict[int, _Talker] = {}
+        self._relay = AddressRelay(wire, random, self.wake)
         self.additions = 0
         """Counts what came in, so that others see when looking again is worth while."""
         self.on_addition: Callable[[], None] = lambda: None
@@ -118,15 +123,20 @@ class AddressManager(Manager):
         address = peer.listen_address
         if address is not None:
             # An inbound peer's claim is hearsay from his own group until a dial has proved it.
-            self.add(address, now, services=peer.hello.services, source=address.netgroup if peer.inbound else "")
+            source = address.netgroup if peer.inbound else ""
+            if self.add(address, now, services=peer.hello.services, source=source):
+                self._relay.pass_on(address, now.wall_s, peer.hello.services, peer, now)
+        self._relay.peer_ready(peer)
         if not peer.inbound:
             self._succeeded(peer.address, now)
+            talker.asked = True
             talker.bucket.add(limits.MAX_ADDRS, now.mono_ns)
             self._wire.send(peer.peer_id, GetAddrs())
 
     def peer_closed(self, peer: Peer, now: Now) -> None:
         """An address we were connected to was alive until now."""
         talker = self._talkers.pop(peer.peer_id, None)
+        self._relay.peer_closed(peer.peer_id)
         known = self._table.get(peer.address)
         if talker is not None and known is not None:
             known.last_seen = now.wall_s
@@ -163,7 +173,7 @@ class AddressManager(Manager):
             for known in self._draw(count)
             if known.address != peer.listen_address
             and not known.is_stale(now.wall_s)
-            and _concerns(known.address, peer.address)
+            and known.address.concerns(peer.address)
         ]
         self._wire.send(peer.peer_id, Addrs(tuple(entries)))
 
@@ -173,6 +183,8 @@ class AddressManager(Manager):
         talker = self._talkers.get(peer.peer_id)
         if talker is None:
             return
+        is_news = not talker.asked and len(addrs.entries) <= limits.MAX_RELAYED_ADDRS
+        talker.asked = False
         source = peer.address.netgroup
         for entry in addrs.entries:
             if not talker.bucket.take(1, now.mono_ns):
@@ -182,13 +194,24 @@ class AddressManager(Manager):
             except AddressError:
                 continue
             # Names are not taken from strangers: resolving them would send our questions where a stranger wishes.
-            if address.ip is None or not address.is_usable or not _concerns(address, peer.address):
+            if address.ip is None or not address.is_usable or not address.concerns(peer.address):
                 continue
             last_seen = entry.last_seen
             if last_seen > now.wall_s + limits.ADDRESS_FUTURE_S:
                 last_seen = max(now.wall_s - limits.ADDRESS_DOUBT_S, 0)
-            last_seen = max(last_seen - limits.ADDRESS_HEARSAY_S, 0)
-            self.add(address, now, last_seen=last_seen, services=entry.services, source=source)
+            aged = max(last_seen - limits.ADDRESS_HEARSAY_S, 0)
+            is_new = self.add(address, now, last_seen=aged, services=entry.services, source=source)
+            if is_new and is_news and last_seen >= now.wall_s - limits.ADDRESS_RELAY_AGE_S:
+                self._relay.pass_on(address, last_seen, entry.services, peer, now)
+
+    # --- time
+
+    def poll(self, now: Now) -> None:
+        """Pass on what is due."""
+        self._relay.poll(now)
+
+    def deadline(self) -> int | None:
+        return self._relay.deadline()
 
     # --- the table
 
@@ -292,11 +315,3 @@ class AddressManager(Manager):
             self._insert(known)
         self.additions += 1
         self.on_addition()
-
-
-def _concerns(address: NetAddress, reader: NetAddress) -> bool:
-    """Whether an address means the same to a peer there as to us: loopback ones only on the same machine, private
-    ones only on the same side of a router."""
-    if address.is_loopback:
-        return reader.is_loopback
-    return not address.is_private or reader.is_local

@@ -212,6 +212,20 @@ table up to the floor is told whole, since a small network has nothing to hide a
 ADDRS_RATE: Final = Rate(tokens=1, period_ns=seconds(10), burst=MAX_ADDRS)
 """Addresses accepted from one peer unasked (Core: 0.1 a second); asking him with get_addrs adds one full answer."""
 
+MAX_RELAYED_ADDRS: Final = 10
+"""Addresses passed on in one message; one with more is an answer and no news (Core's number)."""
+
+ADDRESS_RELAY_PEERS: Final = 2
+"""Peers to which a new address is passed on (Core's number): it reaches most nodes, and costs each as much as a few
+messages."""
+
+ADDRESS_RELAY_DELAY_NS: Final = seconds(10)
+"""Mean wait before that, drawn from half to one and a half of it (Core: 30 s): hides who met the node, and a message in
+this time is about what `ADDRS_RATE` lets in."""
+
+ADDRESS_RELAY_AGE_S: Final = 600
+"""An address last seen longer ago is not passed on (Core's number): who is there already is heard of by asking."""
+
 ADDRESS_HORIZON_S: Final = 30 * 86_400
 """An address nobody has seen for 30 days is dropped first (Core's number)."""
 

@@ -114,6 +114,13 @@ class NetAddress:
         ip = self.ip
         return self.port != 0 and (ip is None or not _within(ip, _UNUSABLE))
 
+    def concerns(self, reader: NetAddress) -> bool:
+        """Whether the address means the same to a node at `reader` as to us: a loopback one only on the same machine,
+        a private one only on the same side of a router."""
+        if self.is_loopback:
+            return reader.is_loopback
+        return not self.is_private or reader.is_local
+
     @property
     def netgroup(self) -> str:
         """Who probably shares an owner: the /16 of an IPv4 address, the /32 of an IPv6 one, a DNS name itself."""

@@ -216,6 +216,127 @@ def test_stale_and_foreign_addresses_are_not_told() -> None:
     assert answer(wire, 1) == [public(3)]
 
 
+# --- passing on
+
+
+def passed_on(wire: RecordingWire, manager: AddressManager, seconds: float) -> dict[int, list[NetAddress]]:
+    """Who has been told of which addresses by a moment."""
+    manager.poll(at(seconds))
+    told: dict[int, list[NetAddress]] = {}
+    for peer_id, message in wire.sent:
+        if isinstance(message, Addrs):
+            told.setdefault(peer_id, []).extend(NetAddress.parse(entry.multiaddr) for entry in message.entries)
+    return told
+
+
+def crowd(manager: AddressManager, count: int) -> list[Peer]:
+    """Peers that we dialled, whose answers are here; they are new to us one after the other."""
+    peers = [ready(manager, number, public(number).host) for number in range(1, count + 1)]
+    for peer in peers:
+        manager.on_addrs(peer, Addrs(()), at(0))
+    return peers
+
+
+def test_an_address_that_is_new_is_passed_on_to_two_others_in_a_while() -> None:
+    wire, manager = setup()
+    crowd(manager, 9)
+    before = passed_on(wire, manager, 60)
+    newcomer = make_peer(20, public(20).host, inbound=True, hello=make_hello())
+    manager.peer_ready(newcomer, at(60))
+    deadline = manager.deadline()
+    assert deadline is not None
+    assert at(65).mono_ns <= deadline <= at(75).mono_ns
+    assert passed_on(wire, manager, 64.9) == before
+    after = passed_on(wire, manager, 75)
+    assert public(20) not in after.get(newcomer.peer_id, [])
+    assert sum(addresses.count(public(20)) for addresses in after.values()) == 2
+    assert manager.deadline() is None
+
+
+def test_one_that_is_told_goes_on_once_and_not_back() -> None:
+    wire, manager = setup()
+    teller, other = crowd(manager, 2)
+    passed_on(wire, manager, 60)
+    wire.sent.clear()
+    manager.on_addrs(teller, entries([public(20)]), at(60))
+    manager.on_addrs(other, entries([public(20)]), at(60))
+    assert passed_on(wire, manager, 100) == {other.peer_id: [public(20)]}
+
+
+@pytest.mark.parametrize(
+    ("addrs", "goes_on"),
+    [
+        (entries(map(public, range(20, 30))), True),
+        (entries(map(public, range(20, 31))), False),  # an answer
+        (entries([public(20)], START_S - 600), True),
+        (entries([public(20)], START_S - 601), False),  # old
+        (entries([public(20)], START_S + 601), False),  # from the future
+    ],
+)
+def test_only_news_goes_on(addrs: Addrs, goes_on: bool) -> None:
+    wire, manager = setup()
+    teller, _ = crowd(manager, 2)
+    passed_on(wire, manager, 60)
+    wire.sent.clear()
+    manager.on_addrs(teller, addrs, at(0))
+    expected = [NetAddress.parse(entry.multiaddr) for entry in addrs.entries]
+    assert passed_on(wire, manager, 100) == ({2: expected} if goes_on else {})
+
+
+def test_an_answer_does_not_go_on_however_short() -> None:
+    wire, manager = setup()
+    crowd(manager, 2)
+    passed_on(wire, manager, 60)
+    wire.sent.clear()
+    asked = make_peer(20, public(1).host, hello=make_hello())  # known, so nothing is told of it
+    manager.peer_ready(asked, at(60))
+    manager.on_addrs(asked, entries([public(30)], START_S + 60), at(60))
+    assert passed_on(wire, manager, 100) == {}
+    manager.on_addrs(asked, entries([public(31)], START_S + 100), at(100))
+    assert list(passed_on(wire, manager, 200).values()) == [[public(31)]] * 2
+
+
+def test_a_private_address_goes_to_private_peers_alone() -> None:
+    wire, manager = setup()
+    for number, host in enumerate(["198.51.100.7", "10.0.0.1", "127.0.0.1", "203.0.113.9"]):
+        ready(manager, number, host)
+    passed_on(wire, manager, 60)
+    wire.sent.clear()
+    manager.peer_ready(make_peer(20, "10.0.0.2", inbound=True, hello=make_hello()), at(60))
+    manager.peer_ready(make_peer(21, "127.0.0.2", inbound=True, hello=make_hello()), at(60))
+    told = passed_on(wire, manager, 100)
+    assert sorted(told) == [1, 2]
+    assert NetAddress("127.0.0.2", 30700) not in told[1]
+
+
+def test_however_many_nodes_come_a_peer_is_told_little() -> None:
+    """Or the flood would be held against us."""
+    wire, manager = setup()
+    crowd(manager, 2)
+    passed_on(wire, manager, 60)
+    wire.sent.clear()
+    for number in range(1000):
+        second = 60 + number / 100
+        newcomer = make_peer(100 + number, public(100 + number).host, inbound=True, hello=make_hello(listen_port=1))
+        manager.peer_ready(newcomer, at(second))
+        manager.peer_closed(newcomer, at(second))
+        manager.poll(at(second))
+    manager.poll(at(100))
+    for peer_id in (1, 2):
+        messages = wire.sent_to(peer_id, Addrs)
+        assert 1 <= len(messages) <= 4
+        assert all(len(message.entries) <= limits.MAX_RELAYED_ADDRS for message in messages)
+
+
+def test_who_is_gone_is_told_nothing() -> None:
+    wire, manager = setup()
+    peers = crowd(manager, 2)
+    for peer in peers:
+        manager.peer_closed(peer, at(1))
+    assert passed_on(wire, manager, 100) == {}
+    assert manager.deadline() is None
+
+
 # --- dialling
 
 
