@@ -220,8 +220,9 @@ def test_the_simulation_guide(tmp_path: Path) -> None:
     assert "\nidentical\n" in shown
     assert (tmp_path / "latency.png").stat().st_size > 10_000
     assert "Traceback" not in shown
-    (example,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    assert re.match(r"[0-9.]+ [0-9a-f]{64}\n", guide.python(example))
+    scenario, discovery = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert re.match(r"[0-9.]+ [0-9a-f]{64}\n", guide.python(scenario))
+    assert guide.python(discovery) == ""
 
 
 def test_the_explorer_guide(tmp_path: Path) -> None:
