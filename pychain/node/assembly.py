@@ -32,6 +32,7 @@ from pychain.node.peer_protocol import PeerProtocol
 from pychain.node.peers import Peers
 from pychain.node.queries import Queries
 from pychain.node.request_handlers import RequestHandlers
+from pychain.node.seeds import Seeds
 from pychain.node.serving import Serving
 from pychain.node.tables import Tables
 from pychain.node.transfers import TransferIntake
@@ -141,7 +142,7 @@ class Parts:
         )
 
     def _make_others(self) -> None:
-        """Mining, the tables on disk, and what answers requests and queries."""
+        """Mining, the tables on disk, the seeds, and what answers requests and queries."""
         config, tree, peers, outbox = self._config, self.tree, self.peers, self.outbox
         interval_s = config.mine_interval_s
         self.mining = Mining(
@@ -150,6 +151,7 @@ class Parts:
         self.tables = Tables(
             self._store, self.overlay, self.transfers, self.addresses, self.misbehaviour, self.deadlines
         )
+        self.seeds = Seeds(config, self.addresses, self.slots, peers, outbox, self.deadlines)
         self.blocks = BlockRequests(tree, self.headers, self.bodies, self.activation, self.commits, self.sync, outbox)
         self.requests = RequestHandlers(
             self.blocks, self.transfers, self.mining, self.slots, self.misbehaviour, peers, outbox

@@ -21,7 +21,7 @@ class NodeConfig:
 
     rulebook: the network's spec with its rules. listen_port: TCP port told to peers, 0 where nothing listens.
     connect: peers that are always kept connected; with `connect_only`, no others are dialled. seeds: `host:port` of
-    the nodes to ask for addresses when none are known. ping_interval_s: mean seconds between two pings of a peer.
+    the nodes to find others by when none are known or none answer. ping_interval_s: mean seconds between two pings.
     channel: what stands between a peer's stream and its frames. managers: further sub-protocols. mine_to: public key to
     mine to from the start, None for no mining. mine_interval_s: on dev networks, mean seconds between blocks (drawn
     from an exponential distribution); 0 mines at once. mempool: bounds and fees of the mempool.

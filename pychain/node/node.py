@@ -24,7 +24,7 @@ from pychain.ledger.store import Store
 from pychain.ledger.tree import Entry
 from pychain.node.assembly import Parts
 from pychain.node.config import NodeConfig
-from pychain.node.effects import Effect, Resolve, StopMining, Stopped
+from pychain.node.effects import Effect, StopMining, Stopped
 from pychain.node.events import BlockRefused, Notice
 from pychain.node.inputs import (
     Asked,
@@ -178,12 +178,10 @@ class Node:
         self._tip_is_durable()
         parts.fees.set_floor(config.mempool.relay_fee, now)
         parts.mining.start()
-        if not config.connect and not len(parts.addresses):
-            for seed in config.seeds:
-                parts.outbox.emit(Resolve(seed.host, seed.port))
-            if not config.seeds:
-                text = "no peers are configured or known: name one with --connect or `pychain peers add HOST:PORT`"
-                parts.outbox.publish(Notice("info", text))
+        parts.seeds.start(now)
+        if not (config.connect or config.seeds or len(parts.addresses)):
+            text = "no peers are configured or known: name one with --connect or `pychain peers add HOST:PORT`"
+            parts.outbox.publish(Notice("info", text))
 
     def _on_stop(self, _: Stop, now: Now) -> None:
         if self._stopping:

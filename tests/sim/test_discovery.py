@@ -134,3 +134,27 @@ def test_a_restarted_node_dials_those_it_knew_without_the_seed() -> None:
         assert first.address.host not in neighbours(victim)
     assert is_connected(others)
     mine_one(world, others[0], others)
+
+
+def test_a_node_that_starts_before_the_name_has_an_answer_asks_again() -> None:
+    world, hosts = named(seed=1)
+    world.name(SEED_NAME, None)
+    world.start()
+    world.run_for(300)
+    assert [neighbours(host) for host in hosts] == [set()] * len(hosts)
+    world.name(SEED_NAME, ["n0"])
+    world.run_until(lambda: all(is_settled(host, hosts) for host in hosts), 120)
+
+
+def test_a_table_that_leads_nowhere_is_given_up_for_the_seeds() -> None:
+    world, (first, other, *gone) = named(seed=1)
+    world.start()
+    world.run_until(lambda: all(len(neighbours(host)) == 3 for host in (first, other, *gone)), 60)
+    world.run_for(60)
+    for host in (first, other, *gone):
+        host.crash()
+    late = world.add("late", discover=True)
+    world.name(SEED_NAME, ["late"])
+    late.start()
+    other.start()
+    world.run_until(lambda: neighbours(other) == {late.address.host}, 120)
