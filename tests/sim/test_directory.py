@@ -10,7 +10,8 @@ from pychain.consensus.rulebook import Rulebook
 from pychain.node.events import PeerDown
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.directory import Directory
-from pychain.sim.world import PORT, World
+from pychain.sim.network import LinkModel
+from pychain.sim.world import FIRST_EPHEMERAL_PORT, PORT, World
 from tests.support.worlds import quick_spec
 
 HOSTS = 10_000
@@ -77,6 +78,27 @@ def test_no_two_hosts_have_one_name() -> None:
     world.add("a")
     with pytest.raises(ValueError, match="'a'"):
         world.add("a")
+
+
+def test_the_dialled_see_the_diallers_host_and_an_ephemeral_port() -> None:
+    world = World(Rulebook(quick_spec()), seed=1)
+    b, a = world.add("b"), world.add("a", ["b"])
+    world.start()
+    world.run_for(5)
+    (peer,) = b.node.queries.peers()
+    assert peer.address.host == a.address.host
+    assert peer.address.port >= FIRST_EPHEMERAL_PORT > PORT
+
+
+def test_a_link_may_be_laid_before_its_hosts_are_added() -> None:
+    world = World(Rulebook(quick_spec()), seed=1)
+    world.network.set_link("a", "c", LinkModel(latency_ns=1_000_000_000))
+    a, near, far = world.add("a", ["b", "c"]), world.add("b"), world.add("c")
+    world.start()
+    world.run_for(1)
+    assert [len(list(host.node.queries.peers())) for host in (a, near, far)] == [1, 1, 0]
+    world.run_for(10)
+    assert [len(list(host.node.queries.peers())) for host in (a, near, far)] == [2, 1, 1]
 
 
 def test_a_dial_of_an_earlier_life_ends_with_it() -> None:
