@@ -1,4 +1,4 @@
-"""The node's own miner: its templates as puzzles for the search threads, one block a template."""
+"""The node's own miner: its templates as jobs for the search threads, one block per template."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Miner:
     def start(self, template: BlockTemplate, recipient: bytes) -> None:
         """Search on this template, paying to a 32-byte key, instead of any before it."""
         self.template = template
-        self._search.start(_TemplatePuzzle(template, recipient, self._clock, self._found))
+        self._search.start(_TemplateJob(template, recipient, self._clock, self._found))
 
     def stop(self) -> None:
         """Search no more, until the next template."""
@@ -63,8 +63,8 @@ class Miner:
         return self._search.hashes
 
 
-class _TemplatePuzzle:
-    """A template: each ticket is a coinbase with the next number. The first block that is found ends it."""
+class _TemplateJob:
+    """A template: each unit of work is a coinbase with the next number. The first block found ends it."""
 
     versions = VERSIONS
 
@@ -79,11 +79,11 @@ class _TemplatePuzzle:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
-    def ticket(self) -> _CoinbaseTicket:
-        return _CoinbaseTicket(self, self._recipient, self._salt + u64(next(self._numbers)))
+    def work(self) -> _CoinbaseWork:
+        return _CoinbaseWork(self, self._recipient, self._salt + u64(next(self._numbers)))
 
     def solved(self, block: Block) -> None:
-        """Report the first solution, unless the puzzle was replaced meanwhile."""
+        """Report the first solution, unless the job was replaced meanwhile."""
         with self._lock:
             first = not self.stop.is_set()
             self.stop.set()
@@ -91,18 +91,18 @@ class _TemplatePuzzle:
             self._found(block)
 
 
-class _CoinbaseTicket:
+class _CoinbaseWork:
     """One coinbase of a template."""
 
-    def __init__(self, puzzle: _TemplatePuzzle, recipient: bytes, extra: bytes) -> None:
-        self._puzzle = puzzle
-        self._coinbase = puzzle.template.coinbase(recipient, extra)
+    def __init__(self, job: _TemplateJob, recipient: bytes, extra: bytes) -> None:
+        self._job = job
+        self._coinbase = job.template.coinbase(recipient, extra)
         self._time = 0
 
     def header(self) -> bytes:
-        template = self._puzzle.template
-        self._time = max(template.time, self._puzzle.clock.wall_s())
+        template = self._job.template
+        self._time = max(template.time, self._job.clock.wall_s())
         return template.header_prefix(self._coinbase, self._time)
 
     def found(self, header: bytes, nonce: int, version: int) -> None:
-        self._puzzle.solved(self._puzzle.template.block(self._coinbase, self._time, nonce, version))
+        self._job.solved(self._job.template.block(self._coinbase, self._time, nonce, version))

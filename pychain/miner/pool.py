@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pychain import __version__
 from pychain.base.errors import DecodeError, PychainError
 from pychain.base.time import NS
-from pychain.miner.puzzle import JobPuzzle
+from pychain.miner.job import PoolJob
 from pychain.miner.threads import SearchThreads
 from pychain.stratum.client import (
     MAX_LINE_BYTES,
@@ -116,7 +116,7 @@ class PoolMiner:
         self._writer: asyncio.StreamWriter | None = None
         self._room = threading.Semaphore(MAX_UNANSWERED)
         self._numbers = itertools.count()
-        self._puzzle: JobPuzzle | None = None
+        self._job: PoolJob | None = None
         self._roll_versions = True
         self._pause_s = FIRST_PAUSE_S
 
@@ -178,7 +178,7 @@ class PoolMiner:
             return await self._serve(session, reader)
         finally:
             self._roll_versions = session.state is not ClientState.CONFIGURING
-            self._session = self._puzzle = None
+            self._session = self._job = None
             self._search.stop()
             self.tally.connected = False
             self._writer.close()
@@ -233,27 +233,27 @@ class PoolMiner:
     # --- work and shares
 
     def _start(self, assignment: Assignment) -> None:
-        self._puzzle = JobPuzzle(assignment, self._numbers, self._room, self._found)
-        self._search.start(self._puzzle)
+        self._job = PoolJob(assignment, self._numbers, self._room, self._found)
+        self._search.start(self._job)
 
     def _found(self, share: Share) -> None:
         """On a mining thread."""
         self._loop.call_soon_threadsafe(self._submit, share)
 
     def _submit(self, share: Share) -> None:
-        puzzle = self._puzzle
-        if self._session is None or puzzle is None or puzzle.assignment.job.prev_hash != share.assignment.job.prev_hash:
+        job = self._job
+        if self._session is None or job is None or job.assignment.job.prev_hash != share.assignment.job.prev_hash:
             self.tally.stale += 1
             self._room.release()
             return
         self._carry(self._session.submit(share))
         if share.is_block:
-            self._loop.call_later(SOLVED_WAIT_S, self._resume, puzzle)
+            self._loop.call_later(SOLVED_WAIT_S, self._resume, job)
 
-    def _resume(self, puzzle: JobPuzzle) -> None:
+    def _resume(self, job: PoolJob) -> None:
         """No job came after a block."""
-        if self._puzzle is puzzle:
-            self._start(puzzle.assignment)
+        if self._job is job:
+            self._start(job.assignment)
 
     def _judged(self, judged: Judged) -> None:
         self._room.release()

@@ -203,7 +203,7 @@ def test_a_bug_on_a_search_thread_is_not_hidden(monkeypatch: pytest.MonkeyPatch)
     def broken(self: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pychain.miner.puzzle.JobPuzzle.ticket", broken)
+    monkeypatch.setattr("pychain.miner.job.PoolJob.work", broken)
 
     async def run() -> None:
         async with Pool() as pool:

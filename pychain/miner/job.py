@@ -1,4 +1,4 @@
-"""Jobs of a Stratum server as puzzles for the search threads."""
+"""Jobs of a Stratum server, as the search threads take them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pychain.stratum.client import Assignment, Share
 from pychain.stratum.jobs import rolled_versions
 
 ROOM_WAIT_S = 0.1
-"""How often a thread that waits for answers looks whether its work is still wanted."""
+"""How often a thread that waits for answers checks whether its work is still wanted."""
 
 
-class JobPuzzle:
-    """One assignment: each ticket takes the next second extra nonce.
+class PoolJob:
+    """One assignment: each unit of work takes the next second extra nonce.
 
-    `found` is called on the thread that found a share. `room` is taken before each: while the server owes answers to
-    as many shares as it has places, the threads wait. A share that is a block ends the puzzle, since the next job is
-    on its way. `numbers` are the connection's extra nonces: jobs that a server repeats are not searched again."""
+    `found` is called on the thread that found a share. Each share first acquires `room`: when too many shares are
+    unanswered, the threads wait. A share that is a block ends the job, since the next one is on its way. `numbers` are
+    the connection's extra nonces: if a server repeats a job, no header is searched twice."""
 
     def __init__(
         self,
@@ -38,16 +38,16 @@ class JobPuzzle:
         self._found = found
         self._begun_ns = time.monotonic_ns()
 
-    def ticket(self) -> ExtranonceTicket:
+    def work(self) -> ExtranonceWork:
         size = self.assignment.extranonce2_bytes
-        return ExtranonceTicket(self, (next(self._numbers) % (1 << 8 * size)).to_bytes(size, "big"))
+        return ExtranonceWork(self, (next(self._numbers) % (1 << 8 * size)).to_bytes(size, "big"))
 
     def time(self) -> int:
-        """The header's time now: the job's, and what has passed since it came."""
+        """The header's time now: the job's, plus the time since it arrived."""
         return (self.assignment.job.time + (time.monotonic_ns() - self._begun_ns) // NS) % 2**32
 
     def share(self, share: Share) -> None:
-        """Hand a share on, as soon as there is room; one whose job was replaced meanwhile is worth nothing."""
+        """Report a share as soon as there is room; a share of a replaced job is dropped."""
         while not self._room.acquire(timeout=ROOM_WAIT_S):
             if self.stop.is_set():
                 return
@@ -59,24 +59,24 @@ class JobPuzzle:
         self._found(share)
 
 
-class ExtranonceTicket:
-    """One second extra nonce of a job."""
+class ExtranonceWork:
+    """The headers of one second extra nonce."""
 
-    def __init__(self, puzzle: JobPuzzle, extranonce2: bytes) -> None:
-        self._puzzle = puzzle
+    def __init__(self, job: PoolJob, extranonce2: bytes) -> None:
+        self._pool_job = job
         self._extranonce2 = extranonce2
-        assignment = puzzle.assignment
+        assignment = job.assignment
         self._merkle_root = assignment.job.merkle_root(assignment.extranonce1 + extranonce2)
         self._time = 0
 
     def header(self) -> bytes:
-        self._time = self._puzzle.time()
-        job = self._puzzle.assignment.job
+        self._time = self._pool_job.time()
+        job = self._pool_job.assignment.job
         return job.header(self._merkle_root, job.version, self._time)
 
     def found(self, header: bytes, nonce: int, version: int) -> None:
-        assignment = self._puzzle.assignment
+        assignment = self._pool_job.assignment
         solved = assignment.job.header(self._merkle_root, version, self._time, nonce)
         value = int.from_bytes(native.header_hash(solved), "little")
         is_block = value <= assignment.block_target
-        self._puzzle.share(Share(assignment, self._extranonce2, self._time, nonce, version, is_block))
+        self._pool_job.share(Share(assignment, self._extranonce2, self._time, nonce, version, is_block))
