@@ -1,1 +1,1 @@
-"""Base: what every room may use and that knows nothing of chains: errors, bounded codec, time, entropy, units."""
+"""Base: what every package may use and what knows nothing of chains: errors, bounded codec, time, entropy, units."""

@@ -74,7 +74,7 @@ class Reader:
         return value
 
     def finish(self) -> None:
-        """Say that nothing more is expected."""
+        """Fail unless all bytes have been read."""
         if self.remaining:
             raise DecodeError(f"{self.remaining} trailing bytes after offset {self._position}")
 

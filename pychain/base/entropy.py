@@ -1,7 +1,7 @@
 """Randomness as an argument.
 
-`Entropy` is unpredictable where it has to be: the daemon hands in the operating system's, a simulated world a
-seeded one. `Random` is a small integer generator for choices that an attacker may know; nothing secret comes from it.
+`Entropy` must be unpredictable for a real node: the daemon passes in the operating system's, a simulation a seeded
+one. `Random` is a small integer generator for choices that an attacker may know; nothing secret comes from it.
 """
 
 from __future__ import annotations

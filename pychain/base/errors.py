@@ -12,7 +12,7 @@ from pychain.base.text import printable
 class PychainError(Exception):
     """Something outside the program was wrong; `str(error)` is one line that says what.
 
-    Messages quote what they refuse. Whatever that was, no line break and no terminal escape in it reaches a person.
+    Messages quote the refused input, with line breaks and terminal escapes made harmless.
     """
 
     def __str__(self) -> str:
@@ -20,7 +20,7 @@ class PychainError(Exception):
 
 
 class DecodeError(PychainError):
-    """Bytes or text do not have the documented form."""
+    """Bytes or text are not in the documented form."""
 
 
 class ConfigError(PychainError):

@@ -1,4 +1,4 @@
-"""Rates and token buckets in integers: how much of something is allowed in how long."""
+"""Rates and token buckets in integers: how much of something is allowed per time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Rate(NamedTuple):
-    """How much of one thing is allowed: `tokens` every `period_ns`, and up to `burst` at once."""
+    """An allowance: `tokens` every `period_ns`, and up to `burst` at once."""
 
     tokens: int
     period_ns: int
@@ -14,7 +14,7 @@ class Rate(NamedTuple):
 
 
 class TokenBucket:
-    """Holds up to `rate.burst` tokens and gains `rate.tokens` every `rate.period_ns`; no rounding is ever lost.
+    """Holds up to `rate.burst` tokens and gains `rate.tokens` every `rate.period_ns`, without rounding errors.
 
     The level is kept in parts of a token: `period_ns` parts make one token, and `tokens` parts come in each ns.
     """
@@ -28,16 +28,16 @@ class TokenBucket:
         self._updated_ns = mono_ns
 
     def available(self, mono_ns: int) -> int:
-        """Whole tokens there now."""
+        """Whole tokens available now."""
         ceiling = self._rate.burst * self._rate.period_ns
-        if self._level < ceiling:  # what was added beyond the burst stays, but does not grow
+        if self._level < ceiling:  # tokens added beyond the burst stay, but do not grow
             gained = (mono_ns - self._updated_ns) * self._rate.tokens
             self._level = min(self._level + gained, ceiling)
         self._updated_ns = mono_ns
         return self._level // self._rate.period_ns
 
     def take(self, count: int, mono_ns: int) -> bool:
-        """Take `count` tokens if they are all there."""
+        """Take `count` tokens if all are available."""
         if self.available(mono_ns) < count:
             return False
         self._level -= count * self._rate.period_ns

@@ -1,4 +1,4 @@
-"""A set that remembers at least the last `capacity` items it was given, in bounded memory."""
+"""A set that remembers at least the last `capacity` items, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ T = TypeVar("T", bound=Hashable)
 
 
 class RollingSet(Generic[T]):
-    """Two generations: when the young one is full, the old one is dropped whole. Holds at most twice `capacity`.
+    """Two generations: when the new one is full, the old one is dropped. Holds at most twice `capacity`.
 
-    Exact, unlike the Bloom filter that Bitcoin Core uses here: nothing is ever taken for known that is not.
+    Exact, unlike the Bloom filter that Bitcoin Core uses here: there are no false positives.
     """
 
     __slots__ = ("_capacity", "_old", "_young")

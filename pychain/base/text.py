@@ -1,4 +1,4 @@
-"""Text for people: what came from outside cannot steer a terminal, and rates have readable units."""
+"""Text for people: outside text cannot control a terminal, and rates have readable units."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _RATE_UNITS = ((1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
 
 
 def printable(text: str) -> str:
-    """`text` with whatever is not printable (line breaks and terminal escapes among it) written as an escape."""
+    """`text` with unprintable characters (line breaks and terminal escapes included) escaped."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
@@ -21,7 +21,7 @@ def format_hash_rate(hashes_per_s: float) -> str:
 
 
 def format_span(seconds: int) -> str:
-    """A span in its largest unit: '90 s', '5 min', '3 h'."""
+    """A duration in its largest unit: '90 s', '5 min', '3 h'."""
     if seconds < 120:
         return f"{seconds} s"
     if seconds < 7200:

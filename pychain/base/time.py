@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 NS = 1_000_000_000
-"""Nanoseconds in a second: deadlines are integers, so that two runs can never differ by a rounding."""
+"""Nanoseconds in a second: deadlines are integers, so two runs can never differ by rounding."""
 
 
 class Now(NamedTuple):
@@ -20,10 +20,10 @@ class Now(NamedTuple):
 
 
 def seconds(value: float) -> int:
-    """A span in seconds as nanoseconds."""
+    """A duration in seconds as nanoseconds."""
     return round(value * NS)
 
 
 def earliest(*deadlines: int | None) -> int | None:
-    """The first of several deadlines (monotonic ns), None when there is none."""
+    """The earliest of several deadlines (monotonic ns), None if there is none."""
     return min((deadline for deadline in deadlines if deadline is not None), default=None)

@@ -1,4 +1,4 @@
-"""Amounts. A coin has 10^8 base units; every program interface counts in base units, only people see coins."""
+"""Amounts. A coin has 10^8 base units; programs always count in base units, only people see coins."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pychain.base.errors import DecodeError
 COIN = 100_000_000
 _DECIMALS = 8
 _MAX_DIGITS = 19
-"""Whole coins that any amount can need, with room: longer texts are not worth converting."""
+"""Digits of whole coins that any amount can need, and some more: longer texts are not converted."""
 _QUOTED = 40
-"""Characters of a refused text that its error repeats."""
+"""Characters of a refused text that are quoted in the error."""
 
 
 def format_coins(amount: int) -> str:

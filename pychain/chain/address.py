@@ -40,13 +40,13 @@ def bech32m_encode(hrp: str, symbols: list[int]) -> str:
 
 
 def bech32m_decode(text: str) -> tuple[str, list[int]]:
-    """Prefix and 5-bit symbols without checksum; DecodeError where BIP 350 says invalid."""
+    """Prefix and 5-bit symbols without checksum; DecodeError if BIP 350 says invalid."""
     if len(text) > MAX_ADDRESS_CHARACTERS:
         raise DecodeError(f"an address has at most {MAX_ADDRESS_CHARACTERS} characters")
     if any(not 33 <= ord(character) <= 126 for character in text):
-        raise DecodeError("an address has printable ASCII characters only")
+        raise DecodeError("an address has only printable ASCII characters")
     if text.lower() != text and text.upper() != text:
-        raise DecodeError("an address is in lower or in upper case, never mixed")
+        raise DecodeError("an address is in lower case or in upper case, not mixed")
     prefix, separator, data = text.lower().rpartition("1")
     if not separator or not prefix or len(data) < _CHECKSUM_SYMBOLS:
         raise DecodeError("an address is a prefix, the digit 1, and at least six more characters")
@@ -54,7 +54,7 @@ def bech32m_decode(text: str) -> tuple[str, list[int]]:
         raise DecodeError("the address has a character that bech32m does not use")
     symbols = [_VALUES[character] for character in data]
     if _polymod([*_expand(prefix), *symbols]) != _BECH32M:
-        raise DecodeError("the address is mistyped: its checksum does not hold")
+        raise DecodeError("the address is mistyped: its checksum is wrong")
     return prefix, symbols[:-_CHECKSUM_SYMBOLS]
 
 

@@ -1,7 +1,7 @@
 """A block: `80 header | CompactSize tx_count (minimal form) | transactions`, Bitcoin's framing.
 
-A block of thousands is looked at in bulk by the C core: where each transaction lies, their ids, what the transfers say.
-Single `Transaction` objects are made when somebody asks for them, which validation and connecting do not.
+The C core reads a block's transactions in bulk: their offsets, their ids, the transfers' fields. Single `Transaction`
+objects are made only on request, which validation and connecting never do.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pychain.chain.transaction import (
 )
 
 Move = tuple[int, int, int, int, int]
-"""What one transfer does: sender and recipient as indexes into a block's `accounts`, sequence, amount, fee."""
+"""The effect of a transfer: sender and recipient as indexes into a block's `accounts`, sequence, amount, fee."""
 
 _MOVE = struct.Struct("=IIQQQ")
 
 
 class Block:
-    """A header and its transactions as they decode; whether the first is a coinbase is for the rules to say.
+    """A header and its decoded transactions; the rules check whether the first is a coinbase.
 
     raw: the whole block. offsets: where in `raw` each transaction begins, and where the last one ends. txids: all
     transaction ids (32 bytes each), joined: the leaves of the merkle tree.
@@ -44,10 +44,10 @@ class Block:
         self.offsets = offsets
         self.txids = txids
         self.count = len(offsets) - 1
-        """How many transactions there are."""
+        """The number of transactions."""
         first = self.transaction(0) if self.count else None
         self.coinbase = first if isinstance(first, Coinbase) else None
-        """The first transaction, if that is what it is."""
+        """The coinbase, if the first transaction is one."""
         self._moves_and_keys: tuple[list[Move], list[bytes]] | None = None if self.count > 1 else ([], [])
 
     @cached_property
@@ -55,7 +55,7 @@ class Block:
         return tuple([self.transaction(position) for position in range(self.count)])
 
     def transaction(self, position: int) -> Transaction:
-        """The transaction at a position (0 to count - 1), made anew each time."""
+        """The transaction at a position (0 to count - 1), decoded at each call."""
         raw = self.raw[self.offsets[position] : self.offsets[position + 1]]
         return build_transaction(raw, self.txids[HASH_BYTES * position : HASH_BYTES * (position + 1)])
 
@@ -63,11 +63,11 @@ class Block:
         """The ids one by one."""
         return split_hashes(self.txids)
 
-    # --- what the transactions after the first do, all of them transfers (ValueError where one is not)
+    # --- effects of the transactions after the first, all of them transfers (ValueError if one is not)
 
     @property
     def moves(self) -> list[Move]:
-        """What each transfer does, in order."""
+        """The effect of each transfer, in order."""
         return self._look()[0]
 
     @property
@@ -76,7 +76,7 @@ class Block:
         return self._look()[1]
 
     def _look(self) -> tuple[list[Move], list[bytes]]:
-        """Any thread; one that asks first makes it for the others."""
+        """Any thread may call it; the first call computes it for all."""
         seen = self._moves_and_keys
         if seen is None:
             rows, keys = native.transfer_rows(self.raw, self.offsets[1:])
@@ -85,7 +85,7 @@ class Block:
         return seen
 
     def forget_moves(self) -> None:
-        """Let go of what can be worked out again: it takes several times the room of the raw block."""
+        """Drop what can be recomputed: it takes several times the memory of the raw block."""
         if self.count > 1:
             self._moves_and_keys = None
 
@@ -100,7 +100,7 @@ class Block:
 
 
 def new_block(header: Header, transactions: Sequence[Transaction]) -> Block:
-    """The block of these parts, its bytes joined."""
+    """The block made of these parts, serialized."""
     raws = [transaction.raw for transaction in transactions]
     head = header.raw + compact_size(len(raws))
     offsets = array("I", [len(head)])
@@ -110,7 +110,7 @@ def new_block(header: Header, transactions: Sequence[Transaction]) -> Block:
 
 
 def decode_block(raw: bytes) -> Block:
-    """The block that is exactly `raw`. The count is held against the bytes left before anything is allocated for it."""
+    """The block that is exactly `raw`. The count is checked against the bytes left before anything is allocated."""
     header = decode_header(raw[:HEADER_BYTES])
     reader = Reader(raw, HEADER_BYTES)
     count = reader.compact_size()
@@ -118,7 +118,7 @@ def decode_block(raw: bytes) -> Block:
         raise DecodeError(f"{count} transactions cannot fit in {reader.remaining} bytes")
     offsets = native.transaction_offsets(raw, reader.position, count)
     if len(offsets) <= count:
-        transaction_end(raw, offsets[-1])  # says what is wrong with it
+        transaction_end(raw, offsets[-1])  # raises the error that says what is wrong
         raise AssertionError("the core and the decoder see different transactions")
     if offsets[-1] != len(raw):
         raise DecodeError(f"{len(raw) - offsets[-1]} trailing bytes after the last transaction")

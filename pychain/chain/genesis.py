@@ -1,4 +1,4 @@
-"""The genesis block binds the rules: its coinbase carries the digest of the chain spec's canonical text."""
+"""The genesis block commits to the rules: its coinbase carries the digest of the chain spec's canonical text."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ ZERO_HASH = bytes(HASH_BYTES)
 
 
 def split_hashes(joined: bytes) -> list[bytes]:
-    """Hashes of 32 bytes that stand one after another."""
+    """Split back-to-back hashes of 32 bytes."""
     return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
@@ -25,5 +25,5 @@ def parse_hash_hex(text: str) -> bytes:
     if len(text) != 2 * HASH_BYTES:
         raise DecodeError(f"a hash has {2 * HASH_BYTES} hex digits, not {len(text)}")
     if any(character not in hexdigits for character in text):  # bytes.fromhex would skip spaces
-        raise DecodeError(f"'{text}' is not a hash: it has characters that are no hex digits")
+        raise DecodeError(f"'{text}' is not a hash: it has characters that are not hex digits")
     return bytes.fromhex(text)[::-1]

@@ -1,4 +1,4 @@
-"""The block header: Bitcoin's 80 bytes, so that every SHA-256d miner and decades of public test data fit it."""
+"""The block header: Bitcoin's 80 bytes, so that every SHA-256d miner and years of public test data fit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Header(msgspec.Struct, frozen=True, gc=False):
 
 def new_header(version: int, prev_hash: bytes, merkle_root: bytes, time: int, bits: int, nonce: int) -> Header:
     """A header from its fields (int32, 32 bytes, 32 bytes, uint32 each)."""
-    assert len(prev_hash) == len(merkle_root) == HASH_BYTES  # struct would cut or pad other lengths in silence
+    assert len(prev_hash) == len(merkle_root) == HASH_BYTES  # struct would silently cut or pad other lengths
     raw = _FIELDS.pack(version, prev_hash, merkle_root, time, bits, nonce)
     return Header(raw, native.header_hash(raw), version, prev_hash, merkle_root, time, bits, nonce)
 
@@ -42,7 +42,7 @@ def decode_header(raw: bytes) -> Header:
 
 
 def known_header(raw: bytes, block_hash: bytes) -> Header:
-    """The header in 80 bytes whose hash is known already."""
+    """The header in 80 bytes whose hash is already known."""
     return Header(raw, block_hash, *_FIELDS.unpack(raw))
 
 

@@ -1,4 +1,4 @@
-"""Merkle branches: the root that a block's leftmost leaf has, from its siblings alone."""
+"""Merkle branches: the root above a block's leftmost leaf, from its siblings alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Chain specs: a network is data, a TOML file, not code.
 
-Most fields are committed: their canonical text is hashed into the genesis coinbase, so two nodes whose rules differ
-have different genesis hashes. The `[node]` table (ports, seeds, minimum work, dev) is advice for nodes and is not
+Most fields are committed: their canonical text is hashed into the genesis coinbase, so nodes with different rules have
+different genesis hashes. The `[node]` table (ports, seeds, minimum work, dev) is advice for nodes and is not
 committed.
 """
 
@@ -27,7 +27,7 @@ PACKAGED_NETWORKS = ("main", "test", "race", "dev")
 MAX_SPEC_BYTES = 1_000_000
 """About 8,000 allocations; a larger file is refused before it is parsed."""
 MAX_BLOCK_BYTES_LIMIT = 64_000_000
-"""Frames carry whole blocks and nodes hold several in memory: a spec may not ask for more."""
+"""The largest block size that a spec may have: frames carry whole blocks, and nodes hold several in memory."""
 MIN_BLOCK_BYTES_LIMIT = 80 + 3 + COINBASE_BYTES + MAX_EXTRA_BYTES
 """A block with the longest coinbase must fit."""
 _ADDRESS_DATA_CHARACTERS = 1 + 52 + 6
@@ -41,7 +41,7 @@ Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
-    """A TOML table: an unknown key is an error, since a misspelt rule would otherwise be no rule."""
+    """A TOML table: an unknown key is an error, since a misspelt rule would otherwise be ignored."""
 
 
 class _Rule(_Table):
@@ -177,7 +177,7 @@ class ChainSpec:
 
 
 def parse_spec(text: str) -> ChainSpec:
-    """The spec in a TOML text. ConfigError with one line for anything that is wrong with it."""
+    """The spec in a TOML text. ConfigError, one line, if anything is wrong with it."""
     if len(text) > MAX_SPEC_BYTES:
         raise ConfigError(f"a chain spec has at most {MAX_SPEC_BYTES} characters")
     try:
@@ -217,7 +217,7 @@ def parse_spec(text: str) -> ChainSpec:
 
 
 def packaged_spec(name: str) -> ChainSpec:
-    """One of the networks that come in the package."""
+    """One of the networks that come with the package."""
     if name not in PACKAGED_NETWORKS:
         raise ConfigError(f"network '{name}' is unknown; there are {', '.join(PACKAGED_NETWORKS)}, or a file's path")
     return parse_spec(files("pychain.chain").joinpath("networks", f"{name}.toml").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Targets, their compact encoding (Bitcoin's nBits) and the work they stand for.
+"""Targets, their compact encoding (Bitcoin's nBits) and their work.
 
 Compact form: the top byte is the size in bytes, the low 23 bits the leading digits, bit 23 a sign that must be clear.
 """
@@ -15,8 +15,8 @@ DIFFICULTY_1_TARGET = 0xFFFF << 208
 _SIGN = 0x0080_0000
 _DIGITS = 0x007F_FFFF
 _REMEMBERED = 1024
-"""Bits whose target and work are remembered: a header's are asked for several times, and in a retarget rule's window
-again for each header that follows.
+"""Bits whose target and work are cached: a header's are needed several times, and again for each later header in a
+retarget rule's window.
 """
 
 
@@ -45,11 +45,11 @@ def bits_from_target(target: int) -> int:
 
 
 def work_from_target(target: int) -> int:
-    """Expected hashes to meet the target: floor(2^256 / (target + 1))."""
+    """Expected number of hashes to meet the target: floor(2^256 / (target + 1))."""
     return 2**256 // (target + 1)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def work_from_bits(bits: int) -> int:
-    """Work of a header whose bits are known to be a valid encoding."""
+    """Work of a header whose bits are a valid encoding."""
     return work_from_target(target_from_bits(bits))

@@ -45,7 +45,8 @@ _MEMO_LENGTH_AT = _TRANSFER_HEAD.size - _MEMO_LENGTH.size
 class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A signed payment from `sender`'s account; amounts in base units. Make it with `new_transfer` or a decoder.
 
-    What few ask for is cut out of `raw` when they do: a mempool holds hundreds of thousands of these.
+    `sequence` is the sender's count of transfers so far: what Ethereum calls the account's nonce. Rarely used fields
+    are cut out of `raw` on access, since a mempool holds hundreds of thousands of these.
     """
 
     raw: bytes
@@ -69,7 +70,7 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Coinbase(msgspec.Struct, frozen=True, gc=False):
-    """The miner's claim, first in each block. Make it with `new_coinbase` or a decoder."""
+    """The miner's reward, the first transaction of each block. Make it with `new_coinbase` or a decoder."""
 
     raw: bytes
     txid: bytes
@@ -84,12 +85,12 @@ Transaction = Transfer | Coinbase
 
 def transfer_body(sender: bytes, sequence: int, recipient: bytes, amount: int, fee: int, memo: bytes) -> bytes:
     """All bytes of a transfer before its signature."""
-    assert len(sender) == len(recipient) == KEY_BYTES  # struct would cut or pad other lengths in silence
+    assert len(sender) == len(recipient) == KEY_BYTES  # struct would silently cut or pad other lengths
     return _TRANSFER_HEAD.pack(TRANSFER_TYPE, sender, sequence, recipient, amount, fee, len(memo)) + memo
 
 
 def signing_message(genesis_hash: bytes, body: bytes) -> bytes:
-    """What a transfer's signature covers: a domain, the chain, and every byte before the signature."""
+    """The message that a transfer's signature covers: a domain, the chain, and every byte before the signature."""
     return _SIGNING_DOMAIN + genesis_hash + body
 
 
@@ -99,7 +100,7 @@ def signed_message(genesis_hash: bytes, transfer: Transfer) -> bytes:
 
 
 def recipient_of(raw: bytes) -> bytes | None:
-    """Whom a raw transfer pays, before all else about it is known; None where the bytes can be no transfer."""
+    """The recipient of a raw transfer that is not yet decoded; None if the bytes cannot be a transfer."""
     return raw[_RECIPIENT] if len(raw) >= TRANSFER_BYTES and raw[0] == TRANSFER_TYPE else None
 
 
@@ -125,12 +126,12 @@ def decode_transfer(raw: bytes) -> Transfer:
     """The transfer that is exactly `raw`."""
     transaction = decode_transaction(raw)
     if not isinstance(transaction, Transfer):
-        raise DecodeError("a transfer was expected, this is a coinbase")
+        raise DecodeError("expected a transfer, not a coinbase")
     return transaction
 
 
 def decode_transaction(raw: bytes, txid: bytes | None = None) -> Transaction:
-    """The transaction that is exactly `raw`; `txid` is its id where that is known already."""
+    """The transaction that is exactly `raw`; `txid` is its id if that is already known."""
     end = transaction_end(raw, 0)
     if end != len(raw):
         raise DecodeError(f"{len(raw) - end} trailing bytes after the transaction")
@@ -138,10 +139,10 @@ def decode_transaction(raw: bytes, txid: bytes | None = None) -> Transaction:
 
 
 def transaction_end(data: bytes, start: int) -> int:
-    """Where the transaction that begins at `start` ends; reads its type and its one length field only."""
+    """Where the transaction at `start` ends; reads only its type and its one length field."""
     left = len(data) - start
     if left <= 0:
-        raise DecodeError(f"a transaction expected at offset {start}, where the data end")
+        raise DecodeError(f"expected a transaction at offset {start}, where the data end")
     if data[start] == TRANSFER_TYPE:
         size = TRANSFER_BYTES
         if left >= size:

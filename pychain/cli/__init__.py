@@ -1,1 +1,1 @@
-"""Commands: one file a group, thin; what they do is done by the rooms below."""
+"""Commands: one thin file per group; the packages below do the work."""

@@ -1,4 +1,4 @@
-"""Arguments that several commands take, checked while the line is read, so that a slip is a wrong usage."""
+"""Arguments that several commands take, checked while the line is parsed, so that a mistake is wrong usage."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def to_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 def check_directory(option: str, path: Path) -> None:
-    """UsageError where a file could not be written because its directory is not there."""
+    """UsageError if a file could not be written because its directory does not exist."""
     if not path.absolute().parent.is_dir():
         raise click.UsageError(f"{option} {path}: there is no such directory")
 
 
 def check_picture(option: str, path: Path, endings: Container[str]) -> None:
-    """UsageError where nothing could be drawn into a file."""
+    """UsageError if nothing could be drawn into a file."""
     if path.suffix.removeprefix(".") not in endings:
-        raise click.UsageError(f"{option} {path}: a picture is known by its ending, such as .png, .svg or .pdf")
+        raise click.UsageError(f"{option} {path}: the file name must end in .png, .svg or .pdf")
     check_directory(option, path)

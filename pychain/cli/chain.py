@@ -14,7 +14,7 @@ from pychain.cli.output import coins, memo_text, moment, print_facts, print_json
 from pychain.client import Client
 from pychain.client.results import ChainInfo
 
-VERIFY_LEVELS = "0 reads, 1 rules and signatures, 2 undo records, 3 takes blocks back, 4 connects them again"
+VERIFY_LEVELS = "0 reads, 1 rules and signatures, 2 undo records, 3 disconnects blocks, 4 connects them again"
 
 
 @click.group("chain")
@@ -32,7 +32,7 @@ def command() -> None:
 @common_options
 @pass_context
 def info(context: Context) -> None:
-    """The tip, the difficulty, and how far the node has come.
+    """The tip, the difficulty, and the sync progress.
 
     \b
         pychain chain info
@@ -65,12 +65,12 @@ def _remaining(chain: ChainInfo) -> str:
 
 @command.command()
 @click.argument("which", metavar="HASH|HEIGHT")
-@click.option("--transactions", is_flag=True, help="With the transactions themselves.")
-@click.option("--raw", is_flag=True, help="The bytes in hex, as they are hashed and sent.")
+@click.option("--transactions", is_flag=True, help="Include the transactions.")
+@click.option("--raw", is_flag=True, help="Print the serialized bytes in hex.")
 @common_options
 @pass_context
 def block(context: Context, which: str, transactions: bool, raw: bool) -> None:
-    """A block, by its height on the active chain or by its hash on any.
+    """A block, by its height on the active chain or by its hash on any branch.
 
     \b
         pychain chain block 1000
@@ -100,11 +100,11 @@ def block(context: Context, which: str, transactions: bool, raw: bool) -> None:
 
 @command.command()
 @click.argument("txid", metavar="TXID")
-@click.option("--raw", is_flag=True, help="The bytes in hex.")
+@click.option("--raw", is_flag=True, help="Print the serialized bytes in hex.")
 @common_options
 @pass_context
 def tx(context: Context, txid: str, raw: bool) -> None:
-    """A transaction of the active chain or of the mempool.
+    """A transaction in the active chain or in the mempool.
 
     \b
         pychain chain tx 5f1c...
@@ -131,7 +131,7 @@ def tx(context: Context, txid: str, raw: bool) -> None:
 @common_options
 @pass_context
 def tips(context: Context) -> None:
-    """The ends of all branches that the node knows, the active one first.
+    """The tips of all branches that the node knows, the active one first.
 
     \b
         pychain chain tips
@@ -149,7 +149,7 @@ def tips(context: Context) -> None:
 @common_options
 @pass_context
 def verify(context: Context, level: int, blocks: int) -> None:
-    """Check what the node has on disk against the rules.
+    """Check the blocks on the node's disk against the rules.
 
     \b
         pychain chain verify --level 4 --blocks 0
@@ -167,7 +167,7 @@ def verify(context: Context, level: int, blocks: int) -> None:
 @common_options
 @pass_context
 def export_(context: Context, file: Path) -> None:
-    """Write the active chain to FILE: blocks from height 1 to the tip, in Bitcoin's framing. A node may be running.
+    """Write the active chain to FILE: blocks from height 1 to the tip, in Bitcoin's format. A node may be running.
 
     \b
         pychain chain export chain.dat
@@ -187,9 +187,9 @@ def export_(context: Context, file: Path) -> None:
 @common_options
 @pass_context
 def import_(context: Context, file: Path) -> None:
-    """Load the chain in FILE into the data directory, checking every rule. No node may be running on it.
+    """Import the chain in FILE into the data directory, checking every rule. No node may be running on it.
 
-    What is there already is passed over, so an import that was broken off is simply begun again.
+    Blocks that are already there are skipped, so an interrupted import can simply be run again.
 
     \b
         pychain chain import chain.dat --datadir copy

@@ -1,4 +1,4 @@
-"""What every command may be told (network, data directory, configuration, --json), and how it comes to a node."""
+"""Options of every command (network, data directory, configuration, --json), and how it reaches a node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass
 class Context:
-    """The common options of one command line, wherever on it they stood, and what follows from them."""
+    """The common options of a command line, wherever they stood on it, and what follows from them."""
 
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class Context:
         return bool(self.options.get("json"))
 
     def load_settings(self, flags: dict[str, Any] | None = None) -> Settings:
-        """The node's settings under these options and further flags. ConfigError where something is wrong."""
+        """The node's settings under these options and further flags. ConfigError if something is wrong."""
         from pychain.daemon.settings import load_settings
 
         config = self.options.get("config")
@@ -60,7 +60,7 @@ class Context:
         return Keystore(self.datadir / "wallets")
 
     def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
-        """Put a question to the node of the data directory. UnreachableError where none runs."""
+        """Query the node of the data directory. UnreachableError if none runs."""
         from pychain.client import Client, endpoint_of
 
         async def put() -> T:
@@ -74,14 +74,14 @@ pass_context = click.make_pass_decorator(Context, ensure=True)
 
 
 def common_options(command: Command) -> Command:
-    """Let a command be told the common options."""
+    """Add the common options to a command."""
     for option in reversed(_COMMON):
         command = option(command)
     return command
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Keep an option for the whole line; where it stands twice, the one further right holds."""
+    """Keep an option for the whole line; if it is given twice, the last one counts."""
     context = ctx.find_root().ensure_object(Context)
     if value is not None and parameter.name is not None:
         context.options[parameter.name] = value
@@ -93,7 +93,7 @@ def _common(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 _COMMON = (
     _common("--network", metavar="NAME|FILE", help="Network: main, test, race, dev, or a chain spec's path."),
-    _common("--datadir", metavar="DIR", help="Data directory (default: one for each network in the user's data)."),
+    _common("--datadir", metavar="DIR", help="Data directory (default: one per network in the user's data)."),
     _common("--config", metavar="FILE", help="Configuration (default: pychain.toml in the data directory)."),
     _common("--json", is_flag=True, default=None, help="Print JSON, for programs."),
 )

@@ -1,6 +1,6 @@
-"""The `pychain` command: its groups, loaded when they are needed, and what becomes of errors.
+"""The `pychain` command: its groups, loaded on demand, and its handling of errors.
 
-Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage, 3 could not reach the node.
+Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage, 3 the node could not be reached.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _COMMANDS = {
     "verify": "check a stamp's proof",
     "chain": "blocks, transactions, branches",
     "peers": "connections with other nodes",
-    "mempool": "transfers that wait to be mined",
+    "mempool": "pending transfers",
     "rpc": "any call of the node's API",
     "rpc-auth": "a user of the node's API",
     "miner": "mine for a Stratum server",
     "devnet": "a network of several nodes on this machine",
     "sim": "networks of real nodes in virtual time",
-    "bench": "how fast this machine hashes and verifies",
+    "bench": "measure how fast this machine hashes and verifies",
     "completion": "shell completion",
 }
 """Each command is `command` in the module of its name, with underscores for hyphens; listed here, so that help and
@@ -65,9 +65,9 @@ def cli() -> None:
     """A proof-of-work blockchain node.
 
     \b
-    Begin with a race of three miners on this machine:
+    To begin, let three miners race on this machine:
         pychain devnet up -n 3
-    Or with a node of your own:
+    Or run your own node:
         pychain node --network test
     """
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; gives its exit code."""
+    """Run a command line; returns its exit code."""
     try:
         code = cli.main(args=arguments, prog_name="pychain", standalone_mode=False)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`pychain mempool`: transfers that wait to be mined."""
+"""`pychain mempool`: pending transfers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pychain.client.results import MempoolEntry, MempoolInfo
 
 
 @click.command("mempool")
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Show the N that pay best.")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Show the N best-paying.")
 @common_options
 @pass_context
 def command(context: Context, limit: int) -> None:
-    """Transfers that wait to be mined, those that pay best first.
+    """Pending transfers, by fee rate, highest first.
 
     \b
         pychain mempool

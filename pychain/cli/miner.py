@@ -28,10 +28,10 @@ def _to_server(ctx: click.Context, parameter: click.Parameter, value: str | None
 
 @click.command("miner")
 @click.argument("server", metavar="[URL]", required=False, callback=_to_server)
-@click.option("--user", metavar="NAME", help="Who is paid: at a pychain node an address, or ADDRESS.WORKER.")
-@click.option("--password", metavar="TEXT", help="The server's use of it varies; d=N asks many for a fixed difficulty.")
+@click.option("--user", metavar="NAME", help="User; at a pychain node the payout address, or ADDRESS.WORKER.")
+@click.option("--password", metavar="TEXT", help="Password; many servers read d=N as a fixed difficulty.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Search threads (one for each core).")
-@click.option("--wait", is_flag=True, help="Keep trying where the server cannot be reached at first.")
+@click.option("--wait", is_flag=True, help="Keep trying if the server cannot be reached at first.")
 @click.option("--live/--no-live", default=True, help="On a terminal, show a live view instead of a log (--live).")
 @common_options
 @pass_context
@@ -44,19 +44,19 @@ def command(
     wait: bool,
     live: bool,
 ) -> None:
-    """Mine for a Stratum server until Ctrl-C; without a URL, for the node of the data directory.
+    """Mine for a Stratum server until Ctrl-C. Without a URL: for the node of the data directory.
 
     \b
-    For a node of one's own (`pychain node --network test --stratum-port 3333`), to an address of its network:
+    For your own node (`pychain node --network test --stratum-port 3333`), to an address of its network:
         pychain miner --network test --user tpyc1...
     For a node elsewhere, or any other server of SHA-256d jobs, on two threads:
         pychain miner stratum+tcp://192.0.2.1:3333 --user NAME.WORKER --threads 2
-    In a pipe, one log line an event on standard error; with --json, one JSON object an event on standard output.
+    In a pipe: one log line per event on standard error; with --json, one JSON object per event on standard output.
     """
     server = server or Server.parse(stratum_of(context.datadir))
     server = replace(server, user=user or server.user, password=server.password if password is None else password)
     if not server.user:
-        raise ConfigError("a server pays a user: give --user NAME, or stratum+tcp://NAME@HOST:PORT")
+        raise ConfigError("a user is needed: give --user NAME, or stratum+tcp://NAME@HOST:PORT")
     reporter: Reporter
     if context.json:
         reporter = LineReporter(write_json)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pychain.keystore import Keystore
 
 _OWN_WALLET = "\0"
-"""What `--mine` holds where it stands without an address."""
+"""The value of `--mine` without an address."""
 
 
 @click.command("node")
@@ -24,22 +24,24 @@ _OWN_WALLET = "\0"
     metavar="[ADDRESS]",
     is_flag=False,
     flag_value=_OWN_WALLET,
-    help="Mine to ADDRESS; without one, to the wallet 'default', on dev networks to the first funded key.",
+    help="Mine to ADDRESS (default: the wallet 'default', on dev networks the first funded key).",
 )
-@click.option("--threads", type=int, metavar="N", help="Mining threads (1); 0 leaves the search to others.")
-@click.option("--prune-mb", type=int, metavar="N", help="Keep about N megabytes of blocks, the last 288 always (all).")
+@click.option("--threads", type=int, metavar="N", help="Mining threads (1); 0: only serve work to others.")
+@click.option(
+    "--prune-mb", type=int, metavar="N", help="Keep about N megabytes of blocks, at least the last 288 (all)."
+)
 @click.option("--cache-mb", type=int, metavar="N", help="Memory for the state's cache, in megabytes (256).")
 @click.option(
     "--mine-interval", "mine_interval_s", type=float, metavar="S", help="On dev networks: mean seconds between blocks."
 )
 @click.option("--connect", multiple=True, metavar="HOST:PORT", help="Stay connected to this peer; may be repeated.")
-@click.option("--connect-only", is_flag=True, default=None, help="Dial nobody but --connect.")
-@click.option("--listen", multiple=True, metavar="HOST", help="Take peers on this address; may be repeated.")
-@click.option("--p2p-port", type=int, metavar="PORT", help="Port for peers; 0 is any free one.")
-@click.option("--api-port", type=int, metavar="PORT", help="Port of the API; 0 is any free one.")
+@click.option("--connect-only", is_flag=True, default=None, help="Dial only the peers of --connect.")
+@click.option("--listen", multiple=True, metavar="HOST", help="Accept peers on this address; may be repeated.")
+@click.option("--p2p-port", type=int, metavar="PORT", help="Port for peers; 0: any free one.")
+@click.option("--api-port", type=int, metavar="PORT", help="Port of the API; 0: any free one.")
 @click.option("--api-host", metavar="HOST", help="Address of the API (127.0.0.1).")
-@click.option("--stratum-port", type=int, metavar="PORT", help="Serve miners here (off); 0 is any free one.")
-@click.option("--stratum-host", metavar="HOST", help="Address for miners (127.0.0.1).")
+@click.option("--stratum-port", type=int, metavar="PORT", help="Port for Stratum miners (off); 0: any free one.")
+@click.option("--stratum-host", metavar="HOST", help="Address for Stratum miners (127.0.0.1).")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error (info).")
 @click.option("--log-format", metavar="FORMAT", help="text or json (text).")
 @click.option("--live/--no-live", default=None, help="On a terminal, show a live view and log to a file (--live).")

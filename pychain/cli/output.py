@@ -1,6 +1,6 @@
-"""What commands print: tables for people, JSON for programs, one line for what went wrong.
+"""The output of commands: tables for people, JSON for programs, one line for an error.
 
-The library that draws for people is imported where it is used: a node starts, and programs are answered, without it.
+The library that draws tables is imported where it is used: a node starts, and JSON is printed, without it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 10_000
-"""Columns that programs can read: there a row is one line, however long."""
+"""Width of tables in a pipe: programs read a row as one line, however long."""
 
 
 def complain(line: str) -> None:
-    """Say what went wrong, as one line on standard error. Text from outside cannot steer the terminal."""
+    """Report an error as one line on standard error. Text from outside cannot control the terminal."""
     click.echo(f"pychain: {printable(line)}", err=True)
 
 
@@ -35,7 +35,7 @@ def print_json(value: object) -> None:
 
 
 def console() -> Console:
-    """Where tables go: colours on a terminal alone, and rows of any length into a pipe."""
+    """The console for tables: with colours on a terminal only, and with rows of any length into a pipe."""
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
@@ -43,8 +43,8 @@ def console() -> Console:
 
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Callable[[float, float], None]]:
-    """A bar on standard error while long work goes on, on a terminal alone. Yields a function to tell it how far the
-    work has come: done, of how many."""
+    """A progress bar on standard error, on a terminal only. Yields a function to call with the progress: done, of how
+    many."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -58,12 +58,12 @@ def progress(what: str, unit: str) -> Iterator[Callable[[float, float], None]]:
         transient=True,
     )
     with bar:
-        task = bar.add_task(what, total=0, visible=False)  # until it is known how much there is
+        task = bar.add_task(what, total=0, visible=False)  # until the total is known
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one a line."""
+    """Names and values, one per line."""
     from rich.table import Table
     from rich.text import Text
 
@@ -99,7 +99,7 @@ def moment(unix_s: int) -> str:
 
 
 def memo_text(memo_hex: str) -> str:
-    """A memo as text where it is some, else its hex."""
+    """A memo as text if it is printable text, otherwise in hex."""
     try:
         decoded = bytes.fromhex(memo_hex).decode("utf-8")
     except UnicodeDecodeError:

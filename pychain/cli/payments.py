@@ -1,4 +1,4 @@
-"""Payments through a node: what they need to know of it, and how one is signed and sent."""
+"""Payments through a node: what they need to know from it, and how one is signed and sent."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pychain.wallet.keys import Signer
 from pychain.wallet.payment import Payment, fee_for, sign_transfer
 
 DEFAULT_TARGET = 3
-"""Blocks within which a payment should be mined, where nothing else is asked for."""
+"""Default for the number of blocks within which a payment should be mined."""
 MAX_TARGET = 1_008
 """What the node answers for."""
 
 fee_option = click.option(
-    "--fee", callback=to_base_units, metavar="COINS", help="What the miner gets (default: what the node suggests)."
+    "--fee", callback=to_base_units, metavar="COINS", help="Fee for the miner (default: the node's suggestion)."
 )
 target_option = click.option(
     "--target",
@@ -36,13 +36,13 @@ target_option = click.option(
     default=DEFAULT_TARGET,
     show_default=True,
     metavar="BLOCKS",
-    help="Without --fee: pay what it takes to be mined within so many blocks.",
+    help="Without --fee: pay for being mined within N blocks.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FeeChoice:
-    """What a payment offers: a fee in base units, or what the node thinks it takes within `target` blocks."""
+    """The fee of a payment: given in base units, or estimated by the node for `target` blocks."""
 
     fee: int | None
     target: int = DEFAULT_TARGET
@@ -57,7 +57,7 @@ class FeeChoice:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A payment that the node took."""
+    """A payment that the node accepted."""
 
     txid: str
     sequence: int
@@ -65,7 +65,7 @@ class Sent:
 
 
 async def require_same_chain(node: Client, spec: ChainSpec) -> None:
-    """WalletError where the node is on another chain, or too far behind for what it says of accounts to be true."""
+    """WalletError if the node is on another chain, or so far behind that its accounts are out of date."""
     info = await node.chain_info()
     if info.genesis != hash_hex(spec.genesis_hash):
         raise WalletError(f"the node is on the chain of genesis {info.genesis}, not on '{spec.name}'")
@@ -76,7 +76,7 @@ async def require_same_chain(node: Client, spec: ChainSpec) -> None:
 
 
 async def covering_account(node: Client, spec: ChainSpec, sender: AccountName, payment: Payment) -> Account:
-    """The paying account as it is now; WalletError where it does not cover the payment."""
+    """The paying account as it is now; WalletError if it does not cover the payment."""
     await require_same_chain(node, spec)
     account = await node.account(encode_address(spec.hrp, sender.public_key))
     require_funds(sender, account, payment.amount + payment.fee)
@@ -84,7 +84,7 @@ async def covering_account(node: Client, spec: ChainSpec, sender: AccountName, p
 
 
 def require_funds(sender: AccountName, account: Account, cost: int) -> None:
-    """WalletError where so much is not available. An account without coins sends nothing, whatever it costs."""
+    """WalletError if the amount is not available. An account without coins can send nothing, not even for free."""
     if account.balance == 0:
         immature = f", {format_coins(account.immature)} are immature" if account.immature else ""
         raise WalletError(f"account '{sender.label}' has no coins yet{immature}")
@@ -97,10 +97,10 @@ def require_funds(sender: AccountName, account: Account, cost: int) -> None:
 
 
 def signer_for(context: Context, name: str, account: AccountName, password_file: str | None) -> Signer:
-    """What signs for an account: the wallet's agent where that has its key, else the key itself, for the password."""
+    """The signer of an account: the wallet's agent if that has its key, otherwise the key itself, for the password."""
     if account.watched:
         raise WalletError(
-            f"account '{account.label}' is only watched: write the payment with --offline, sign it where the key is"
+            f"account '{account.label}' is watch-only: write the payment with --offline, and sign it where the key is"
         )
     keystore = context.keystore
     if unlocked_until(keystore.directory, name, account.public_key) is not None:
@@ -112,7 +112,7 @@ def signer_for(context: Context, name: str, account: AccountName, password_file:
 
 
 def pay(context: Context, sender: AccountName, signer: Signer, draft: Payment, fee: FeeChoice) -> Sent:
-    """Sign the draft at the account's next sequence and send it. Two processes never choose one sequence."""
+    """Sign the draft with the account's next sequence (nonce) and send it. Two processes never choose the same one."""
 
     async def send(node: Client) -> Sent:
         payment = await fee.apply(node, draft)
@@ -125,6 +125,6 @@ def pay(context: Context, sender: AccountName, signer: Signer, draft: Payment, f
 
 
 def holding(context: Context, sender: AccountName, work: Callable[[Client], Awaitable[Sent]]) -> Sent:
-    """Do something with a node while no other process on this data directory pays from the account."""
+    """Use a node while no other process on this data directory pays from the account."""
     with context.keystore.sequence_locked(sender.public_key):
         return context.ask(work)

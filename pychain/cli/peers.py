@@ -11,7 +11,7 @@ from pychain.cli.output import moment, print_json, print_table
 
 @click.group("peers")
 def command() -> None:
-    """Connections with other nodes.
+    """Connections to other nodes.
 
     \b
         pychain peers list
@@ -34,7 +34,7 @@ def list_(context: Context) -> None:
         return
     peers = context.ask(lambda node: node.peers())
     if not peers:
-        click.echo("There are no connections; `pychain peers add HOST:PORT` makes one.")
+        click.echo("No connections; `pychain peers add HOST:PORT` makes one.")
         return
     rows = [
         (
@@ -56,11 +56,11 @@ def list_(context: Context) -> None:
 
 @command.command()
 @click.argument("address", metavar="HOST:PORT")
-@click.option("--once", is_flag=True, help="Try to connect once, instead of staying connected for good.")
+@click.option("--once", is_flag=True, help="Connect once, without reconnecting.")
 @common_options
 @pass_context
 def add(context: Context, address: str, once: bool) -> None:
-    """Stay connected to a peer. The node forgets it when it ends: `connect` in pychain.toml is for ever.
+    """Stay connected to a peer until the node stops; `connect` in pychain.toml makes it permanent.
 
     \b
         pychain peers add 192.0.2.1:31700
@@ -74,12 +74,12 @@ def add(context: Context, address: str, once: bool) -> None:
 
 @command.command()
 @click.argument("host", metavar="[HOST|NETWORK]", required=False)
-@click.option("--hours", type=click.IntRange(1, 24 * 3650), default=24, show_default=True, help="How long.")
-@click.option("--lift", is_flag=True, help="End a ban instead.")
+@click.option("--hours", type=click.IntRange(1, 24 * 3650), default=24, show_default=True, help="Duration of the ban.")
+@click.option("--lift", is_flag=True, help="Lift a ban instead.")
 @common_options
 @pass_context
 def ban(context: Context, host: str | None, hours: int, lift: bool) -> None:
-    """Refuse connections with an address or a network, and end those that stand. Without one, show the bans that hold.
+    """Refuse connections with an address or a network, and close existing ones. Without one, list the bans.
 
     \b
         pychain peers ban 203.0.113.7 --hours 48
@@ -110,7 +110,7 @@ def _show_bans(context: Context) -> None:
         return
     bans = context.ask(lambda node: node.call("listbanned", result=list[_Ban]))
     if not bans:
-        click.echo("Nobody is banned.")
+        click.echo("No bans.")
         return
     print_table(["banned", "until"], [(each.address, moment(each.banned_until)) for each in bans])
 

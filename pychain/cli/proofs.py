@@ -1,4 +1,4 @@
-"""Proofs of stamps, put together from what a node tells."""
+"""Proofs of stamps, assembled from a node's answers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from pychain.stamps.tree import Step, root_and_paths
 
 PROOF_SUFFIX = ".proof"
 _WAIT_MS = 10_000
-"""How long a node is asked to wait for a block at once."""
+"""How long one call lets the node wait for a block."""
 _TRIES = 5
-"""A reorganisation while headers are fetched starts that anew; more in a row are not to be expected."""
+"""A reorganisation restarts the download of headers; more than this in a row are not expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A file that is stamped: its digest, and the path from it to the stamp (None where it is the stamp)."""
+    """A stamped file: its digest, and the path from it to the stamp (None if the digest is the stamp)."""
 
     file: Path
     digest: bytes
@@ -41,7 +41,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A mined transaction with all that leads from it to genesis."""
+    """A mined transaction with everything that links it to genesis."""
 
     transaction: bytes
     index: int
@@ -51,7 +51,7 @@ class Anchor:
     headers: bytes | None
 
     def proof(self, spec: ChainSpec, subject: Subject) -> Proof:
-        """Of one of the files that it stamps."""
+        """The proof of one of the stamped files."""
         return Proof(
             spec.genesis_hash,
             subject.digest,
@@ -82,7 +82,7 @@ def subjects_of(files: Sequence[Path]) -> tuple[Stamp, list[Subject]]:
 
 
 async def wait_until_mined(node: Client, txid: str, confirmations: int) -> Located:
-    """The transaction when it has so many confirmations. StampError where it is not there (any more)."""
+    """The transaction, once it has that many confirmations. StampError if it is unknown or gone."""
     while True:
         tip: str = await node.call("getbestblockhash", result=str)
         try:
@@ -95,7 +95,7 @@ async def wait_until_mined(node: Client, txid: str, confirmations: int) -> Locat
 
 
 async def anchor_of(node: Client, found: Located, *, headers: bool) -> Anchor:
-    """All that proves a mined transaction, with the headers from height 1 to the tip if they are wanted."""
+    """Everything that proves a mined transaction, with the headers from height 1 to the tip if wanted."""
     assert found.blockhash is not None
     assert found.blockheight is not None
     block = await node.call("getblock", found.blockhash, 1)

@@ -1,6 +1,6 @@
-"""The page docs/commands.md, made of the commands' own help.
+"""The page docs/commands.md, generated from the commands' help.
 
-Rewrite it after a change with `python -m pychain.cli > docs/commands.md`.
+Regenerate it after a change with `python -m pychain.cli > docs/commands.md`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _INTRODUCTION = """# Commands
 
 <!-- Written by `python -m pychain.cli > docs/commands.md` from the commands' help; a test compares. -->
 
-`--network`, `--datadir`, `--config` and `--json` are understood by every command, before or after its name. Settings
+Every command takes `--network`, `--datadir`, `--config` and `--json`, before or after its name. Settings
 come from flags, then from the environment (`PYCHAIN_NETWORK`, `PYCHAIN_DATADIR`, ...), then from `pychain.toml` in the
 data directory, then from the network's defaults.
 
-Commands that ask a node find it by its data directory: a running node leaves `ready.json` and `.cookie` there.
+Commands that query a node find it by its data directory: a running node keeps `ready.json` and `.cookie` there.
 
 | exit code | |
 |---|---|
@@ -39,7 +39,7 @@ def page() -> str:
 
 
 def _helps(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
-    """The help of a command, then of those in it."""
+    """The help of a command, then of its subcommands."""
     ctx = click.Context(command, parent, name.rpartition(" ")[2], terminal_width=PAGE_WIDTH, **command.context_settings)
     yield name, command.get_help(ctx)
     if isinstance(command, click.Group):

@@ -13,14 +13,14 @@ from pychain.cli.output import print_json
 from pychain.client import Client
 
 MAX_NUMBER_CHARACTERS = 20
-"""A longer row of digits is a hash or a transaction in hex, not a number."""
+"""A longer string of digits is a hash or a transaction in hex, not a number."""
 
 
 @click.command("rpc", context_settings={"ignore_unknown_options": True})
 @click.argument("method", metavar="METHOD")
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("--named", is_flag=True, help="The arguments are NAME=VALUE.")
-@click.option("--stdin", is_flag=True, help="Further arguments come from standard input, one a line.")
+@click.option("--stdin", is_flag=True, help="Read more arguments from standard input, one per line.")
 @common_options
 @pass_context
 def command(context: Context, method: str, arguments: tuple[str, ...], named: bool, stdin: bool) -> None:
@@ -30,7 +30,7 @@ def command(context: Context, method: str, arguments: tuple[str, ...], named: bo
         pychain rpc help
         pychain rpc getblockhash 1000
         pychain rpc --named getblock blockhash=00c5... verbosity=2
-    Arguments that are JSON (numbers, true, null, lists, objects) are sent as such, all others as text.
+    Arguments that are JSON (numbers, true, null, lists, objects) are sent as JSON, all others as text.
     """
     words = [*arguments, *(sys.stdin.read().splitlines() if stdin else [])]
 
@@ -54,7 +54,7 @@ def _pair(word: str) -> tuple[str, Any]:
 
 
 def _value(word: str) -> Any:
-    """What a word means: JSON where it is some, else itself."""
+    """The value of an argument: JSON if it is valid JSON, otherwise the text itself."""
     if word.isalnum() and len(word) > MAX_NUMBER_CHARACTERS:
         return word
     try:

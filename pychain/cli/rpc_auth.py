@@ -1,4 +1,4 @@
-"""`pychain rpc-auth`: a user of the API besides the cookie's."""
+"""`pychain rpc-auth`: API users in addition to the cookie."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ PASSWORD_BYTES = 24
     "--password-file",
     type=click.Path(),
     metavar="FILE",
-    help="Take the password from FILE ('-': standard input) instead of making one up.",
+    help="Read the password from FILE ('-': standard input) instead of generating one.",
 )
 @common_options
 @pass_context
 def command(context: Context, name: str, password_file: str | None) -> None:
-    """Write the setting that lets NAME call the node's API, and a new password for it.
+    """Print the setting that lets NAME call the node's API, and a new password for it.
 
     \b
         pychain rpc-auth alice
-    The setting has a salted hash in the password's place, as Bitcoin Core's rpcauth, so others may read it. Put it in
-    pychain.toml as one of api_users, or in PYCHAIN_API_USERS, and start the node anew.
+    The setting holds a salted hash instead of the password, like Bitcoin Core's rpcauth, so others may read it. Put it
+    in pychain.toml as one of api_users, or in PYCHAIN_API_USERS, and restart the node.
     """
     if ":" in name or not name:
-        raise click.UsageError("a user's name is not empty and has no colon")
+        raise click.UsageError("a user name must not be empty or contain a colon")
     chosen = None if password_file is None else first_line(password_file, "password")
     password = chosen or secrets.token_urlsafe(PASSWORD_BYTES)
     user = f"{name}:{credential(password)}"
@@ -43,4 +43,4 @@ def command(context: Context, name: str, password_file: str | None) -> None:
         return
     click.echo(f"api_users = [{user!r}]")
     if not chosen:
-        click.echo(f"# password of {name}, which is not kept anywhere: {password}")
+        click.echo(f"# password of {name}, which is not stored anywhere: {password}")

@@ -1,5 +1,5 @@
-"""Secrets on their way in: passwords, mnemonics and keys, from a file, from standard input, or typed; never from the
-command line, which every process of the machine can read."""
+"""Reading secrets: passwords, mnemonics and keys, from a file, from standard input, or typed; never from the command
+line, which every process of the machine can read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ passphrase_option: Callable[[Command], Command] = click.option(
     "--passphrase-file",
     type=click.Path(),
     metavar="FILE",
-    help="Read a BIP 39 passphrase from FILE; with another one, or none, the same words are another wallet.",
+    help="Read a BIP 39 passphrase from FILE; the same words with another passphrase are another wallet.",
 )
 
 
@@ -47,7 +47,7 @@ def get_password(file: str | None, *, new: bool = False) -> str:
 
 
 def get_new_password(file: str | None) -> str:
-    """The password that is to replace one: the file's, or asked for twice. The variable holds the old one."""
+    """The new password that replaces the old one: from the file, or asked for twice. The variable holds the old one."""
     if file is not None:
         return first_line(file, "password")
     if not sys.stdin.isatty():
@@ -56,12 +56,12 @@ def get_new_password(file: str | None) -> str:
 
 
 def get_passphrase(file: str | None) -> str:
-    """A BIP 39 passphrase; empty where none is asked for."""
+    """A BIP 39 passphrase; empty if none is requested."""
     return "" if file is None else first_line(file, "passphrase")
 
 
 def get_secret(file: str | None, what: str) -> str:
-    """Another secret: from the file, from a pipe, or typed (and shown, since a mnemonic typed blind is mistyped)."""
+    """Another secret: from the file, from a pipe, or typed (and shown, since an unseen mnemonic is easily mistyped)."""
     if file is not None:
         return first_line(file, what)
     if not sys.stdin.isatty():

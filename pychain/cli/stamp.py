@@ -1,4 +1,4 @@
-"""`pychain stamp`: put digests of files into the chain, and write proofs of it."""
+"""`pychain stamp`: put file digests into the chain, and write their proofs."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ from pychain.wallet.payment import Payment
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="How deep the block has to be before proofs are written.",
+    help="Write the proofs after N confirmations.",
 )
-@click.option("--no-wait", is_flag=True, help="Send the stamp and end; --txid writes the proofs later.")
-@click.option("--txid", metavar="TXID", help="Send nothing: write (newer) proofs of a stamp that was sent before.")
-@click.option("--no-headers", is_flag=True, help="Leave the headers out: small proofs, to be checked against a node.")
-@click.option("--force", is_flag=True, help="Write over proofs that exist.")
+@click.option("--no-wait", is_flag=True, help="Send the stamp and exit; --txid writes the proofs later.")
+@click.option("--txid", metavar="TXID", help="Send nothing: write (newer) proofs of an earlier stamp.")
+@click.option("--no-headers", is_flag=True, help="Omit the headers: small proofs, which need a node to check.")
+@click.option("--force", is_flag=True, help="Overwrite existing proofs.")
 @password_option
 @common_options
 @pass_context
@@ -76,11 +76,11 @@ def command(
         pychain stamp contract.pdf
         pychain stamp photos/*.jpg --confirmations 6
         pychain verify contract.pdf contract.pdf.proof
-    One transfer stamps any number of files: of many, the root of a hash tree. The files themselves stay here; all that
-    others see is 32 bytes.
+    One transfer stamps any number of files, by the root of a hash tree. The files themselves stay here; others see only
+    32 bytes.
 
     \b
-    If the wait is too long, send now and fetch the proofs later:
+    To avoid the wait, send now and write the proofs later:
         pychain stamp contract.pdf --no-wait
         pychain stamp contract.pdf --txid 5f1c...
     What a stamp proves, and what it does not, is in docs/stamps.md.
@@ -110,7 +110,7 @@ def _refuse_existing(subjects: Sequence[Subject]) -> None:
     """Before anything is sent."""
     for subject in subjects:
         if subject.proof_file.exists():
-            raise StampError(f"{subject.proof_file} exists already; --force writes over it")
+            raise StampError(f"{subject.proof_file} already exists; --force overwrites it")
 
 
 def _send(context: Context, name: str, label: str, stamp: Stamp, fee: FeeChoice, password_file: str | None) -> str:
@@ -131,7 +131,7 @@ async def _anchor(context: Context, node: Client, txid: str, confirmations: int,
 
 
 def _check(context: Context, anchor: Anchor, subjects: Sequence[Subject]) -> None:
-    """No proof is written that would not be accepted. The headers are the same for all, so they are judged once."""
+    """Only proofs that pass their check are written. The headers are the same for all, so they are checked once."""
     for subject in subjects:
         check_content(context.spec, anchor.proof(context.spec, subject), subject.digest)
     if anchor.headers is not None:

@@ -24,12 +24,12 @@ from pychain.stamps.errors import StampError
 from pychain.stamps.proof import MAX_PROOF_BYTES, Proof, decode_proof
 
 ASIC_HASHES_PER_S = 1e14
-"""What one machine of today's does, and what anybody can rent: the measure of the work on top of a stamp."""
+"""The hash rate of one present-day machine, which anyone can rent: the measure of the work on top of a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What was found out of a stamp's block."""
+    """The block of a stamp."""
 
     stamped: Stamped
     median_time: int
@@ -40,7 +40,7 @@ class _Verdict:
 @click.command("verify")
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.argument("proof_file", metavar="[PROOF]", required=False, type=click.Path())
-@click.option("--offline", is_flag=True, help="Ask no node: check the proof's headers from genesis on.")
+@click.option("--offline", is_flag=True, help="Use no node: check the proof's headers from genesis on.")
 @common_options
 @pass_context
 def command(context: Context, file: str, proof_file: str | None, offline: bool) -> None:
@@ -49,9 +49,9 @@ def command(context: Context, file: str, proof_file: str | None, offline: bool) 
     \b
         pychain verify contract.pdf contract.pdf.proof --network test
         pychain verify contract.pdf --offline --network test
-    Against the node of the data directory: its chain has the block. With --offline every header of the proof is judged
-    from the network's genesis on, work and retarget included; nothing but the two files and the network's rules is
-    needed. Exit code 1, and one line that says why, where anything does not fit.
+    The node of the data directory must have the block in its chain. With --offline every header of the proof is
+    checked from the network's genesis on, including work and retarget; only the two files and the network's rules are
+    needed. If anything is wrong, one line says why, and the exit code is 1.
     """
     digest = digest_of(Path(file))
     with Path(proof_file or file + PROOF_SUFFIX).open("rb") as opened:
@@ -62,7 +62,7 @@ def command(context: Context, file: str, proof_file: str | None, offline: bool) 
 
 
 def _require_network(context: Context, proof: Proof) -> None:
-    """StampError where the proof is of another network than was chosen: which network to trust is the user's to say."""
+    """StampError if the proof is of another network than the chosen one: the user decides which network to trust."""
     if proof.genesis_hash == context.spec.genesis_hash:
         return
     names = [name for name in PACKAGED_NETWORKS if packaged_spec(name).genesis_hash == proof.genesis_hash]
@@ -139,7 +139,7 @@ def _show(context: Context, file: str, digest: bytes, verdict: _Verdict, *, offl
 
 
 def _effort(work: int) -> str:
-    """How long the work would take somebody else."""
+    """The time that an attacker would need to redo the work."""
     seconds = work / ASIC_HASHES_PER_S
     for unit, length in (("years", 365 * 86400), ("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
         if seconds >= length:

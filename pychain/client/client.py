@@ -34,10 +34,10 @@ from pychain.client.results import (
 T = TypeVar("T")
 
 CALL_TIMEOUT_S = 60.0
-"""For an answer; calls that wait for something take their own, or None for ever."""
+"""Default time for an answer; calls that wait for something pass their own, or None for no limit."""
 RPC_PATH = "/rpc"
 MAX_ERROR_CHARACTERS = 300
-"""How much of an answer that is no JSON is shown."""
+"""How much of an answer that is not JSON is shown."""
 
 
 class Call(NamedTuple):
@@ -66,7 +66,7 @@ class _Answer(msgspec.Struct):
 
 
 class Client:
-    """Calls to one node. Use it as an async context manager, or `close` it. Any number of calls may be under way."""
+    """Calls to one node. Use it as an async context manager, or `close` it. Any number of calls may be in flight."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -81,7 +81,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Hang up every connection that is not in use."""
+        """Close every idle connection."""
         while self._idle:
             await self._idle.pop().close()
 
@@ -96,14 +96,14 @@ class Client:
     async def call(self, method: str, *params: Any, result: Any = Any, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:
         """The result of a call, converted to the type `result`.
 
-        RefusedError where the node answers with an error, UnreachableError where it does not answer, UnauthorizedError
-        where it does not know us, ClientError for an answer that does not fit.
+        RefusedError if the node answers with an error, UnreachableError if it does not answer, UnauthorizedError if it
+        refuses the login, ClientError for an answer of the wrong form.
         """
         [answer] = await self._exchange([Call(method, params)], timeout_s)
         return _value(answer, result)
 
     async def call_named(self, method: str, params: dict[str, Any], *, timeout_s: float | None = CALL_TIMEOUT_S) -> Any:
-        """As `call`, with named parameters."""
+        """Like `call`, with named parameters."""
         [answer] = await self._exchange([Call(method, params)], timeout_s)
         return _value(answer, Any)
 
@@ -119,7 +119,7 @@ class Client:
                 results.append(error)
         return results
 
-    # --- those that the commands and the devnet live on
+    # --- those that the commands and the devnet use
 
     async def chain_info(self) -> ChainInfo:
         return await self.call("getblockchaininfo", result=ChainInfo)
@@ -131,7 +131,7 @@ class Client:
         return await self.call("getblockheader", block_hash, result=Header)
 
     async def raw_headers(self, start: int) -> bytes:
-        """Headers of the active chain from a height on, joined: as many as the node gives at once."""
+        """Headers of the active chain from a height on, joined: as many as the node returns at once."""
         return bytes.fromhex((await self.call("getblockheaders", start, result=RawHeaders)).headers)
 
     async def transaction(self, txid: str) -> Located:
@@ -157,22 +157,22 @@ class Client:
         return await self.call("getaccount", address, result=Account)
 
     async def account_history(self, address: str, count: int = 100, before: str | None = None) -> list[HistoryEntry]:
-        """What is in the chain, the newest first; `before` is the txid of the entry after which to go on."""
+        """An account's mined entries, the newest first; `before` is the txid of the entry after which to continue."""
         return await self.call("getaccounthistory", address, count, before, result=list[HistoryEntry])
 
     async def account_pending(self, address: str) -> list[PendingPayment]:
-        """What an account sends that waits in the mempool."""
+        """An account's pending transfers."""
         return await self.call("getaccountpending", address, result=list[PendingPayment])
 
     async def fee_estimate(self, blocks: int) -> FeeEstimate:
-        """What a transfer has to pay to be mined within so many blocks."""
+        """The fee rate for being mined within `target` blocks."""
         return await self.call("estimatesmartfee", blocks, result=FeeEstimate)
 
     async def chain_spec(self) -> ChainSpec:
         return await self.call("getchainspec", result=ChainSpec)
 
     async def send(self, raw_transfer: bytes) -> str:
-        """Send a signed transfer; gives its txid."""
+        """Send a signed transfer; returns its txid."""
         return await self.call("sendrawtransaction", raw_transfer.hex(), result=str)
 
     # --- the wire
@@ -184,7 +184,7 @@ class Client:
             async with asyncio.timeout(timeout_s):
                 text = await self._post(body)
         except TimeoutError:
-            raise ClientError(f"the node at {self.endpoint.host_port} gave no answer in {timeout_s:g} s") from None
+            raise ClientError(f"the node at {self.endpoint.host_port} did not answer within {timeout_s:g} s") from None
         try:
             if len(requests) == 1:
                 return [msgspec.json.decode(text, type=_Answer)]
@@ -192,13 +192,13 @@ class Client:
             return [answers[number] for number in range(len(requests))]
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
             shown = text[:MAX_ERROR_CHARACTERS].decode("utf-8", "replace").strip()
-            raise ClientError(f"the answer is no JSON-RPC: {shown}") from None
+            raise ClientError(f"the answer is not JSON-RPC: {shown}") from None
 
     async def _post(self, body: bytes) -> bytes:
         connection = await self._connection()
         try:
             response = await connection.post(RPC_PATH, body)
-        except BaseException:  # cancelled or broken: what would come next on it is not for the next call
+        except BaseException:  # cancelled or broken: its next answer would not belong to the next call
             await connection.close()
             raise
         if connection.is_reusable:
@@ -224,4 +224,4 @@ def _value(answer: _Answer, result: Any) -> Any:
     try:
         return msgspec.json.decode(answer.result, type=result)
     except msgspec.ValidationError as error:
-        raise ClientError(f"the node's answer does not fit: {error}") from None
+        raise ClientError(f"the node's answer has the wrong form: {error}") from None

@@ -13,19 +13,19 @@ from pychain.client.errors import ClientError, UnreachableError
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 1 << 30
-"""A verbose mempool of 400,000 transfers has a tenth of this; nothing endless is read into memory."""
+"""Ten times a verbose mempool of 400,000 transfers; an endless answer is not read into memory."""
 _READ_BYTES = 64 * 1024
 
 
 class Response(NamedTuple):
-    """An answer, read to its end."""
+    """A complete answer."""
 
     status: int
     body: bytes
 
 
 class Connection:
-    """Requests one after the other."""
+    """One connection; requests go one after another."""
 
     def __init__(self, endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._endpoint = endpoint
@@ -35,7 +35,7 @@ class Connection:
 
     @classmethod
     async def open(cls, endpoint: Endpoint) -> Connection:
-        """Connect; UnreachableError where nobody answers."""
+        """Connect; UnreachableError if nobody answers."""
         tls = ssl.create_default_context() if endpoint.tls else None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -49,11 +49,11 @@ class Connection:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another request may go this way: the last answer is read, and neither side has hung up."""
+        """Whether another request may be sent: the last answer was read, and neither side has closed."""
         return self._http.our_state is h11.IDLE and not self._reader.at_eof() and not self._writer.is_closing()
 
     async def post(self, path: str, body: bytes) -> Response:
-        """Send a JSON document and read the answer. UnreachableError where the node hangs up on the way."""
+        """Send a JSON document and read the answer. UnreachableError if the node closes the connection."""
         headers = [
             ("Host", self._endpoint.host_port),
             ("Authorization", self._endpoint.authorization),
@@ -67,7 +67,7 @@ class Connection:
             await self._writer.drain()
             response = await self._answer()
         except (OSError, h11.RemoteProtocolError) as error:
-            raise UnreachableError(f"the node at {self._endpoint.host_port} hung up: {error}") from None
+            raise UnreachableError(f"the node at {self._endpoint.host_port} closed the connection: {error}") from None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         return response
@@ -91,9 +91,9 @@ class Connection:
                 raise ConnectionResetError("the answer ended early")
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
         try:
             await self._writer.wait_closed()
         except OSError:
-            return  # it was gone already
+            return  # already closed

@@ -1,4 +1,4 @@
-"""Where a node's API is and how to log in: told by the node itself in its data directory, or given."""
+"""Where a node's API is and how to log in: read from the node's data directory, or given."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Endpoint:
 
 
 class _Ready(msgspec.Struct):
-    """What matters here of `ready.json`."""
+    """The fields of `ready.json` that are used here."""
 
     api: str
     stratum: str | None = None
 
 
 def endpoint_of(datadir: Path) -> Endpoint:
-    """The node that runs in a data directory; UnreachableError where none does."""
+    """The node that runs in a data directory; UnreachableError if none does."""
     ready = _ready(datadir)
     try:
         return Endpoint.parse(ready.api, _read(datadir, COOKIE_FILE).decode("utf-8").strip())
@@ -71,7 +71,7 @@ def endpoint_of(datadir: Path) -> Endpoint:
 
 
 def stratum_of(datadir: Path) -> str:
-    """host:port where the node in a data directory serves miners; UnreachableError where none runs or it does not."""
+    """host:port where the node in a data directory serves miners; UnreachableError if none runs or it does not."""
     stratum = _ready(datadir).stratum
     if stratum is None:
         raise UnreachableError(f"the node in {datadir} serves no miners; `--stratum-port` lets it")

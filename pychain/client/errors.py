@@ -1,4 +1,4 @@
-"""What can go wrong with a call."""
+"""The ways in which a call can fail."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pychain.base.errors import PychainError
 
 
 class ClientError(PychainError):
-    """A call came to nothing; one line says why."""
+    """A call failed; one line says why."""
 
 
 class UnreachableError(ClientError):
-    """No node was reached: none runs there, it cannot be connected to, or it hung up."""
+    """No node was reached: none runs there, it refuses connections, or it closed the connection."""
 
 
 class UnauthorizedError(ClientError):
-    """The node does not know this user and password."""
+    """The node refuses this user and password."""
 
 
 class RefusedError(ClientError):

@@ -1,4 +1,4 @@
-"""Results of the calls that have a method of their own here. Fields that a newer node adds are ignored.
+"""Results of the calls that have their own method in `Client`. Fields that a newer node adds are ignored.
 
 Names and meanings are those of docs/api.md: amounts in base units, hashes in display order, times in Unix seconds.
 """
@@ -61,7 +61,7 @@ class RawHeaders(Struct, frozen=True):
 
 
 class Located(Struct, frozen=True):
-    """What says where a transaction is, of the result of `getrawtransaction`: in the mempool there is no block."""
+    """The place of a transaction, from the result of `getrawtransaction`; in the mempool it has no block."""
 
     txid: str
     hex: str
@@ -71,7 +71,7 @@ class Located(Struct, frozen=True):
 
 
 class NextBlock(Struct, frozen=True):
-    """What the block after the tip must meet."""
+    """The difficulty of the block after the tip."""
 
     height: int
     bits: str
@@ -79,7 +79,7 @@ class NextBlock(Struct, frozen=True):
 
 
 class MiningInfo(Struct, frozen=True):
-    """Result of `getmininginfo`; rates in hashes a second."""
+    """Result of `getmininginfo`; rates in hashes per second."""
 
     blocks: int
     difficulty: float
@@ -183,7 +183,7 @@ class PendingPayment(Struct, frozen=True):
 
 
 class FeeEstimate(Struct, frozen=True):
-    """Result of `estimatesmartfee`: base units a kilobyte, and the blocks that it is for."""
+    """Result of `estimatesmartfee`: base units per kilobyte, and the target in blocks."""
 
     feerate: int
     blocks: int

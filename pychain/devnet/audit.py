@@ -1,4 +1,4 @@
-"""The end of a race: nobody mines any more, all have one tip, and the accounts hold exactly what was issued."""
+"""The end of a race: mining has stopped, all nodes have one tip, and the accounts hold exactly what was issued."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pychain.devnet.observer import Observer, Picture
 
 POLL_S = 0.2
 MAX_READS = 20
-"""How often a node is read anew because its tip moved meanwhile: nobody mines, so one block may still come."""
+"""Attempts to read a node whose tip moves meanwhile: mining has stopped, so one more block may still arrive."""
 TIE_S = 5.0
-"""By then what was under way has arrived everywhere: nodes that still differ have chains of equal work."""
+"""By then all blocks have arrived everywhere: nodes that still differ have chains of equal work."""
 
 
 async def settle(devnet: Devnet, observer: Observer, timeout_s: float) -> Picture:
-    """Stop all miners and wait until all nodes have one tip, and keep it; those that were killed are left out.
-    DevnetError where they do not in time.
+    """Stop all miners and wait until all nodes have one tip and keep it; killed nodes are ignored. DevnetError if that
+    takes too long.
 
-    A block that was found as the mining ended may still be on its way to a disk, so the agreement has to last. Two
-    chains of equal work may stand, each first seen by some: then one node mines on until the tie is broken."""
+    A block found just before the end may still be on its way to a disk, so the agreement must last. If two chains of
+    equal work remain, each seen first by some nodes, one node mines on until the tie is broken."""
     expected = [node.index for node in devnet.nodes if not node.record.killed]
     await devnet.rest()
     begin = time.monotonic()
@@ -51,8 +51,8 @@ async def settle(devnet: Devnet, observer: Observer, timeout_s: float) -> Pictur
 
 
 async def audit(devnet: Devnet) -> int:
-    """Add up, on each node by itself, what its miners' accounts hold, immature rewards included; gives the sum in base
-    units. DevnetError where it is not exactly what the rules have issued. Holds where nobody else was ever paid."""
+    """Add up, separately on each node, what the miners' accounts hold, immature rewards included; returns the sum in
+    base units. DevnetError if it is not exactly what the rules have issued. Valid only if nobody else was ever paid."""
     spec = devnet.plan.spec
     keys = [node_key(index).public_key for index in range(devnet.plan.count)]
     elsewhere = sum(amount for key, amount in spec.allocations if key not in keys)
@@ -68,17 +68,17 @@ async def audit(devnet: Devnet) -> int:
 
 
 async def _read(client: Client, addresses: Sequence[str]) -> tuple[int, int]:
-    """A node's height, and what these accounts hold there, all under one tip."""
+    """A node's height, and what these accounts hold there, all at the same tip."""
     for _ in range(MAX_READS):
         before = await client.chain_info()
         accounts = [await client.account(address) for address in addresses]
         if await client.call("getbestblockhash", result=str) == before.bestblockhash:
             return before.blocks, sum(account.balance + account.immature for account in accounts)
-    raise DevnetError(f"the node at {client.endpoint.host_port} still takes blocks: its accounts cannot be added up")
+    raise DevnetError(f"the node at {client.endpoint.host_port} still connects blocks: its accounts cannot be added up")
 
 
 def _common_tip(picture: Picture, expected: Sequence[int]) -> str | None:
-    """The one tip that all nodes have, None where they differ or one of those expected is silent."""
+    """The one tip that all nodes have, None if they differ or one of those expected is silent."""
     silent = set(expected) - {node.index for node in picture.alive}
     return picture.tips[0][0] if picture.standing == "agree" and picture.tips and not silent else None
 

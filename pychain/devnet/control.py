@@ -1,4 +1,4 @@
-"""The relay as its users see it: a process that is started, found again, and told how the links shall be."""
+"""The relay as its users see it: start its process, find it again, and set its links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pychain.devnet.relay import CONTROL_SOCKET, MAX_CONTROL_BYTES, Answer
 
 RELAY_LOG = "links.log"
 START_TIMEOUT_S = 30.0
-"""For the relay to answer: a tenth of a second on an idle machine."""
+"""Time for the relay to answer: a tenth of a second on an idle machine."""
 ANSWER_TIMEOUT_S = 10.0
 _POLL_S = 0.02
 
@@ -28,13 +28,13 @@ class RelayProcess(Process):
 
     @classmethod
     def start(cls, directory: Path) -> RelayProcess:
-        """Run the relay of a devnet's directory; `ready` waits for it."""
-        (directory / CONTROL_SOCKET).unlink(missing_ok=True)  # of one that was killed
+        """Start the relay of a devnet's directory; `ready` waits for it."""
+        (directory / CONTROL_SOCKET).unlink(missing_ok=True)  # of a killed relay
         identity, child = start_python("pychain.devnet.relay", [str(directory)], directory / RELAY_LOG)
         return cls(identity, child)
 
     async def ready(self, directory: Path) -> None:
-        """Wait until it can be told something. DevnetError where it ends instead."""
+        """Wait until it accepts commands. DevnetError if it ends instead."""
         give_up = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
@@ -48,13 +48,13 @@ class RelayProcess(Process):
 
 
 def find_relay(identity: Identity | None) -> RelayProcess | None:
-    """The relay that a record names, None where it runs no more."""
+    """The relay that a record names, None if it has ended."""
     relay = None if identity is None else RelayProcess(identity)
     return relay if relay is not None and relay.is_running else None
 
 
 async def set_links(directory: Path, links: Iterable[Link] = ()) -> list[Link]:
-    """Have the relay of a directory make links as they are said here; gives all links as they are then."""
+    """Make the relay of a directory set these links; returns all links as they are afterwards."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             line = await _tell(directory, msgspec.json.encode(list(links)))

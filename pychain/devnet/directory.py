@@ -1,4 +1,4 @@
-"""A devnet's directory as any shell finds it: what runs there, how to end that, how to make room for another."""
+"""A devnet's directory as any shell finds it: what runs there, how to stop it, how to clear it for another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pychain.devnet.relay import CONTROL_SOCKET
 
 
 def running_nodes(directory: Path) -> list[NodeProcess]:
-    """The nodes of the devnet in a directory that run now."""
+    """The running nodes of the devnet in a directory."""
     record = read_record(directory)
     found = [
         NodeProcess(node.process, directory / node.directory)
@@ -27,13 +27,13 @@ def running_nodes(directory: Path) -> list[NodeProcess]:
 
 
 def is_up(directory: Path) -> bool:
-    """Whether anything of a devnet runs: its nodes may all have been killed, and still be restarted."""
+    """Whether any process of a devnet runs: its nodes may all have been killed, and can still be restarted."""
     record = read_record(directory)
     return record is not None and (find_relay(record.relay) is not None or bool(running_nodes(directory)))
 
 
 async def take_down(directory: Path) -> int:
-    """Stop the nodes of the devnet in a directory; gives how many ran. DevnetError where there is no devnet."""
+    """Stop the nodes of the devnet in a directory; returns how many there were. DevnetError if there is no devnet."""
     relay = find_relay(the_record(directory).relay)
     nodes = running_nodes(directory)
     await asyncio.gather(*(process.stop() for process in nodes))
@@ -50,7 +50,7 @@ def stopped(record: Record) -> Record:
 
 
 def clear(directory: Path) -> None:
-    """Remove what an earlier devnet left in a directory, and nothing else. DevnetError while it runs."""
+    """Remove the files of an earlier devnet from a directory, and nothing else. DevnetError while it runs."""
     record = read_record(directory)
     if record is None:
         return

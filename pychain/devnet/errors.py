@@ -1,4 +1,4 @@
-"""The errors of this room."""
+"""The errors of this package."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class DevnetError(PychainError):
 
 
 class WrongNodesError(DevnetError, ConfigError):
-    """A node that is not there, groups that overlap, or a lag that no link can have."""
+    """A node that does not exist, groups that overlap, or a lag out of range."""

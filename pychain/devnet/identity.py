@@ -1,4 +1,4 @@
-"""Telling one's own processes from others: a process id alone may have been given to somebody else meanwhile."""
+"""Recognising our own processes: the system may have given a process id to another process meanwhile."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from msgspec import Struct
 
 
 class Identity(Struct, frozen=True):
-    """A process: its id, and when it started as the system tells it (any text that no later process can have)."""
+    """A process: its id, and its start time as the system reports it (any text that no later process can have)."""
 
     pid: int
     started: str
 
     @property
     def is_running(self) -> bool:
-        """Whether this very process still runs."""
+        """Whether this same process still runs."""
         return identify(self.pid) == self
 
     @property
     def is_paused(self) -> bool:
-        """Whether this very process stands still, by a signal."""
+        """Whether this same process is stopped by a signal."""
         look = _look(self.pid)
         return look is not None and look.started == self.started and look.state in _PAUSED
 
     def send(self, number: signal.Signals) -> bool:
-        """Signal this very process; False where it is gone."""
+        """Send a signal to this same process; False if it is gone."""
         if not self.is_running:
             return False
         try:
@@ -41,13 +41,13 @@ class Identity(Struct, frozen=True):
 
 
 def identify(pid: int) -> Identity | None:
-    """The process that has an id now, None where none has, or where it has ended and only waits to be collected."""
+    """The process that has an id now, None if there is none, or if it is a zombie."""
     look = _look(pid)
     return None if look is None else Identity(pid, look.started)
 
 
 class _Look(NamedTuple):
-    """What the system tells of a process: the letter of its state, and when it started."""
+    """The system's report on a process: the letter of its state, and its start time."""
 
     state: str
     started: str
@@ -58,7 +58,7 @@ _PAUSED = "Tt"
 
 
 def _look(pid: int) -> _Look | None:
-    """None where there is no such process, or where it has ended."""
+    """None if there is no such process, or if it has ended."""
     look = _look_linux(pid) if sys.platform == "linux" else _look_posix(pid)
     return None if look is None or look.state in _ENDED else look
 
@@ -69,7 +69,7 @@ def _look_linux(pid: int) -> _Look | None:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return None
-    fields = stat[stat.rindex(")") + 2 :].split()  # the name before may hold anything; see proc(5)
+    fields = stat[stat.rindex(")") + 2 :].split()  # the name before it may contain anything; see proc(5)
     state, start_ticks = fields[0], fields[19]
     return _Look(state, f"{boot}/{start_ticks}")
 

@@ -1,4 +1,4 @@
-"""Whom the nodes of a devnet mine to: keys that everybody knows, since its coins are play money."""
+"""The keys that the nodes of a devnet mine to: publicly known, since the coins are play money."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def node_key(index: int) -> PrivateKey:
 
 
 def node_address(spec: ChainSpec, index: int) -> str:
-    """Where a node's rewards go."""
+    """The address of a node's rewards."""
     return encode_address(spec.hrp, node_key(index).public_key)

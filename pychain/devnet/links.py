@@ -1,4 +1,4 @@
-"""Links between nodes as data: which there are, which are cut, how slow each is, and what a partition makes of them."""
+"""Links between nodes as data: which exist, which are cut, how slow each is, and the effect of a partition."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import msgspec
 from pychain.devnet.errors import DevnetError, WrongNodesError
 
 Groups = tuple[tuple[int, ...], ...]
-"""Nodes that reach each other; no node stands in two."""
+"""Nodes that reach each other; no node is in two groups."""
 
 MAX_LAG_MS = 60_000.0
-"""A minute each way. Nodes give up on a peer that is silent for 45 s: what is slower still is a cut link."""
+"""A minute each way. Nodes disconnect a peer that is silent for 45 s, so a slower link would be a cut one."""
 
 
 class Link(msgspec.Struct, frozen=True):
     """A link of two nodes, the lower index first; the higher one dials. It runs through the relay.
 
-    target: where the lower one listens. port: the relay's, to be dialled; 0 for any free one. lag_ms: how long bytes
-    are on the way, in each direction; jitter_ms: at most so much longer, drawn anew each time.
+    target: where the lower one listens. port: the relay's port to dial; 0 for any free one. lag_ms: the delay of bytes
+    in each direction; jitter_ms: the maximum random extra delay.
     """
 
     one: int
@@ -41,8 +41,8 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def complete(groups: Iterable[Iterable[int]], count: int) -> Groups:
-    """The groups of a partition, with all nodes that none of them names as one more. WrongNodesError where a node is
-    not there, or stands in two."""
+    """The groups of a partition, with all unnamed nodes as one more group. WrongNodesError if a node does not exist, or
+    is in two groups."""
     named: list[tuple[int, ...]] = []
     seen: dict[int, None] = {}
     for group in groups:
@@ -50,7 +50,7 @@ def complete(groups: Iterable[Iterable[int]], count: int) -> Groups:
         for index in members:
             check_index(index, count)
             if index in seen:
-                raise WrongNodesError(f"node{index} stands in two groups")
+                raise WrongNodesError(f"node{index} is in two groups")
         seen.update(dict.fromkeys(members))
         if members:
             named.append(members)
@@ -59,27 +59,27 @@ def complete(groups: Iterable[Iterable[int]], count: int) -> Groups:
 
 
 def check_index(index: int, count: int) -> None:
-    """WrongNodesError where a devnet of so many nodes has no such one."""
+    """WrongNodesError if a devnet with `count` nodes does not have this one."""
     if not 0 <= index < count:
         there = f"there are node0 to node{count - 1}" if count > 1 else "there is node0 alone"
         raise WrongNodesError(f"there is no node{index}: {there}")
 
 
 def partition(links: Iterable[Link], groups: Groups) -> list[Link]:
-    """The links with those between groups cut, and all others whole."""
+    """The links with those between groups cut, and all others restored."""
     side = {index: number for number, group in enumerate(groups) for index in group}
     return [msgspec.structs.replace(link, cut=side[link.one] != side[link.other]) for link in links]
 
 
 def heal(links: Iterable[Link]) -> list[Link]:
-    """The links whole and quick."""
+    """The links without cuts and lag."""
     return [msgspec.structs.replace(link, cut=False, lag_ms=0.0, jitter_ms=0.0) for link in links]
 
 
 def slow(
     links: Sequence[Link], lag_ms: float, jitter_ms: float = 0.0, between: tuple[int, int] | None = None
 ) -> list[Link]:
-    """The links with a lag: all of them, or the one between two nodes. DevnetError where there is no such link."""
+    """The links with a lag: all of them, or only that of two nodes. DevnetError if there is no such link."""
     if not (0 <= lag_ms <= MAX_LAG_MS and 0 <= jitter_ms <= MAX_LAG_MS):
         raise WrongNodesError(f"lag and jitter are 0 to {MAX_LAG_MS:,.0f} ms")
     chosen = links if between is None else [find(links, *between)]
@@ -87,7 +87,7 @@ def slow(
 
 
 def find(links: Iterable[Link], one: int, other: int) -> Link:
-    """The link of two nodes, in whichever order. DevnetError where they have none."""
+    """The link of two nodes, in either order. DevnetError if they have none."""
     for link in links:
         if set(link.nodes) == {one, other}:
             return link
@@ -105,7 +105,7 @@ def reachable(links: Iterable[Link], count: int) -> Groups:
 
 
 def describe(links: Sequence[Link], count: int) -> list[str]:
-    """What is wrong with the links, in words: nothing where all are whole and quick."""
+    """The faults of the links, in words: none if no link is cut or slow."""
     lines = []
     groups = reachable(links, count)
     cut = [link for link in links if link.cut]

@@ -1,7 +1,7 @@
 """Load: transfers between the nodes' keys at a rate, followed until they are in a block.
 
 Each key pays through its own node, in order and without waiting for blocks; a transfer is confirmed once that node has
-it in its chain. Whoever falls behind the rate catches up as fast as its node answers.
+it in its chain. A key that falls behind the rate catches up as fast as its node answers.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pychain.devnet.traffic import AMOUNT
 from pychain.wallet.payment import Payment, fee_for, sign_transfer
 
 MAX_RATE = 1000.0
-"""Transfers a second of all nodes together: this client's Python makes no more."""
+"""Transfers per second of all nodes together: the limit of this client in Python."""
 ANSWER_TIMEOUT_S = 10.0
 WAIT_BLOCK_MS = 500
-"""How long a node is asked to wait for its next block, before it is asked again."""
+"""How long one call lets a node wait for its next block."""
 MAX_WALK = 512
-"""Blocks that are looked through at once after a reorganisation: deeper ones are not of this load."""
+"""Blocks to search after a reorganisation: deeper ones have no transfers of this load."""
 POLL_S = 0.1
 MEMO = b"load"
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """How long something took, in milliseconds: what half of them, nine of ten, 99 of 100 and all needed at most."""
+    """Durations in milliseconds: the median, the 90th and 99th percentile, and the maximum."""
 
     p50: float
     p90: float
@@ -43,7 +43,7 @@ class Latency(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Latency | None:
-        """None where nothing was measured."""
+        """None if nothing was measured."""
         if not seconds:
             return None
         ranked = sorted(seconds)
@@ -52,7 +52,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What became of the transfers. unanswered: those that a node said nothing to. refusals: how often each reason."""
+    """The outcome of the transfers. unanswered: those that got no answer. refusals: the count of each reason."""
 
     seconds: float
     submitted: int
@@ -75,17 +75,17 @@ class _Tip(msgspec.Struct):
 
 
 class Load:
-    """Transfers from the keys of those nodes of a devnet that are awake. DevnetError where none is."""
+    """Transfers from the keys of a devnet's running nodes. DevnetError if none runs."""
 
     def __init__(self, devnet: Devnet) -> None:
         nodes = [node for node in devnet.nodes if node.is_awake]
         if not nodes:
-            raise DevnetError("no node is awake that could be paid through")
+            raise DevnetError("no node is running that could send payments")
         self._payers = [_Payer(devnet.plan.spec, node, devnet.plan.count) for node in nodes]
 
     async def run(self, rate: float, seconds: float, wait_s: float, tell: Callable[[float, float], None]) -> Report:
-        """So many transfers a second for so long; then wait at most `wait_s` for their blocks, where anybody mines.
-        `tell` hears how many of how many were submitted."""
+        """Send transfers at this rate for this time; then wait at most `wait_s` for their blocks, if any node mines.
+        `tell` is called with the number submitted and the total."""
         count = max(1, round(rate * seconds))
         begin = time.monotonic()
         following = [asyncio.create_task(payer.follow()) for payer in self._payers]
@@ -117,7 +117,7 @@ class Load:
             await asyncio.sleep(POLL_S)
 
     async def _wait_for_blocks(self, wait_s: float) -> None:
-        """Until all that was accepted is in blocks, as long as one may still come."""
+        """Wait until all accepted transfers are in blocks, as long as another block may come."""
         if not any(await asyncio.gather(*(payer.sees_miner() for payer in self._payers))):
             wait_s = min(wait_s, WAIT_BLOCK_MS / 1000)
         give_up = time.monotonic() + wait_s
@@ -156,7 +156,7 @@ class _Payer:
         self._recipient = node_key((node.index + 1) % nodes).public_key
         self._seen: dict[str, None] = {}
         self.pending: dict[str, float] = {}
-        """Txids that were accepted and are in no block yet, with when they were submitted."""
+        """Accepted txids that are not in a block yet, with the time of submission."""
         self.submitted = 0
         self.unanswered = 0
         self.refusals: Counter[str] = Counter()
@@ -164,7 +164,7 @@ class _Payer:
         self.confirmed_s: list[float] = []
 
     async def pay(self, moments: Sequence[float]) -> None:
-        """A transfer at each of these moments, of the monotonic clock."""
+        """Send a transfer at each of these times of the monotonic clock."""
         sequence: int | None = None
         fee = 0
         for moment in moments:
@@ -180,7 +180,7 @@ class _Payer:
                 sequence += 1
             except RefusedError as error:
                 self.refusals[error.message] += 1
-                sequence = None  # somebody else may pay with this key
+                sequence = None  # another program may pay with this key
             except (ClientError, TimeoutError):
                 self.unanswered += 1
                 sequence = None
@@ -193,7 +193,7 @@ class _Payer:
         self.pending[txid] = begin
 
     async def follow(self) -> None:
-        """See which of the pending ones come into the node's chain, until cancelled."""
+        """Confirm pending transfers as they enter the node's chain, until cancelled."""
         tip: str | None = None
         while True:
             try:
@@ -207,14 +207,14 @@ class _Payer:
                 await asyncio.sleep(POLL_S)
 
     async def sees_miner(self) -> bool:
-        """Whether this node mines, if not at this very moment: between two blocks it has no template."""
+        """Whether this node mines, even if not at this moment: between two blocks it has no template."""
         try:
             return (await self._client.mining_info()).miningaddress is not None
         except ClientError:
             return False
 
     async def _walk(self, tip: str) -> None:
-        """Look through the blocks from a tip back to those that were looked through before."""
+        """Search the blocks from a tip back to those already searched."""
         block_hash: str | None = tip
         fresh: dict[str, None] = {}
         while block_hash is not None and block_hash not in self._seen and len(fresh) < MAX_WALK:
@@ -226,4 +226,4 @@ class _Payer:
                 if begin is not None:
                     self.confirmed_s.append(now - begin)
             block_hash = block.previousblockhash
-        self._seen.update(fresh)  # only now: a walk that broke off is taken up again
+        self._seen.update(fresh)  # only now: an interrupted walk must be repeated

@@ -1,5 +1,5 @@
-"""The network: nodes started, connected, cut apart, slowed, killed, paused, restarted and stopped, all by their
-processes, their API, and the relay that their links run through.
+"""The network: start, connect, partition, slow, kill, pause, restart and stop nodes, all by their processes, their API,
+and the relay that carries their links.
 
     devnet = Devnet(plan)           # or Devnet.attach(directory, spec): one that runs already, from any shell
     await devnet.start()
@@ -31,19 +31,19 @@ from pychain.devnet.record import NodeRecord, Record, change_record, the_record,
 from pychain.devnet.topology import TOPOLOGIES, Links
 
 MAX_NODES = 64
-"""Processes of one machine: each takes 60 MB, and the miners share its cores."""
+"""Nodes on one machine: each takes 60 MB, and the miners share its cores."""
 KILL_TIMEOUT_S = 30.0
 NUDGE_TIMEOUT_S = 5.0
-"""For a node to take a hint; it would find its peers again without it."""
+"""Time for a node to take a hint to dial; it would find its peers again without it."""
 ALREADY_ADDED, NOT_ADDED = -23, -24
-"""Codes of the API for a peer that is, or is not, kept connected already."""
+"""The API's codes for a manual peer that was already added, or never was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start. `network` is a name or a file, as for `pychain node`; `spec` is what it means.
+    """The plan of a devnet. `network` is a name or a file, as for `pychain node`; `spec` is what it means.
 
-    threads: mining threads a node. options: further options of every node.
+    threads: mining threads per node. options: more options for every node.
     """
 
     directory: Path
@@ -57,7 +57,7 @@ class Plan:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_NODES:
             raise DevnetError(f"a devnet has 1 to {MAX_NODES} nodes, not {self.count}")
-        object.__setattr__(self, "directory", self.directory.absolute())  # its processes work elsewhere
+        object.__setattr__(self, "directory", self.directory.absolute())  # its processes have another working directory
 
     @property
     def links(self) -> Links:
@@ -65,7 +65,7 @@ class Plan:
 
 
 class DevnetNode:
-    """One node of a devnet, whether it runs or not."""
+    """One node of a devnet, running or not."""
 
     def __init__(self, index: int, process: NodeProcess, record: NodeRecord) -> None:
         self.index = index
@@ -75,7 +75,7 @@ class DevnetNode:
 
     @property
     def p2p(self) -> str:
-        """Where peers find it, whenever it runs."""
+        """The address at which peers find it, whenever it runs."""
         return self.record.p2p
 
     @property
@@ -85,25 +85,25 @@ class DevnetNode:
 
     @property
     def client(self) -> Client:
-        """Of its API. UnreachableError where it has none, as it does not run."""
+        """A client of its API. UnreachableError if it does not run."""
         if self._client is None:
             self._client = self.process.client()
         return self._client
 
     @property
     def is_awake(self) -> bool:
-        """Whether it can answer: it runs and is not paused."""
+        """Whether it runs and is not paused."""
         return self.process.is_running and not self.process.identity.is_paused
 
     async def close(self) -> None:
-        """Hang up on its API."""
+        """Close the connections to its API."""
         if self._client is not None:
             await self._client.close()
             self._client = None
 
 
 class Devnet:
-    """A network. `start` it and `stop` it whatever happens; or `attach` to one that runs and `leave` it."""
+    """A network. `start` it and always `stop` it; or `attach` to a running one and `leave` it."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -112,7 +112,7 @@ class Devnet:
 
     @classmethod
     def attach(cls, directory: Path, spec: ChainSpec) -> Devnet:
-        """The devnet that was started in a directory, whoever did. DevnetError where there is none."""
+        """The devnet in a directory, whichever process started it. DevnetError if there is none."""
         record = the_record(directory)
         options = tuple(record.options)
         plan = Plan(directory, record.network, spec, len(record.nodes), record.topology, record.threads, options)
@@ -125,13 +125,13 @@ class Devnet:
 
     @property
     def record(self) -> Record:
-        """What all shells that act on it have put down."""
+        """The record that all shells share."""
         return the_record(self.plan.directory)
 
-    # --- its life
+    # --- life cycle
 
     async def start(self) -> None:
-        """Start all nodes on free ports and connect them by the topology; nothing is mined yet."""
+        """Start all nodes on free ports and connect them by the topology; mining does not start yet."""
         plan = self.plan
         records = [NodeRecord(_node_directory(index)) for index in range(plan.count)]
         write_record(
@@ -153,30 +153,31 @@ class Devnet:
             raise
 
     async def stop(self) -> None:
-        """Stop every node in order, and then the relay."""
+        """Stop every node cleanly, and then the relay."""
         self.refresh()
         await self.leave()
         await self._stop_all([node.process for node in self.nodes])
 
     async def leave(self) -> None:
-        """Leave the nodes running, and hang up on them; `attach` comes back, `take_down` ends them."""
+        """Leave the nodes running and close the connections to them; `attach` returns to them, `take_down` ends
+        them."""
         for node in self.nodes:
             await node.close()
 
     def kill_all(self) -> None:
-        """End everything at once."""
+        """Kill everything at once."""
         for node in self.nodes:
             node.process.kill()
         if self._relay is not None:
             self._relay.kill()
 
     def refresh(self) -> list[DevnetNode]:
-        """Learn what was done from another shell; gives the nodes that run as new processes."""
+        """Learn what other shells have changed; returns the nodes that have new processes."""
         self._find_relay()
         replaced = []
         for node, record in zip(self.nodes, self.record.nodes, strict=True):
             node.record = record
-            has_ended = not node.process.is_running  # and is collected, as only who started it can
+            has_ended = not node.process.is_running  # and is reaped, as only its parent can
             if has_ended and record.process not in (None, node.process.identity):
                 process = NodeProcess(record.process, node.process.datadir)
                 self.nodes[node.index] = DevnetNode(node.index, process, record)
@@ -186,7 +187,7 @@ class Devnet:
     # --- links
 
     async def links(self) -> list[Link]:
-        """All links as they are now. DevnetError where nobody relays them any more."""
+        """All links as they are now. DevnetError if the relay is gone."""
         return await set_links(self.plan.directory)
 
     async def link(self, one: int, other: int) -> None:
@@ -194,14 +195,14 @@ class Devnet:
         await self._connect(((min(one, other), max(one, other)),))
 
     async def cut(self, one: int, other: int) -> None:
-        """Cut the link of two nodes. DevnetError where they have none."""
+        """Cut the link of two nodes. DevnetError if they have none."""
         await self._revive_relay()
         link = wiring.find(await self.links(), one, other)
         await self._wire([msgspec.structs.replace(link, cut=True)])
 
     async def partition(self, groups: Iterable[Iterable[int]]) -> wiring.Groups:
-        """Cut all links between groups of nodes, and restore those within; nodes that no group names are one more.
-        Gives all groups. WrongNodesError where they overlap or name a node that is not there."""
+        """Cut all links between groups of nodes, and restore those within each; unnamed nodes are one more group.
+        Returns all groups. WrongNodesError if they overlap or name a node that does not exist."""
         whole = wiring.complete(groups, self.plan.count)
         await self._revive_relay()
         before = await self.links()
@@ -209,7 +210,7 @@ class Devnet:
         return whole
 
     async def heal(self) -> bool:
-        """Make all links whole and quick again; False where they were. Nodes that were paused or killed stay so."""
+        """Restore all links and remove all lag; False if there was nothing to do. Paused or killed nodes stay so."""
         await self._revive_relay()
         before = await self.links()
         after = wiring.heal(before)
@@ -217,8 +218,8 @@ class Devnet:
         return after != before
 
     async def lag(self, lag_ms: float, jitter_ms: float = 0.0, between: tuple[int, int] | None = None) -> None:
-        """Hold bytes back on every link, or on that of two nodes: so long in each direction, and at most the jitter
-        longer. WrongNodesError where a link cannot be so slow."""
+        """Delay bytes on every link, or on that of two nodes: by the lag in each direction, plus at most the jitter.
+        WrongNodesError if the delay is out of range."""
         for index in between or ():
             wiring.check_index(index, self.plan.count)
         await self._revive_relay()
@@ -227,22 +228,22 @@ class Devnet:
     # --- mining
 
     async def mine(self, indexes: Sequence[int] | None = None) -> None:
-        """Let nodes mine, each to its own key; all that are awake by default."""
+        """Let nodes mine, each to its own key; by default all running nodes."""
         awake = [node.index for node in self.nodes if node.is_awake]
         for index in awake if indexes is None else indexes:
             await self.nodes[index].client.call("setmining", node_address(self.plan.spec, index))
             self._record_node(index, mines=True)
 
     async def rest(self) -> None:
-        """Let nobody mine any more."""
+        """Stop all mining."""
         for node in self.nodes:
             self._record_node(node.index, mines=False)
         await asyncio.gather(*(node.client.call("setmining", None) for node in self.nodes if node.is_awake))
 
-    # --- accidents
+    # --- faults
 
     async def kill(self, index: int) -> None:
-        """End one node as a power cut would. DevnetError where it does not run."""
+        """Kill one node, as a power cut would. DevnetError if it does not run."""
         node = self._running(index)
         await node.close()
         self._record_node(index, killed=True)
@@ -250,16 +251,16 @@ class Devnet:
         await node.process.wait(KILL_TIMEOUT_S)
 
     async def pause(self, index: int) -> None:
-        """Let one node stand still, connections and all. DevnetError where it does not run."""
+        """Pause one node; its connections stay open. DevnetError if it does not run."""
         await self._running(index).process.pause()
 
     async def resume(self, index: int) -> None:
-        """Let a node that was paused go on. DevnetError where it does not run."""
+        """Resume a paused node. DevnetError if it does not run."""
         self._running(index).process.resume()
 
     async def restart(self, index: int) -> None:
-        """Start a node again on its old data and ports and with its links, mining if it did; one that still runs is
-        stopped in order before."""
+        """Restart a node on its old data, ports and links, mining if it did; one that still runs is stopped cleanly
+        first."""
         node = self._node(index)
         await node.close()
         await node.process.stop()
@@ -302,7 +303,7 @@ class Devnet:
         return process
 
     def _record_node(self, index: int, **changes: object) -> NodeRecord:
-        """Put down what is new of a node."""
+        """Record what has changed about a node."""
         record = change_record(self.plan.directory, lambda record: record.with_node(index, **changes)).nodes[index]
         if index < len(self.nodes):
             self.nodes[index].record = record
@@ -314,26 +315,26 @@ class Devnet:
         return relay
 
     def _find_relay(self) -> RelayProcess | None:
-        """The relay as it runs now: another shell may have started a new one."""
+        """The running relay: another shell may have started a new one."""
         if self._relay is None or not self._relay.is_running:
             self._relay = find_relay(self.record.relay)
         return self._relay
 
     async def _revive_relay(self) -> None:
-        """Where the relay is gone, another one takes up its ports, with the links as they were."""
+        """If the relay is gone, start another on its ports, with the links as they were."""
         if self._find_relay() is not None:
             return
         await self._start_relay().ready(self.plan.directory)
         await set_links(self.plan.directory, self.record.links)
 
     async def _wire(self, links: Iterable[Link]) -> list[Link]:
-        """Tell the relay how links shall be; gives all as they are."""
+        """Set links on the relay; returns all links."""
         after = await set_links(self.plan.directory, links)
         change_record(self.plan.directory, lambda record: msgspec.structs.replace(record, links=after))
         return after
 
     async def _connect(self, pairs: Links) -> None:
-        """Make links, or restore them, and have them dialled."""
+        """Make or restore links, and let the nodes dial them."""
         await self._revive_relay()
         there = {link.nodes: link for link in await self.links()}
         wanted = [there.get(pair) or Link(*pair, target=self.nodes[pair[0]].p2p) for pair in pairs]
@@ -342,17 +343,17 @@ class Devnet:
         await self._nudge(there[pair] for pair in pairs if pair in there)
 
     async def _change(self, before: Sequence[Link], after: Sequence[Link]) -> None:
-        """Change links, and have those dialled at once that were cut and are no more."""
+        """Change links, and let the nodes dial those that are no longer cut at once."""
         await self._wire(after)
         await self._nudge(link for link, was in zip(after, before, strict=True) if was.cut and not link.cut)
 
     async def _dial(self, links: Iterable[Link]) -> None:
-        """Have nodes keep connections over these links."""
+        """Make nodes keep connections over these links."""
         for link in links:
             await _unless(ALREADY_ADDED, self.nodes[link.other].client.call("addnode", link.dialled, "add"))
 
     async def _nudge(self, links: Iterable[Link]) -> None:
-        """Have nodes dial these links now: by themselves they wait longer after each failure, up to half a minute."""
+        """Make nodes dial these links now: by themselves they wait longer after each failure, up to half a minute."""
         for link in links:
             node = self.nodes[link.other]
             if not node.is_awake:
@@ -376,7 +377,7 @@ def _node_directory(index: int) -> str:
 
 
 async def _unless(code: int, call: Awaitable[object]) -> None:
-    """Make a call; one code says that it was not needed."""
+    """Make a call; the given error code means that it was not needed."""
     try:
         await call
     except RefusedError as error:

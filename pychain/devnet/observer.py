@@ -1,6 +1,6 @@
-"""What all nodes of a devnet say, put side by side: do they agree, who mined what, which branches were left.
+"""The state of all nodes of a devnet, compared: do they agree, who mined what, which blocks were disconnected.
 
-Every picture is made of one batch of calls to each node, and of the blocks that are new since the last one.
+Every picture needs one batch of calls to each node, and the blocks that are new since the last one.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from pychain.client import Call, Client, ClientError, RefusedError
 from pychain.client.results import ChainInfo, ChainTip, MempoolInfo, MiningInfo, NetworkInfo
 
 POLL_TIMEOUT_S = 5.0
-"""A node that does not answer for so long is shown as silent."""
+"""A node that does not answer within this time is shown as silent."""
 RECENT_BLOCKS = 512
-"""Blocks whose miners are remembered; a chain that is longer from the start is followed from there."""
+"""Blocks whose miners are remembered; a longer chain is followed only from there."""
 _POLL = (Call("getblockchaininfo"), Call("getmininginfo"), Call("getnetworkinfo"), Call("getmempoolinfo"))
 
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """One node at one moment. Rates in hashes a second; `reorganisations` and `deepest` since the watch began."""
+    """One node at one moment. Rates in hashes per second; `reorganisations` and `deepest` since the start of the
+    watch."""
 
     index: int
     height: int
@@ -42,7 +43,7 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class MinedBlock:
-    """A block of the active chain and who its reward goes to."""
+    """A block of the active chain and the recipient of its reward."""
 
     height: int
     hash: str
@@ -56,7 +57,7 @@ Standing = Literal["agree", "behind", "fork"]
 class Picture:
     """The whole network at one moment. `nodes` has None for a node that did not answer.
 
-    standing: `agree` where all have one tip, `behind` where some only lack its last blocks, `fork` where there are
+    standing: `agree` if all have one tip, `behind` if some only lack its last blocks, `fork` if there are competing
     branches. tips: which nodes are on which tip, the heaviest first. recent: the last blocks of the heaviest branch.
     mined: how many of them each miner found. news: what happened since the last picture.
     """
@@ -80,7 +81,7 @@ class Picture:
 
 @dataclass(slots=True)
 class _Watched:
-    """What is remembered of a node between two pictures."""
+    """Memory about a node between two pictures."""
 
     tip: str | None = None
     reorganisations: int = 0
@@ -88,7 +89,7 @@ class _Watched:
 
 
 class Observer:
-    """Watches the nodes behind some clients. awake: whether a node can answer at all; one that cannot is not asked."""
+    """Watches the nodes of some clients. awake: whether a node can answer; one that cannot is not queried."""
 
     def __init__(self, clients: Sequence[Client], awake: Callable[[int], bool] = lambda index: True) -> None:
         self._clients = list(clients)
@@ -99,11 +100,11 @@ class Observer:
         self._forked = False
 
     def replace(self, index: int, client: Client) -> None:
-        """Go on with a node that was started again."""
+        """Continue with a restarted node."""
         self._clients[index] = client
 
     async def look(self) -> Picture:
-        """Ask every node, and follow the heaviest branch."""
+        """Query every node, and follow the heaviest branch."""
         nodes = tuple(await asyncio.gather(*(self._look_at(index) for index in range(len(self._clients)))))
         tips: dict[str, list[int]] = {}
         alive = [node for node in nodes if node is not None]
@@ -153,7 +154,7 @@ class Observer:
         )
 
     async def _note_reorganisation(self, index: int, client: Client, watched: _Watched) -> None:
-        """The tip is another than it was: was the old one left, or built upon?"""
+        """The tip has changed: was the old one disconnected, or extended?"""
         for tip in await client.call("getchaintips", result=list[ChainTip], timeout_s=POLL_TIMEOUT_S):
             if tip.hash == watched.tip and tip.branchlen:
                 watched.reorganisations += 1
@@ -169,7 +170,7 @@ class Observer:
         self._forked = standing == "fork" or (self._forked and standing == "behind")
 
     async def _follow(self, client: Client, tip: str) -> None:
-        """Learn the miners of the blocks between `tip` and what is known of its branch, and forget other branches."""
+        """Learn the miners of the blocks between `tip` and the known part of its branch, and forget other branches."""
         fresh: list[MinedBlock] = []
         block_hash: str | None = tip
         joint = 0
@@ -185,7 +186,7 @@ class Observer:
         except ClientError:
             return  # the next picture tries again
         if len(fresh) == RECENT_BLOCKS:
-            joint = 0  # what is known lies too far back
+            joint = 0  # the known part is too far back
         kept = [block for height, block in self._chain.items() if height <= joint]
         self._chain = {block.height: block for block in [*kept, *reversed(fresh)][-RECENT_BLOCKS:]}
 
@@ -212,7 +213,7 @@ def _converted(answers: Sequence[object]) -> tuple[ChainInfo, MiningInfo, Networ
             msgspec.convert(answers[3], MempoolInfo),
         )
     except msgspec.ValidationError as error:
-        raise ClientError(f"the node's answer does not fit: {error}") from None
+        raise ClientError(f"the node's answer has the wrong form: {error}") from None
 
 
 def _top(alive: Sequence[NodeState]) -> int:
@@ -220,7 +221,7 @@ def _top(alive: Sequence[NodeState]) -> int:
 
 
 async def _has_all(leader: Client, hashes: Sequence[str]) -> bool:
-    """Whether other tips are blocks of the leader's active chain."""
+    """Whether the other tips are blocks of the leader's active chain."""
     try:
         answers = await leader.batch([Call("getblockheader", [each]) for each in hashes], timeout_s=POLL_TIMEOUT_S)
     except ClientError:

@@ -1,4 +1,4 @@
-"""Processes of a devnet: started apart from the terminal, waited for, paused, stopped, found again by their identity.
+"""Processes of a devnet: started detached from the terminal, awaited, paused, stopped, found again by their identity.
 
 A node's log and data are in its data directory.
 """
@@ -23,19 +23,19 @@ from pychain.devnet.identity import Identity, identify
 LOG_FILE = "output.log"
 READY_FILE = "ready.json"
 START_TIMEOUT_S = 60.0
-"""For a node to serve: half a second on an idle machine."""
+"""Time for a node to start: half a second on an idle machine."""
 STOP_TIMEOUT_S = 30.0
-"""For a node to stop in order, before it is killed."""
+"""Time for a node to stop cleanly, before it is killed."""
 PAUSE_TIMEOUT_S = 10.0
-"""For a process to stand still: at once, unless a disk holds it."""
+"""Time for a process to pause: at once, unless it waits for a disk."""
 LOG_TAIL_BYTES = 4096
 _POLL_S = 0.05
 _KEPT_VARIABLES = ("PYCHAIN_KERNEL",)
-"""Of PYCHAIN_* alone this one is meant for the nodes; the others would change what they are told here."""
+"""The only PYCHAIN_* variable that is passed to the nodes; others would override the options given here."""
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a node says of itself in `ready.json`."""
+    """The content of a node's `ready.json`."""
 
     pid: int
     network: str
@@ -44,7 +44,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Process:
-    """A process that was started here (`child`), or is known by its identity alone."""
+    """A process that was started here (`child`), or is known only by its identity."""
 
     def __init__(self, identity: Identity, child: subprocess.Popen[bytes] | None = None) -> None:
         self.identity = identity
@@ -55,28 +55,28 @@ class Process:
         if self.identity.is_running:
             return True
         if self._child is not None:
-            self._child.wait()  # it has ended: collect it
+            self._child.wait()  # it has ended: reap it
         return False
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it at once, as a power cut would."""
         self.identity.send(signal.SIGKILL)
 
     async def pause(self) -> None:
-        """Let it stand still, and wait until it does."""
+        """Pause it, and wait until it is paused."""
         self.identity.send(signal.SIGSTOP)
         give_up = time.monotonic() + PAUSE_TIMEOUT_S
         while self.is_running and not self.identity.is_paused:
             if time.monotonic() > give_up:
-                raise DevnetError(f"process {self.identity.pid} does not stand still")
+                raise DevnetError(f"process {self.identity.pid} does not pause")
             await asyncio.sleep(_POLL_S)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self.identity.send(signal.SIGCONT)
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait until it has ended; False where it still runs after the timeout."""
+        """Wait until it has ended; False if it still runs after the timeout."""
         give_up = time.monotonic() + timeout_s
         while self.is_running:
             if time.monotonic() > give_up:
@@ -85,7 +85,7 @@ class Process:
         return True
 
     async def stop(self) -> None:
-        """Stop it in order, a paused one too, or kill it where that takes too long."""
+        """Stop it cleanly, even if paused, or kill it if that takes too long."""
         self.identity.send(signal.SIGTERM)
         self.resume()
         if not await self.wait(STOP_TIMEOUT_S):
@@ -104,13 +104,13 @@ class NodeProcess(Process):
     def start(cls, datadir: Path, network: str, options: Sequence[str]) -> NodeProcess:
         """Run `pychain node` on a data directory."""
         datadir.mkdir(parents=True, exist_ok=True)
-        (datadir / READY_FILE).unlink(missing_ok=True)  # of a run that was killed
+        (datadir / READY_FILE).unlink(missing_ok=True)  # of a killed run
         arguments = ["node", "--network", network, "--datadir", str(datadir), "--no-live", *options]
         identity, child = start_python("pychain", arguments, datadir / LOG_FILE)
         return cls(identity, datadir, child)
 
     async def ready(self, timeout_s: float = START_TIMEOUT_S) -> Ready:
-        """Wait until the node serves. DevnetError where it ends instead, with the last thing it said."""
+        """Wait until the node is ready. DevnetError if it ends instead, with the last line of its log."""
         give_up = time.monotonic() + timeout_s
         log = self.datadir / LOG_FILE
         while time.monotonic() < give_up:
@@ -130,11 +130,11 @@ class NodeProcess(Process):
 
 
 def start_python(module: str, arguments: Sequence[str], log: Path) -> tuple[Identity, subprocess.Popen[bytes]]:
-    """Run a module as a process of its own, apart from this terminal's signals, its output added to a file."""
+    """Run a module as a process, detached from this terminal's signals, its output appended to a file."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PYCHAIN_") or name in _KEPT_VARIABLES
     }
-    # -P: it is the package that runs now, never a source tree that happens to be the working directory.
+    # -P: import the package that runs now, never a source tree that happens to be the working directory.
     with log.open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments],
@@ -152,11 +152,11 @@ def start_python(module: str, arguments: Sequence[str], log: Path) -> tuple[Iden
 
 
 def last_line(log: Path) -> str:
-    """The last thing that a process printed."""
+    """The last line that a process printed."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return "it left no log"
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

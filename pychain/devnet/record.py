@@ -1,5 +1,5 @@
-"""The record of a devnet, `devnet.json` in its directory: enough to find its processes again, and no others, and to
-start one of its nodes anew. Whoever changes a devnet, from whichever shell, changes its record."""
+"""The record of a devnet, `devnet.json` in its directory: enough to find exactly its processes again, and to restart
+its nodes. Every change of a devnet, from any shell, updates its record."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MAX_RECORD_BYTES = 1_000_000
 class NodeRecord(msgspec.Struct, frozen=True):
     """One node. `directory` is relative to the devnet's; `process` is None once it has been stopped.
 
-    p2p, api: where it listens, as it does again when it is restarted. mines: it was told to. killed: it was ended on
-    purpose, and nobody is to wonder.
+    p2p, api: where it listens, as it does again when it is restarted. mines: whether it should mine. killed: it was
+    killed on purpose.
     """
 
     directory: str
@@ -36,8 +36,8 @@ class NodeRecord(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A devnet as it was started. `relay` is the process of its links, None once that has been stopped; `links` are as
-    it was last told."""
+    """A devnet as it was started. `relay` is the process of its links, None once that has been stopped; `links` are
+    their last settings."""
 
     network: str
     topology: str
@@ -50,14 +50,14 @@ class Record(msgspec.Struct, frozen=True):
     links: list[Link] = []
 
     def with_node(self, index: int, **changes: Any) -> Record:
-        """The same with one node changed."""
+        """The same record with one node changed."""
         nodes = list(self.nodes)
         nodes[index] = msgspec.structs.replace(nodes[index], **changes)
         return msgspec.structs.replace(self, nodes=nodes)
 
 
 def read_record(directory: Path) -> Record | None:
-    """The record in a directory, None where there is none. DevnetError where it is not what was written."""
+    """The record in a directory, None if there is none. DevnetError if it is not readable as one."""
     path = directory / RECORD_FILE
     try:
         with path.open("rb") as file:
@@ -69,7 +69,7 @@ def read_record(directory: Path) -> Record | None:
 
 
 def the_record(directory: Path) -> Record:
-    """The record in a directory. DevnetError where there is no devnet."""
+    """The record in a directory. DevnetError if there is no devnet."""
     record = read_record(directory)
     if record is None:
         raise DevnetError(f"there is no devnet in {directory}")
@@ -77,7 +77,7 @@ def the_record(directory: Path) -> Record:
 
 
 def write_record(directory: Path, record: Record) -> None:
-    """Write it whole."""
+    """Write it atomically."""
     directory.mkdir(parents=True, exist_ok=True)
     temporary = directory / f"{RECORD_FILE}.new"
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
@@ -85,7 +85,7 @@ def write_record(directory: Path, record: Record) -> None:
 
 
 def change_record(directory: Path, change: Callable[[Record], Record]) -> Record:
-    """Change what stands there, and give it; several shells may do so at once."""
+    """Update the record in a directory and return it; several shells may do so at once."""
     with (directory / LOCK_FILE).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         record = change(the_record(directory))

@@ -1,13 +1,13 @@
 """The relay: the process through which all links of a devnet run, so that they can be cut and slowed without root.
 
-Each link has a port on loopback that the one node dials; from there bytes go on to where the other listens. A cut link
-resets whoever stands on it and whoever comes. A slow one holds bytes back, in their order, a bounded number of them.
-Nothing is read or changed: the nodes' own handshake is between themselves.
+Each link has a port on loopback that one node dials; the relay forwards its bytes to where the other listens. A cut
+link resets its connections and any new ones. A slow one delays bytes, in order and up to a bound. Nothing is
+interpreted or changed: the handshake is between the nodes.
 
     python -m pychain.devnet.relay DIRECTORY
 
-It is told what to do over a socket in the devnet's directory (`control.py`): one line with the links as they shall be,
-answered by one line with all links as they are.
+It is controlled over a socket in the devnet's directory (`control.py`): one line with the new settings of links,
+answered by one line with all links.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from pychain.devnet.links import Link
 
 CONTROL_SOCKET = "links.sock"
 MAX_CONTROL_BYTES = 4 * 1024 * 1024
-"""A line of control: 64 nodes have 2,016 links of some hundred bytes."""
+"""A control line: 64 nodes have 2,016 links of some hundred bytes."""
 MAX_HELD_BYTES = 4 * 1024 * 1024
-"""Bytes on their way in one direction; a sender that is further ahead waits, as before a full network."""
+"""Bytes in flight in one direction; a sender that is further ahead waits, as on a full network."""
 CONNECT_TIMEOUT_S = 10.0
 DESCRIPTORS = 10_240
 """Each of 2,016 links has a listener and two connections; macOS grants no more than this."""
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER that makes a close a reset: what is under way is lost, as on a line that broke."""
+"""SO_LINGER that makes a close a reset: bytes in flight are lost, as on a broken line."""
 
 
 class Answer(msgspec.Struct):
-    """What a line of control is answered with: all links, or what went wrong."""
+    """The answer to a control line: all links, or an error."""
 
     links: list[Link] = []
     error: str = ""
 
 
 class _Pipe:
-    """One direction of a conversation: takes bytes from the one end, gives them to the other when they are due."""
+    """One direction of a connection pair: takes bytes from one end, passes them to the other when they are due."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class _Pipe:
         self._sink_full = False
         self._waiting = False
         self.is_over = False
-        """Everything was given, the end of the stream too, or there is nobody any more to give it to."""
+        """Everything was passed on, including the end of the stream, or the receiver is gone."""
 
     def put(self, data: bytes) -> None:
-        """Bytes from the source; none at all are its end."""
+        """Bytes from the source; empty bytes are its end."""
         if self.is_over:
             return
         delay_s = self._delay_s()
@@ -93,7 +93,7 @@ class _Pipe:
         self._hold_or_go_on()
 
     def close(self) -> None:
-        """Give nothing any more."""
+        """Stop passing bytes on."""
         if self._timer is not None:
             self._timer.cancel()
         self._held.clear()
@@ -114,7 +114,7 @@ class _Pipe:
             self._sink.write(data)
             return
         self.close()
-        with suppress(OSError):  # he was quicker
+        with suppress(OSError):  # it left first
             self._sink.write_eof()
         self._ended()
 
@@ -130,20 +130,20 @@ class _Pipe:
 
 
 class _End(asyncio.Protocol):
-    """One of the two connections of a conversation."""
+    """One of the two connections of a pair."""
 
     def __init__(self, conversation: _Conversation) -> None:
         self._conversation = conversation
         self.transport: asyncio.Transport | None = None
         self.outgoing: _Pipe | None = None
-        """Where what it reads goes."""
+        """The flow of what it reads."""
         self.incoming: _Pipe | None = None
-        """Where what it is given comes from."""
+        """The flow of what it writes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.transport.pause_reading()  # until the conversation has both its ends
+        self.transport.pause_reading()  # until the pair has both its ends
         self._conversation.made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -153,7 +153,7 @@ class _End(asyncio.Protocol):
     def eof_received(self) -> bool:
         assert self.outgoing is not None
         self.outgoing.put(b"")
-        return True  # the other direction goes on
+        return True  # the other direction continues
 
     def pause_writing(self) -> None:
         assert self.incoming is not None
@@ -167,19 +167,19 @@ class _End(asyncio.Protocol):
         self._conversation.lost(self)
 
     def close(self) -> None:
-        """Hang up once all is written."""
+        """Close once everything is written."""
         if self.transport is not None:
             self.transport.close()
 
     def reset(self) -> None:
-        """Hang up at once; what is under way is lost, and the other side is not told why."""
+        """Reset at once; bytes in flight are lost, and the other side is not told why."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
 
 
 class _Conversation:
-    """A connection of the dialling node, and ours to the node that it means."""
+    """A connection of the dialling node, and ours to the node that it dials."""
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
@@ -203,7 +203,7 @@ class _Conversation:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().create_connection(lambda: self.far, host, int(port))
-        except OSError:  # nobody listens there; TimeoutError is one too
+        except OSError:  # nobody listens there; TimeoutError is an OSError too
             self.reset()
             return
         near, far = self.near.transport, self.far.transport
@@ -218,7 +218,7 @@ class _Conversation:
         far.resume_reading()
 
     def lost(self, end: _End) -> None:
-        """An end is gone: what it said still arrives, and then its silence does."""
+        """An end is gone: its bytes still arrive, and then the end of its stream."""
         if end.outgoing is None or end.incoming is None:
             self.reset()
             return
@@ -227,7 +227,7 @@ class _Conversation:
         self._pipe_ended()
 
     def reset(self) -> None:
-        """End both connections, as a line does that breaks."""
+        """Reset both connections, as a broken line would."""
         self._wire.conversations.pop(self, None)
         if self._connecting is not None:
             self._connecting.cancel()
@@ -244,7 +244,7 @@ class _Conversation:
 
 
 class _Wire:
-    """One link at work."""
+    """One active link."""
 
     def __init__(self, link: Link, server: asyncio.Server) -> None:
         self.link = link
@@ -258,7 +258,7 @@ class _Wire:
                 conversation.reset()
 
     def close(self) -> None:
-        """Take nobody any more, and hang up on everybody."""
+        """Accept no more connections, and reset all."""
         self._server.close()
         for conversation in list(self.conversations):
             conversation.reset()
@@ -278,7 +278,7 @@ class Relay:
         return [wire.link for wire in self._wires.values()]
 
     async def set(self, link: Link) -> None:
-        """Let a link be as it is said here; one that is new gets its port. OSError where that port is taken."""
+        """Apply the settings of a link; a new one gets its port. OSError if that port is taken."""
         wire = self._wires.get(link.nodes)
         if wire is not None:
             wire.become(msgspec.structs.replace(link, port=wire.link.port))
@@ -300,7 +300,7 @@ class Relay:
             wire.close()
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection of control: a line, its answer."""
+        """Serve one control connection: a line, its answer."""
         try:
             wanted = msgspec.json.decode(await reader.readline(), type=list[Link])
             for link in wanted:
@@ -313,7 +313,7 @@ class Relay:
 
 
 async def serve() -> None:
-    """Relay until told to end, over a socket in the working directory."""
+    """Relay until a signal, controlled over a socket in the working directory."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     relay = Relay()
@@ -325,7 +325,7 @@ async def serve() -> None:
 
 
 def main() -> None:
-    os.umask(0o077)  # the devnet is its owner's alone
+    os.umask(0o077)  # only the owner may use the devnet
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))

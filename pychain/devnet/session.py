@@ -1,4 +1,4 @@
-"""A devnet in the foreground: started, watched, brought to agree, audited, stopped."""
+"""A devnet in the foreground: start, watch, let the nodes agree, audit, stop."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pychain.devnet.view import DevnetView
 from pychain.devnet.watch import Watch
 
 SETTLE_TIMEOUT_S = 30.0
-"""For all nodes to have one tip once nobody mines: they need the last block and little more."""
+"""Time for all nodes to reach one tip once mining has stopped: they need the last block and little more."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Session:
-    """One run. mine: let all nodes mine. transfers: a second, between the nodes' keys. audited: at the end, hold the
-    accounts against what was issued, which needs a chain that only these keys were ever paid on. json: print pictures
-    for programs.
+    """One run. mine: let all nodes mine. transfers: per second, between the nodes' keys. audited: at the end, compare
+    the accounts with what was issued, which needs a chain on which only these keys were ever paid. json: print pictures
+    as JSON.
     """
 
     def __init__(self, devnet: Devnet, *, mine: bool, transfers: float, audited: bool, json: bool) -> None:
@@ -38,8 +38,8 @@ class Session:
         self._json = json
 
     async def run(self, seconds: float | None) -> None:
-        """Run for so long, or (None) until Ctrl-C; whatever happens, no node is left running. DevnetError where the
-        nodes do not agree at the end."""
+        """Run for this time, or (None) until Ctrl-C; no node is ever left running. DevnetError if the nodes do not
+        agree at the end."""
         plan = self._devnet.plan
         self._say(f"starting {plan.count} nodes on '{plan.spec.name}' in {plan.directory}")
         if native.fallback_reason is not None:
@@ -49,7 +49,7 @@ class Session:
             nodes = self._devnet.nodes
             observer = Observer([node.client for node in nodes], lambda index: nodes[index].is_awake)
             await self._watch(observer, seconds)
-            await self._mend(observer)
+            await self._heal(observer)
             await self._conclude(observer)
         finally:
             await self._devnet.stop()
@@ -74,7 +74,7 @@ class Session:
                     await paying
 
     def _catch_up(self, observer: Observer) -> list[str]:
-        """Go on with nodes that were restarted from another shell; gives what is broken. DevnetError where all were
+        """Continue with nodes that were restarted from another shell; returns the faults. DevnetError if all were
         stopped."""
         for node in self._devnet.refresh():
             observer.replace(node.index, node.client)
@@ -84,17 +84,17 @@ class Session:
         killed = [f"node{node.index} was killed" for node in self._devnet.nodes if node.record.killed]
         return [*describe(record.links, self._devnet.plan.count), *killed]
 
-    async def _mend(self, observer: Observer) -> None:
-        """Undo what other shells did to the network, as it could not agree otherwise."""
+    async def _heal(self, observer: Observer) -> None:
+        """Undo the faults of the network, since it could not agree otherwise."""
         self._catch_up(observer)
         if await self._devnet.heal():
             self._say("links that were cut or slow are healed")
         for node in self._devnet.nodes:
             if node.record.killed:
-                self._say(f"node{node.index} was killed and is left out")
+                self._say(f"node{node.index} was killed and is ignored")
             elif node.process.identity.is_paused:
                 node.process.resume()
-                self._say(f"node{node.index} was paused and goes on")
+                self._say(f"node{node.index} was paused and is resumed")
 
     async def _conclude(self, observer: Observer) -> None:
         picture = await settle(self._devnet, observer, SETTLE_TIMEOUT_S)
@@ -102,13 +102,13 @@ class Session:
         assert leader is not None
         forks = sum(node.reorganisations for node in picture.alive)
         self._say(f"all {len(picture.alive)} nodes agree at height {leader.height:,} on {leader.tip}")
-        self._say(f"branches that a node left on the way: {forks}")
+        self._say(f"reorganisations on the way: {forks}")
         if self._audited:
             supply = await audit(self._devnet)
             self._say(f"on each node the accounts hold exactly the {format_coins(supply)} coins issued")
 
     def _end_on_signals(self, watch: Watch) -> None:
-        """The first signal ends the watch in order, a second one kills the nodes."""
+        """The first signal ends the watch cleanly, a second one kills the nodes."""
         loop = asyncio.get_running_loop()
 
         def interrupted() -> None:
@@ -120,5 +120,5 @@ class Session:
             loop.add_signal_handler(number, interrupted)
 
     def _say(self, line: str) -> None:
-        """To whoever reads; with --json, standard output is for pictures alone."""
+        """Print a line for people; with --json, standard output is only for pictures."""
         print(line, file=sys.stderr if self._json else sys.stdout, flush=True)

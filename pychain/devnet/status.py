@@ -1,4 +1,4 @@
-"""What a devnet does, for whoever asks from any shell: each node's process and chain, and the links between them."""
+"""The state of a devnet, from any shell: each node's process and chain, and the links between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_TIMEOUT_S = 5.0
 
 
 class LinkStatus(msgspec.Struct, frozen=True):
-    """A node's link to another. The lag is of each direction, in milliseconds; the jitter comes on top."""
+    """A node's link to another. The lag applies to each direction, in milliseconds; the jitter is added to it."""
 
     to: str
     cut: bool
@@ -26,7 +26,7 @@ class LinkStatus(msgspec.Struct, frozen=True):
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
-    """One node. `killed` was ended by a command, `ended` ended otherwise; `silent` runs and does not answer."""
+    """One node. `killed`: by a command; `ended`: for another reason; `silent`: it runs but does not answer."""
 
     node: str
     state: Literal["running", "paused", "silent", "killed", "ended"]
@@ -41,7 +41,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
 
 
 async def look_at(devnet: Devnet, links: Sequence[Link]) -> list[NodeStatus]:
-    """All nodes, whether they run or not."""
+    """All nodes, running or not."""
     return list(await asyncio.gather(*(_look_at(node, links) for node in devnet.nodes)))
 
 
@@ -75,7 +75,7 @@ def _state(node: DevnetNode) -> Literal["paused", "silent", "killed", "ended"]:
 
 
 async def _ask(node: DevnetNode) -> tuple[ChainInfo, NetworkInfo] | None:
-    """None where it does not answer."""
+    """None if it does not answer."""
     try:
         calls = (Call("getblockchaininfo"), Call("getnetworkinfo"))
         chain, network = await node.client.batch(calls, timeout_s=ANSWER_TIMEOUT_S)

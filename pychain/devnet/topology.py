@@ -1,4 +1,4 @@
-"""Who is connected with whom."""
+"""Which nodes are connected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Links = tuple[tuple[int, int], ...]
 
 
 def line(count: int) -> Links:
-    """Each with the next."""
+    """Each to the next."""
     return tuple((i, i + 1) for i in range(count - 1))
 
 
@@ -19,17 +19,17 @@ def ring(count: int) -> Links:
 
 
 def full(count: int) -> Links:
-    """Each with each."""
+    """Each to each."""
     return tuple((i, j) for i in range(count) for j in range(i + 1, count))
 
 
 def star(count: int) -> Links:
-    """All with the first."""
+    """All to the first."""
     return tuple((0, i) for i in range(1, count))
 
 
 def apart(count: int) -> Links:
-    """Nobody with anybody; links are made later."""
+    """No connections; links are made later."""
     return ()
 
 

@@ -1,4 +1,4 @@
-"""Transfers between the nodes' keys, so that there is something to mine and to relay."""
+"""Transfers between the nodes' keys, to have something to mine and to relay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AMOUNT = 1_000_000
 """A hundredth of a coin: a reward pays for thousands."""
 MEMO = b"devnet"
 ANSWER_TIMEOUT_S = 2.0
-"""A node that is paused or killed holds the others' transfers up for no longer."""
+"""A paused or killed node delays the others' transfers by at most this."""
 
 
 class Traffic:
@@ -26,10 +26,10 @@ class Traffic:
         self._client = client
         self._nodes = nodes
         self.sent = 0
-        """Transfers that a node accepted."""
+        """The number of accepted transfers."""
 
     async def run(self, per_second: float) -> None:
-        """Send so many a second until cancelled, passing over keys that have nothing yet and nodes that are down."""
+        """Send at this rate until cancelled, skipping keys without coins and nodes that are down."""
         for index in itertools.cycle(range(self._nodes)):
             await asyncio.sleep(1 / per_second)
             try:
@@ -39,7 +39,7 @@ class Traffic:
                 continue
 
     async def pay(self, payer: int) -> bool:
-        """One transfer from a node's key to the next node's; False where it cannot be paid."""
+        """One transfer from a node's key to the next node's; False if it cannot be paid."""
         client = self._client(payer)
         info = await client.mempool_info()
         account = await client.account(node_address(self._spec, payer))
@@ -51,6 +51,6 @@ class Traffic:
         transfer = sign_transfer(node_key(payer), self._spec.genesis_hash, account.pending_sequence, payment)
         try:
             await client.send(transfer.raw)
-        except RefusedError:  # the account moved meanwhile, or its pending ones are at their limit
+        except RefusedError:  # the account's sequence moved meanwhile, or it has the maximum of pending transfers
             return False
         return True

@@ -1,4 +1,4 @@
-"""How a devnet looks: a table and a strip of blocks in a terminal, a line at a time in a pipe."""
+"""The view of a devnet: a table and a strip of blocks in a terminal, one line at a time in a pipe."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pychain.base.text import format_hash_rate
 from pychain.devnet.observer import MinedBlock, NodeState, Picture
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "bright_magenta")
-"""A node's own, in the table and in the strip; beyond eight nodes they come round again."""
+"""The nodes' colours, in the table and in the strip; beyond eight nodes they repeat."""
 STRIP_BLOCKS = 60
 SHORT_HASH = 12
 NEWS_LINES = 6
 
 
 class DevnetView:
-    """Draws pictures of one network. `miners` tells which node an address belongs to."""
+    """Draws pictures of one network. `miners` maps an address to its node."""
 
     def __init__(self, title: str, miners: Mapping[str, int]) -> None:
         self._title = title
@@ -38,7 +38,7 @@ class DevnetView:
         remaining_s: float | None,
         faults: Sequence[str] = (),
     ) -> RenderableType:
-        """Everything at one glance. faults: what is broken on purpose."""
+        """The whole network at a glance. faults: what is broken on purpose."""
         end = "Ctrl-C stops all nodes" if remaining_s is None else f"{max(0, remaining_s):.0f} s to go"
         self._news.extend(f"{_clock(elapsed_s)}  {line}" for line in picture.news)
         return Panel(
@@ -113,7 +113,7 @@ class DevnetView:
     # --- for a pipe
 
     def line(self, picture: Picture, elapsed_s: float, faults: Sequence[str] = ()) -> str:
-        """The same in one line, with a line for each piece of news before it."""
+        """The same in one line, preceded by a line for each piece of news."""
         leader = picture.leader
         parts = [_clock(elapsed_s), standing(picture), *faults]
         if leader is not None:

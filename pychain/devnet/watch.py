@@ -1,4 +1,4 @@
-"""Watching a devnet: a picture twice a second in a terminal, a line every two seconds in a pipe, until told to end."""
+"""Watching a devnet: a picture twice a second in a terminal, a line every two seconds in a pipe, until the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIPE_PERIOD_S = 2.0
 
 
 class Watch:
-    """Shows pictures until the time is up or `end` is called. refresh: called before each, gives what is broken."""
+    """Shows pictures until the time is up or `end` is called. refresh: called before each, returns the faults."""
 
     def __init__(
         self, observer: Observer, traffic: Traffic, view: DevnetView, refresh: Callable[[], list[str]], *, json: bool
@@ -34,11 +34,11 @@ class Watch:
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """Show no more."""
+        """Stop."""
         self._ended.set()
 
     async def run(self, seconds: float | None) -> None:
-        """Watch for so long, or (None) until the end is called for."""
+        """Watch for this time, or (None) until `end` is called."""
         terminal = sys.stdout.isatty() and not self._json
         begin = time.monotonic()
         with Live(console=Console(), auto_refresh=False) if terminal else nullcontext() as live:
@@ -73,7 +73,7 @@ class Watch:
 
 
 def _fields(picture: Picture) -> dict[str, object]:
-    """A picture for programs: without the blocks, which the API tells better."""
+    """A picture for programs: without the blocks, which the API shows better."""
     return {
         "standing": picture.standing,
         "tips": [{"hash": tip, "nodes": nodes} for tip, nodes in picture.tips],

@@ -1,7 +1,7 @@
 """Keystore: wallet files, encrypted at rest, in the data directory's `wallets/`. No node is needed to use them.
 
-`accounts` is what a wallet is, `sealed` its cryptography, `format` the file, `files` the directory of named wallets
-with locks and atomic writes, `agent` what keeps an unlocked one for a while.
+`accounts` is a wallet's content, `sealed` its cryptography, `format` the file, `files` the directory of named wallets
+with locks and atomic writes, `agent` the process that holds an unlocked one for a while.
 """
 
 from pychain.keystore.accounts import DEFAULT_LABEL, AccountName, OpenWallet, wallet_of

@@ -1,4 +1,4 @@
-"""A wallet's accounts: as they are known to everybody who has the file, and with the secrets behind them."""
+"""A wallet's accounts: the public part that anyone with the file can read, and the secrets behind it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_LABEL_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class AccountName:
-    """One account as it is known without the password.
+    """The public part of an account, known without the password.
 
-    `path` is where its key is derived from the mnemonic, None for a key that was imported or is not here. Of a
-    `watched` account only the public key is known.
+    `path` is where its key is derived from the mnemonic, None if the key was imported or is not here. Only the public
+    key of a `watched` account is known.
     """
 
     label: str
@@ -30,7 +30,7 @@ class AccountName:
 
     @property
     def kind(self) -> str:
-        """What a person calls it."""
+        """The user's name for it."""
         return "watched" if self.watched else "imported" if self.path is None else "derived"
 
 
@@ -48,7 +48,7 @@ class OpenWallet:
 
     @property
     def has_secrets(self) -> bool:
-        """Whether anything here needs a password's protection."""
+        """Whether there is anything for a password to protect."""
         return self.mnemonic is not None or bool(self.imported)
 
     def keys(self) -> dict[str, PrivateKey]:
@@ -60,7 +60,7 @@ class OpenWallet:
     # --- new accounts
 
     def with_derived(self, label: str) -> OpenWallet:
-        """One more account out of the mnemonic, at the path after the last."""
+        """Add an account from the mnemonic, at the path after the last."""
         if self.mnemonic is None:
             raise KeystoreError("the wallet has no mnemonic to derive another account from; import a key instead")
         paths = (each.path for each in self.accounts)
@@ -70,31 +70,31 @@ class OpenWallet:
         return self._with(AccountName(label, key.public_key, path))
 
     def with_imported(self, label: str, key: PrivateKey) -> OpenWallet:
-        """One more account, of a key from elsewhere."""
+        """Add an account with an imported key."""
         wallet = self._with(AccountName(label, key.public_key))
         return replace(wallet, imported={**self.imported, label: key})
 
     def with_watched(self, label: str, public_key: bytes) -> OpenWallet:
-        """One more account, to look at alone."""
+        """Add a watch-only account."""
         return self._with(AccountName(label, public_key, watched=True))
 
     def _with(self, account: AccountName) -> OpenWallet:
         check_label(account.label)
         for other in self.accounts:
             if other.label == account.label:
-                raise KeystoreError(f"the wallet has an account '{account.label}' already")
+                raise KeystoreError(f"the wallet already has an account '{account.label}'")
             if other.public_key == account.public_key:
-                raise KeystoreError(f"this account is in the wallet already, as '{other.label}'")
+                raise KeystoreError(f"this account is already in the wallet, as '{other.label}'")
         if len(self.accounts) >= MAX_ACCOUNTS:
             raise KeystoreError(f"a wallet has at most {MAX_ACCOUNTS} accounts")
         return replace(self, accounts=(*self.accounts, account))
 
     def check(self, clear: Sequence[AccountName]) -> None:
-        """KeystoreError where a file shows other accounts than its secrets stand for."""
+        """KeystoreError if the accounts in the clear differ from those of the secrets."""
         keys = self.keys()
         shown = {each.label: each.public_key for each in self.accounts if not each.watched}
         if tuple(clear) != self.accounts or shown != {label: key.public_key for label, key in keys.items()}:
-            raise KeystoreError("the wallet's accounts are not those of its secrets: somebody changed the file")
+            raise KeystoreError("the wallet's accounts do not match its secrets: the file was changed")
 
 
 def wallet_of(mnemonic: str, passphrase: str = "", labels: Sequence[str] = (DEFAULT_LABEL,)) -> OpenWallet:
@@ -108,4 +108,4 @@ def wallet_of(mnemonic: str, passphrase: str = "", labels: Sequence[str] = (DEFA
 def check_label(label: str) -> None:
     """A label is one line that a terminal can print."""
     if not label.isprintable() or label != label.strip() or not 1 <= len(label) <= MAX_LABEL_CHARACTERS:
-        raise KeystoreError(f"a label is 1 to {MAX_LABEL_CHARACTERS} printable characters without blanks at its ends")
+        raise KeystoreError(f"a label has 1 to {MAX_LABEL_CHARACTERS} printable characters, without blanks at its ends")

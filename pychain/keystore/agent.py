@@ -1,9 +1,9 @@
-"""The agent: a process that keeps an unlocked wallet's keys for a while and signs transfers with them, nothing else.
+"""The agent: a process that holds an unlocked wallet's keys for a while and only signs transfers with them.
 
-`python -m pychain.keystore.agent DIRECTORY NAME SECONDS` reads the seeds (JSON, label by label) from standard
-input, so they are on no command line and in no environment; it listens on the socket NAME.agent in the wallets'
-directory, for its owner alone, says "ready" and ends by itself when its time is up. A connection carries one request
-and its answer, a line of JSON each. No request gives a key away.
+`python -m pychain.keystore.agent DIRECTORY NAME SECONDS` reads the seeds (JSON, by label) from standard input, so they
+are on no command line and in no environment; it listens on the socket NAME.agent in the wallets' directory, open only
+to its owner, prints "ready" and exits when its time is up. A connection carries one request and its answer, a line of
+JSON each. No request reveals a key.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from pychain.wallet.payment import is_transfer_message
 
 MAX_TIMEOUT_S = 24 * 3600
 MAX_LINE_BYTES = 4 * (TRANSFER_BYTES + MAX_MEMO_BYTES)
-"""A request to sign the longest transfer, in hex, fits."""
+"""A request to sign the longest transfer fits, in hex."""
 MAX_SEEDS_BYTES = 1024 * 1024
 CLIENT_TIMEOUT_S = 5.0
-"""For a connection's one line: whoever is slower makes others wait."""
+"""For a connection's one line: a slower client makes others wait."""
 
 Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$", max_length=MAX_LINE_BYTES)]
 
@@ -43,13 +43,13 @@ class Sign(msgspec.Struct, tag_field="ask", tag="sign"):
 
 
 class Status(msgspec.Struct, tag_field="ask", tag="status"):
-    """How long still, for an account or (empty) for any."""
+    """How long the agent still runs, for an account or (empty) for any."""
 
     public_key: Hex = ""
 
 
 class Lock(msgspec.Struct, tag_field="ask", tag="lock"):
-    """Forget everything and end."""
+    """Forget all keys and exit."""
 
 
 Request = Sign | Status | Lock
@@ -72,8 +72,8 @@ class Agent:
     """Serves one wallet's keys until the end of its time."""
 
     def __init__(self, keys: Mapping[bytes, PrivateKey], timeout_s: float, vanish: Callable[[], None]) -> None:
-        """`keys` by public key. `vanish` takes the socket away; it is called before the last answer is given, so that
-        who has it may start another agent at once."""
+        """`keys` by public key. `vanish` removes the socket; it is called before the last answer is sent, so the
+        receiver may start another agent at once."""
         self._keys = keys
         self._vanish = vanish
         self._ends_ns = time.monotonic_ns() + round(timeout_s * 1e9)
@@ -123,7 +123,7 @@ class Agent:
         return Answer(self._until, key.sign(message).hex())
 
     def _left_s(self) -> float:
-        """Seconds to live; the wall clock counts too, since a machine may have slept."""
+        """Seconds left; the wall clock counts too, since a machine may have slept."""
         if self._locked or time.time() >= self._until:
             return 0.0
         return (self._ends_ns - time.monotonic_ns()) / 1e9

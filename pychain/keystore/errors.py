@@ -10,7 +10,7 @@ class KeystoreError(DecodeError):
 
 
 class WrongPasswordError(KeystoreError):
-    """The password does not open the box."""
+    """The password is wrong."""
 
     def __init__(self) -> None:
         super().__init__("wrong password")

@@ -1,4 +1,4 @@
-"""The directory of wallet files: names, locks between processes, and writes that are whole or not at all."""
+"""The directory of wallet files: names, locks between processes, and atomic writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Keystore:
         self.directory = directory
 
     def names(self) -> list[str]:
-        """All wallets there are, sorted."""
+        """The names of all wallets, sorted."""
         if not self.directory.is_dir():
             return []
         stems = (path.stem for path in self.directory.glob(f"*{_SUFFIX}"))
@@ -48,17 +48,17 @@ class Keystore:
             raise KeystoreError(f"{path}: {error}") from None
 
     def create(self, name: str, password: str, wallet: OpenWallet, cost: KdfCost = DEFAULT_COST) -> SealedWallet:
-        """A new wallet; never over one that exists."""
+        """Write a new wallet; never over an existing one."""
         path = self.path(name)
         with self.locked(name):
             if path.exists():
-                raise KeystoreError(f"wallet '{name}' exists already")
+                raise KeystoreError(f"wallet '{name}' already exists")
             sealed = seal(wallet, password, cost)
             write_whole(path, encode(sealed))
         return sealed
 
     def change(self, name: str, password: str, change: Callable[[OpenWallet], OpenWallet]) -> SealedWallet:
-        """Rewrite a wallet that exists, under the same password."""
+        """Rewrite an existing wallet with the same password."""
         with self.locked(name):
             before = self.load(name)
             sealed = seal(change(before.unlock(password)), password, before.cost)
@@ -66,25 +66,25 @@ class Keystore:
         return sealed
 
     def change_password(self, name: str, old: str, new: str, cost: KdfCost | None = None) -> SealedWallet:
-        """Seal a wallet under another password; the cost of a guess stays unless one is given."""
+        """Seal a wallet with another password; the cost of a guess stays unless one is given."""
         with self.locked(name):
             before = self.load(name)
             if before.box is None:
-                raise KeystoreError(f"wallet '{name}' only watches: there is nothing for a password to guard")
+                raise KeystoreError(f"wallet '{name}' is watch-only: there is nothing for a password to protect")
             sealed = seal(before.unlock(old), new, cost or before.cost)
             write_whole(self.path(name), encode(sealed))
         return sealed
 
     def locked(self, name: str) -> AbstractContextManager[None]:
-        """Hold a wallet's file for oneself, among processes."""
+        """Lock a wallet's file against other processes."""
         return exclusive(self.path(name).with_suffix(".lock"), f"wallet '{name}'")
 
     def sequence_locked(self, public_key: bytes) -> AbstractContextManager[None]:
-        """Hold an account for oneself while its next sequence is chosen and used, whatever wallets it is in."""
+        """Lock an account while its next sequence is chosen and used, whatever wallets it is in."""
         return exclusive(self.directory / f"account-{public_key.hex()}.lock", "this account")
 
     def path(self, name: str) -> Path:
-        """Where a wallet of that name is or would be."""
+        """The path of a wallet of that name, existing or not."""
         if not _NAME.fullmatch(name):
-            raise KeystoreError(f"'{name}' is no wallet name: letters, digits, '-', '_' and '.', at most 64")
+            raise KeystoreError(f"'{name}' is not a wallet name: letters, digits, '-', '_' and '.', at most 64")
         return self.directory / f"{name}{_SUFFIX}"

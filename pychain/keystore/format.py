@@ -7,12 +7,12 @@
      "box": {"kdf": {"name": "argon2id", "operations": 3, "memory": 268435456, "salt": "<16 bytes, hex>"},
              "sealed": "<24 bytes nonce, then ciphertext, hex>"}}
 
-`path` is where a key is derived from the mnemonic; a wallet that only watches has no `box`. In the box is the JSON
+`path` is where a key is derived from the mnemonic; a watch-only wallet has no `box`. The box holds the JSON
 
     {"accounts": [<as above>], "mnemonic": "...", "passphrase": "...", "seeds": {"from elsewhere": "<32 bytes, hex>"}}
 
-Version 1 had no mnemonics: `kdf` and the box's hex stood at the top, and in the box `[{"label": ..., "seed": ...}]`. It
-is read, and becomes version 2 at the next change.
+Version 1 had no mnemonics: `kdf` and the box's hex were at the top level, and the box held
+`[{"label": ..., "seed": ...}]`. It can still be read, and becomes version 2 at the next change.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Version2(_File, omit_defaults=True):
 
 
 class _Opening(msgspec.Struct):
-    """What tells a wallet's version, whatever else is in it."""
+    """Only the wallet's version; the rest is ignored."""
 
     format: Literal["pychain-wallet"]
     version: int
@@ -94,7 +94,7 @@ def decode(data: bytes) -> SealedWallet:
     try:
         version = msgspec.json.decode(data, type=_Opening).version
         if version not in VERSIONS:
-            raise KeystoreError(f"the wallet file has version {version}, this program knows 1 and 2")
+            raise KeystoreError(f"the wallet file has version {version}, this program reads 1 and 2")
         wallet = _version_1(data) if version == 1 else _version_2(data)
         _check(wallet.accounts)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, WalletError) as error:

@@ -1,4 +1,4 @@
-"""From a password to a key: Argon2id by libsodium, at costs that a wallet file names."""
+"""From a password to a key: libsodium's Argon2id, with the costs named in the wallet file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SALT_BYTES = argon2id.SALTBYTES
 
 
 class KdfCost(NamedTuple):
-    """What one guess at a password costs: passes over the memory, and its bytes."""
+    """The cost of one guess at a password: passes over the memory, and its bytes."""
 
     operations: int
     memory: int
@@ -36,13 +36,13 @@ MIN_OPERATIONS = argon2id.OPSLIMIT_MIN
 MIN_MEMORY = argon2id.MEMLIMIT_MIN
 MAX_OPERATIONS = 4 * argon2id.OPSLIMIT_SENSITIVE
 MAX_MEMORY = argon2id.MEMLIMIT_SENSITIVE
-"""The dearest that this program writes: a hostile file cannot ask for more memory or for hours."""
+"""The highest that this program writes: a hostile file cannot ask for more memory or for hours."""
 
 
 def box_key(password: str, salt: bytes, cost: KdfCost) -> bytes:
     """The key of a wallet's box.
 
-    One password typed on two systems is the same (NFKC); bytes that are no text stay as they are.
+    NFKC makes a password the same on every system; bytes that are not text stay unchanged.
     """
     secret = unicodedata.normalize("NFKC", password).encode("utf-8", "surrogateescape")
     try:

@@ -12,20 +12,20 @@ from pathlib import Path
 from pychain.keystore.errors import KeystoreError
 
 LOCK_WAIT_S = 30.0
-"""How long a process waits for another: opening a wallet may take the other a second or two."""
+"""How long a process waits for another: opening a wallet may take a second or two."""
 _POLL_S = 0.05
 
 
 @contextmanager
 def exclusive(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock on a file, which is made where it is missing; `what` is told to who waits in vain."""
+    """Hold the lock on a file, which is created if missing; `what` names it in the error when the wait is too long."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait(descriptor, what)
         yield
     finally:
-        os.close(descriptor)  # which gives the lock back
+        os.close(descriptor)  # which releases the lock
 
 
 def _wait(descriptor: int, what: str) -> None:

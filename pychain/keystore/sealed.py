@@ -1,8 +1,8 @@
-"""Sealing: a wallet's secrets in a box that a password opens, its accounts' names and public keys in the clear.
+"""Sealing: a wallet's secrets are in a box encrypted with a password, its accounts' names and public keys in the clear.
 
-The box is libsodium's secretbox (XSalsa20-Poly1305) under Argon2id(password, salt). Balances and addresses need no
-password; and since the box repeats the accounts, and its secrets give their keys, nobody who can write the file can
-make a wallet show other accounts than its own without `unlock` noticing. A wallet that only watches has no box.
+The box is libsodium's secretbox (XSalsa20-Poly1305) with the key Argon2id(password, salt). Balances and addresses need
+no password. The box repeats the accounts, and its secrets determine their keys: if anyone writes other accounts into
+the file, `unlock` notices. A watch-only wallet has no box.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class _Secrets(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What is in a box since version 2. `seeds`: of imported accounts, by label."""
+    """The content of a box since version 2. `seeds`: of imported accounts, by label."""
 
     accounts: Annotated[list[Row], msgspec.Meta(max_length=MAX_ACCOUNTS)]
     mnemonic: str | None = None
@@ -50,7 +50,7 @@ class _Secrets(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class _Secret(msgspec.Struct, forbid_unknown_fields=True):
-    """A row of a box of version 1, which knew no mnemonics."""
+    """A row of a box of version 1, which had no mnemonics."""
 
     label: str
     seed: Hex32
@@ -58,7 +58,8 @@ class _Secret(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Secrets under a password: `sealed` is the nonce (24 bytes) and the ciphertext. `version` tells what is in it."""
+    """Encrypted secrets: `sealed` is the nonce (24 bytes) and the ciphertext. `version` gives the format of the
+    content."""
 
     cost: KdfCost
     salt: bytes
@@ -68,18 +69,18 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class SealedWallet:
-    """A wallet as it is on disk. A `box` of None: no secrets are here."""
+    """A wallet as it is on disk. `box` is None if it has no secrets."""
 
     accounts: tuple[AccountName, ...]
     box: Box | None
 
     @property
     def cost(self) -> KdfCost:
-        """What a guess at its password costs."""
+        """The cost of a guess at its password."""
         return DEFAULT_COST if self.box is None else self.box.cost
 
     def account(self, label: str) -> AccountName:
-        """The account of that label; KeystoreError where there is none."""
+        """The account of that label; KeystoreError if there is none."""
         for account in self.accounts:
             if account.label == label:
                 return account
@@ -87,11 +88,11 @@ class SealedWallet:
         raise KeystoreError(f"the wallet has no account '{label}'; it has {labels}")
 
     def account_of(self, public_key: bytes) -> AccountName | None:
-        """The account of that key, if it is one of the wallet's."""
+        """The account of that key, if the wallet has it."""
         return next((account for account in self.accounts if account.public_key == public_key), None)
 
     def unlock(self, password: str) -> OpenWallet:
-        """The wallet with its secrets. WrongPasswordError, or KeystoreError where the clear part was tampered with.
+        """The wallet with its secrets. WrongPasswordError, or KeystoreError if the clear part was tampered with.
         A wallet without a box takes any password."""
         if self.box is None:
             wallet = OpenWallet(self.accounts)
@@ -105,7 +106,7 @@ class SealedWallet:
 
 
 def seal(wallet: OpenWallet, password: str, cost: KdfCost = DEFAULT_COST) -> SealedWallet:
-    """Put a wallet's secrets into a box with a fresh salt and nonce; a wallet without secrets needs no password."""
+    """Seal a wallet's secrets in a box with a fresh salt and nonce; a wallet without secrets needs no password."""
     if not wallet.accounts:
         raise KeystoreError("a wallet has at least one account")
     if not wallet.has_secrets:

@@ -1,4 +1,4 @@
-"""Unlocked wallets: starting a wallet's agent, asking it, and ending it."""
+"""Unlocked wallets: starting a wallet's agent, querying it, and ending it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AGENT = "pychain.keystore.agent"
 
 
 class AgentKey:
-    """An account's key that the wallet's agent has: it signs transfers, and nothing else."""
+    """An account's key, held by the wallet's agent: it signs only transfers."""
 
     def __init__(self, directory: Path, name: str, public_key: bytes) -> None:
         self._directory = directory
@@ -42,7 +42,7 @@ class AgentKey:
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
-        """The signature; KeystoreError where the agent refuses, or is gone."""
+        """The signature; KeystoreError if the agent refuses, or is gone."""
         answer = _ask(self._directory, self._name, Sign(self._public_key.hex(), message.hex()))
         if answer is None or answer.error:
             why = "it is locked again" if answer is None else answer.error
@@ -51,7 +51,7 @@ class AgentKey:
 
 
 def unlocked_until(directory: Path, name: str, public_key: bytes = b"") -> int | None:
-    """The Unix time until which a wallet's agent signs; None where none runs, or none that has this account's key."""
+    """The Unix time until which a wallet's agent signs; None if no agent runs, or none with this account's key."""
     if not (directory / socket_name(name)).exists():
         return None
     answer = _ask(directory, name, Status(public_key.hex()))
@@ -59,7 +59,7 @@ def unlocked_until(directory: Path, name: str, public_key: bytes = b"") -> int |
 
 
 def unlock(directory: Path, name: str, keys: Iterable[PrivateKey], timeout_s: int) -> int:
-    """Start an agent with these keys, in place of one that runs; gives the Unix time at which it will end."""
+    """Start an agent with these keys, replacing a running one; returns the Unix time at which it will end."""
     if not 1 <= timeout_s <= MAX_TIMEOUT_S:
         raise KeystoreError(f"a wallet stays unlocked for 1 to {MAX_TIMEOUT_S} seconds, not {timeout_s}")
     lock(directory, name)
@@ -80,17 +80,17 @@ def unlock(directory: Path, name: str, keys: Iterable[PrivateKey], timeout_s: in
     until = unlocked_until(directory, name)
     if said != b"ready\n" or until is None:
         raise KeystoreError(f"the agent of wallet '{name}' did not start")
-    agent.returncode = 0  # it is on its own from here: no warning that nobody waited for it
+    agent.returncode = 0  # it runs on its own from here: no warning that nobody waited for it
     return until
 
 
 def lock(directory: Path, name: str) -> bool:
-    """End a wallet's agent; True where one ran."""
+    """End a wallet's agent; True if one ran."""
     return (directory / socket_name(name)).exists() and _ask(directory, name, Lock()) is not None
 
 
 def _ask(directory: Path, name: str, request: Request) -> Answer | None:
-    """The answer of a wallet's agent, None where none runs."""
+    """The answer of a wallet's agent, None if none runs."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(CLIENT_TIMEOUT_S)
         try:

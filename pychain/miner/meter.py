@@ -1,4 +1,4 @@
-"""The hash-rate meter: a moving average over what the mining threads report."""
+"""The hash-rate meter: a moving average over the mining threads' reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from pychain.base.time import NS
 
 WINDOW_NS = 10 * NS
-"""Long enough to be calm on a screen, short enough to follow a change of load."""
+"""Long enough for a steady display, short enough to follow a change of load."""
 
 
 class HashMeter:
@@ -23,14 +23,14 @@ class HashMeter:
         """Hashes since the beginning."""
 
     def begin(self, now_ns: int) -> None:
-        """Mining begins anew: what came before says nothing about the rate from now on."""
+        """Mining starts again: earlier reports do not count."""
         with self._lock:
             self._samples.clear()
             self._in_window = 0
             self._since_ns = now_ns
 
     def add(self, hashes: int, now_ns: int) -> None:
-        """A thread has tried so many nonces up to now."""
+        """A thread reports hashes tried up to now."""
         with self._lock:
             self._samples.append((now_ns, hashes))
             self._in_window += hashes
@@ -38,7 +38,7 @@ class HashMeter:
             self._forget(now_ns)
 
     def rate(self, now_ns: int) -> float:
-        """Hashes a second over the window, or over the time since `begin` where that is shorter."""
+        """Hashes per second over the window, or over the time since `begin` if that is shorter."""
         with self._lock:
             self._forget(now_ns)
             if self._since_ns is None:

@@ -1,5 +1,5 @@
-"""The connection to a Stratum server, kept up: log in, hand its jobs to the search threads and their shares to it, and
-come back after a pause when it is lost."""
+"""The connection to a Stratum server: log in, pass its jobs to the search threads and their shares to it, and reconnect
+after a pause when the connection is lost."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ SCHEMES = ("stratum+tcp", "tcp")
 READ_BYTES = 64 * 1024
 DIAL_TIMEOUT_S = 15.0
 LOGIN_TIMEOUT_S = 30.0
-"""For one answer on the way in."""
+"""Time for one answer during the login."""
 SILENCE_S = 300.0
-"""A server sends a job at least once a minute; from one that does not for so long nothing is to be expected."""
+"""A server sends a job at least once a minute; one that is silent for this long is gone."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""Between attempts; each pause is twice the one before, until a login works."""
+"""Pause between attempts; each is twice the one before, until a login works."""
 MAX_UNANSWERED = 32
-"""Shares that wait for the server's answer: more are found only where shares are far too easy."""
+"""Shares that wait for the server's answer: there are more only if shares are far too easy."""
 SOLVED_WAIT_S = 2.0
-"""After a block the next job is due at once. Where it does not come, the search goes on with the old one."""
+"""After a block the next job is due at once. If it does not come, the search continues with the old one."""
 
 Fields = dict[str, str | int | float | bool]
 Tell = Callable[[str, str, Fields], None]
-"""Hears what happens: the kind of event, one line for a person, fields for a program."""
+"""Receives events: the kind, one line for a person, fields for a program."""
 
 
 class UnreachableServerError(PychainError):
@@ -59,12 +59,12 @@ class UnreachableServerError(PychainError):
 
 
 class RefusedUserError(PychainError):
-    """The server does not take shares of this user."""
+    """The server refuses this user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server is, and who logs in. `password` is kept out of text forms."""
+    """The address of a server, and the login. `password` is kept out of text forms."""
 
     host: str
     port: int
@@ -73,7 +73,7 @@ class Server:
 
     @classmethod
     def parse(cls, url: str) -> Server:
-        """`[stratum+tcp://][user[:password]@]host:port`. DecodeError where it is none."""
+        """`[stratum+tcp://][user[:password]@]host:port`. DecodeError if it is none."""
         try:
             parts = urlsplit(url if "://" in url else f"{SCHEMES[0]}://{url}")
             host, port = parts.hostname, parts.port
@@ -90,7 +90,7 @@ class Server:
 
 @dataclass
 class Tally:
-    """How a miner fares. `stale` shares were found too late to be sent at all; `blocks` met the chain's own target."""
+    """A miner's counts. `stale` shares were found too late to be sent; `blocks` met the chain's own target."""
 
     begun_ns: int = field(default_factory=time.monotonic_ns)
     connected: bool = False
@@ -130,16 +130,16 @@ class PoolMiner:
         return self._search.hashes
 
     def hash_rate(self) -> float:
-        """Hashes a second of late."""
+        """The recent hash rate."""
         return self._search.hash_rate()
 
     def average_rate(self) -> float:
-        """Hashes a second since the beginning, pauses and all."""
+        """The hash rate since the beginning, pauses included."""
         return self.hashes * NS / max(time.monotonic_ns() - self.tally.begun_ns, 1)
 
     async def run(self, *, patient: bool) -> None:
-        """Mine; returns never. UnreachableServerError where the first connection fails, unless `patient`;
-        RefusedUserError where the server does not want the user; whatever a search thread failed with."""
+        """Mine; never returns. UnreachableServerError if the first connection fails, unless `patient`; RefusedUserError
+        if the server refuses the user; the exception of a failed search thread."""
         serving = self._loop.create_task(self._keep_up(patient))
         try:
             await asyncio.wait((serving, self._failed), return_when=asyncio.FIRST_COMPLETED)
@@ -160,14 +160,14 @@ class PoolMiner:
                 reason = _reason(error)
                 if not patient:
                     raise UnreachableServerError(f"cannot reach {self.server.host_port}: {reason}") from None
-            pause_s = self._pause_s * random.uniform(0.5, 1.0)  # a farm should not come back as one
+            pause_s = self._pause_s * random.uniform(0.5, 1.0)  # the miners of a farm should not all reconnect at once
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             text = f"not connected to {self.server.host_port} ({reason}), again in {pause_s:.1f} s"
             self._tell("disconnected", text, {"reason": reason, "retry_s": round(pause_s, 1)})
             await asyncio.sleep(pause_s)
 
     async def _attempt(self) -> str:
-        """One connection, from dialling to its end; why it ended. OSError where it could not be made."""
+        """One connection, from dialling to its end; returns why it ended. OSError if it could not be made."""
         async with asyncio.timeout(DIAL_TIMEOUT_S):
             reader, self._writer = await asyncio.open_connection(self.server.host, self.server.port)
         session = PoolSession(self.server.user, self.server.password, AGENT, roll_versions=self._roll_versions)
@@ -199,7 +199,7 @@ class PoolMiner:
             except DecodeError as error:
                 return str(error)
             if not data:
-                return "the server hung up"
+                return "the server closed the connection"
             for line in lines:
                 lost = lost or self._carry(session.receive(line))
         if lost.final:
@@ -207,7 +207,7 @@ class PoolMiner:
         return lost.reason
 
     def _carry(self, events: list[Event]) -> Lost | None:
-        """Do what the session wants; what says that it is lost is given back."""
+        """Act on the session's events; returns the one that ends it, if any."""
         assert self._writer is not None
         for event in events:
             match event:

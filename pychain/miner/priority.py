@@ -1,4 +1,4 @@
-"""Idle priority for one thread, where the system lets a thread have a priority of its own."""
+"""Idle priority for one thread, on systems where threads have their own priority."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ NICEST = 19
 
 
 def lower_thread_priority() -> str | None:
-    """Give the calling thread only the time that nobody else wants; it cannot be taken back.
+    """Give the calling thread only otherwise idle time; this cannot be undone.
 
-    Returns how (`"idle"`, `"nice"`), or None where neither works: Linux alone has priorities of threads that anybody
-    may lower."""
+    Returns how (`"idle"`, `"nice"`), or None if neither works: only Linux lets any user lower the priority of a
+    thread."""
     if not sys.platform.startswith("linux"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a miner tells: lines of a log, JSON objects one a line, or a live view in a terminal."""
+"""A miner's output: log lines, JSON objects one per line, or a live view in a terminal."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from pychain.miner.pool import Fields, PoolMiner
 _log = logging.getLogger(__name__)
 
 RATE_PERIOD_S = 30.0
-"""How often lines tell of the hash rate."""
+"""How often lines report the hash rate."""
 REDRAW_S = 0.5
 RECENT_LINES = 6
 
 
 class Reporter(Protocol):
-    """Hears what happens to a miner."""
+    """Receives a miner's events."""
 
     def tell(self, event: str, text: str, fields: Fields) -> None: ...
 
     async def watch(self, miner: PoolMiner) -> None:
-        """Show how it fares, until cancelled."""
+        """Show its state, until cancelled."""
         ...
 
 
 def summary(miner: PoolMiner, hash_rate: float) -> Fields:
-    """How a miner fares, in numbers."""
+    """A miner's state, in numbers."""
     tally = miner.tally
     return {
         "connected": tally.connected,
@@ -56,7 +56,7 @@ def summary(miner: PoolMiner, hash_rate: float) -> Fields:
 
 
 def summary_line(miner: PoolMiner, hash_rate: float) -> str:
-    """The same for a person."""
+    """The same, for a person."""
     tally = miner.tally
     return (
         f"{format_hash_rate(hash_rate)}, {tally.accepted} accepted, {tally.rejected} rejected, "
@@ -65,7 +65,7 @@ def summary_line(miner: PoolMiner, hash_rate: float) -> str:
 
 
 class LineReporter:
-    """Each event a line, given to `write` with its kind, text and fields; the rate from time to time."""
+    """One line per event, passed to `write` with its kind, text and fields; the rate from time to time."""
 
     def __init__(self, write: Callable[[str, str, Fields], None]) -> None:
         self._write = write
@@ -91,7 +91,7 @@ def write_json(event: str, text: str, fields: Fields) -> None:
 
 
 class LiveReporter:
-    """The live view, as a context manager: it leaves the last picture."""
+    """The live view, as a context manager; its last state stays on the screen."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._live = Live(console=console, auto_refresh=False)
@@ -120,7 +120,7 @@ class LiveReporter:
 
 
 def picture(miner: PoolMiner, recent: deque[str]) -> Panel:
-    """What the live view shows now."""
+    """The present content of the live view."""
     tally = miner.tally
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
@@ -134,4 +134,4 @@ def picture(miner: PoolMiner, recent: deque[str]) -> Panel:
     rows.add_row("difficulty", f"{tally.difficulty:g}")
     lines = Text("\n".join(recent), style="dim", no_wrap=True, overflow="ellipsis")
     title = f"pychain miner · up {format_span((time.monotonic_ns() - tally.begun_ns) // NS)}"
-    return Panel(Group(rows, Text(), lines), title=title, title_align="left", subtitle="Ctrl-C ends it")
+    return Panel(Group(rows, Text(), lines), title=title, title_align="left", subtitle="Ctrl-C stops")

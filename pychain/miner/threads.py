@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 NONCES = 2**32
 SLICE_NS = NS // 4
-"""Duration of a slice: the header's time is at most this old, and the interpreter's lock is taken four times a second."""
+"""Duration of a slice: the header's time is at most this old; the interpreter's lock is taken four times a second."""
 FIRST_SLICE = 1 << 8
 """Nonces of a thread's first slice, and the minimum: microseconds in C, milliseconds in pure Python."""
 
@@ -41,7 +41,7 @@ class Work(Protocol):
 
 
 class Job(Protocol):
-    """What all threads search for. `stop` ends its searches."""
+    """The job that all threads share. `stop` ends its searches."""
 
     @property
     def stop(self) -> native.StopFlag: ...

@@ -1,8 +1,9 @@
-"""The door to the C core: hashing, merkle roots, proof-of-work search and signature checks, typed and length-checked.
+"""The interface to the C core: hashing, merkle roots, proof-of-work search and signature checks, typed and
+length-checked.
 
-Where the core was not built, the same functions come from `pychain.native.reference` and `fallback_reason` says why.
-The kernel is chosen for the machine at import; PYCHAIN_KERNEL, a list of names with commas between them, forces one,
-and an unknown or unavailable name there raises `KernelError`. Bad arguments raise `ValueError`.
+If the core was not built, the same functions come from `pychain.native.reference` and `fallback_reason` says why. The
+kernel is chosen for the machine at import; PYCHAIN_KERNEL, a comma-separated list of names, forces kernels, and an
+unknown or unavailable name in it raises `KernelError`. Bad arguments raise `ValueError`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pychain.native.stop import StopFlag
 
 compiled: bool
 fallback_reason: str | None
-kernel: str  # the kernels in use, with commas between them; always current
+kernel: str  # the kernels in use, comma-separated; always current
 
 try:
     from pychain.native._compiled import (
@@ -104,7 +105,7 @@ __all__ = [
     "verify_transfers",
 ]
 
-if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise believe in any attribute
+if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise accept any attribute
 
     def __getattr__(name: str) -> str:
         if name == "kernel":
@@ -113,7 +114,7 @@ if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise believ
 
 
 def _force(names: str) -> None:
-    """Use each kernel of a list with commas between the names."""
+    """Use each kernel of a comma-separated list."""
     for name in filter(None, map(str.strip, names.split(","))):
         try:
             use(name)

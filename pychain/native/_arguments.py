@@ -1,7 +1,7 @@
-"""What the functions of this room take: every argument is checked before it is used, with one line for a person.
+"""The checks of this package's arguments: all are checked before use, and an error is one line for a person.
 
-Wrong types and wrong lengths are both a `ValueError`. Bytes-like arguments other than `bytes` are copied once, so
-nothing can change under a call that runs without the interpreter's lock.
+Wrong types and wrong lengths are both a `ValueError`. Bytes-like arguments other than `bytes` are copied once, so that
+nothing can change during a call that runs without the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 Offsets: TypeAlias = Sequence[int]  # array("I") passes without conversion
-# A source that gives so many fresh random bytes, or SEED_SIZE of them, or None for the operating system's.
+# A source of fresh random bytes, or SEED_SIZE such bytes, or None for the operating system's.
 Entropy: TypeAlias = Callable[[int], bytes] | bytes | None
 
 HASH_SIZE = 32
@@ -71,7 +71,7 @@ def records(buffer: Bytes, size: int) -> bytes:
 
 
 def message_offsets(buffer: Bytes, offsets: Offsets) -> tuple[bytes, array[int]]:
-    """A buffer and the offsets of its messages as unsigned 32-bit integers; their order is the caller's to check."""
+    """A buffer and the offsets of its messages as unsigned 32-bit integers; the caller checks their order."""
     buffer = as_bytes(buffer, "buffer")
     if len(buffer) > BUFFER_MAX:
         raise ValueError(f"buffer of {len(buffer)} bytes is longer than {BUFFER_MAX}")
@@ -102,24 +102,24 @@ def sortable_records(parts: Sequence[Bytes], size: int) -> list[bytes]:
     sortable = [as_bytes(part, "a part") for part in parts]
     for part in sortable:
         if len(part) % size:
-            raise ValueError(f"a part of {len(part)} bytes is no records of {size} bytes each")
+            raise ValueError(f"a part of {len(part)} bytes is not records of {size} bytes each")
     return sortable
 
 
 def record_runs_of(data: bytes | memoryview, size: int, key: int, longest: int) -> None:
-    """Records, the length of their keys, and that of a run. Alone of what is here, they are not copied where they might
-    change: there are very many of them, and where they do, nothing comes of it but other runs."""
+    """Records, the length of their keys, and that of a run. Unlike all other arguments, mutable records are not copied:
+    there are very many of them, and if they change, the only effect is other runs."""
     integer(size, 1, BUFFER_MAX, "size")
     if not isinstance(data, (bytes, memoryview)):
         raise ValueError(f"data must be bytes, not {type(data).__name__}")
     if len(data) % size or len(data) // size > BUFFER_MAX:
-        raise ValueError(f"data of {len(data)} bytes are no records of {size} bytes each")
+        raise ValueError(f"data of {len(data)} bytes are not records of {size} bytes each")
     integer(key, 1, size, "key")
     integer(longest, 1, BUFFER_MAX, "longest")
 
 
 def named_keys(keys: Bytes, senders: Offsets, recipients: Offsets, first: int) -> tuple[bytes, array[int], array[int]]:
-    """Keys, as many senders as recipients among them, and the first of as many numbers of 64 bits."""
+    """Keys, the indexes of senders and recipients in equal number, and the first of as many 64-bit numbers."""
     keys = records(keys, PUBLIC_KEY_SIZE)
     if len(senders) != len(recipients):
         raise ValueError(f"there must be as many senders as recipients, not {len(senders)} and {len(recipients)}")
@@ -133,7 +133,7 @@ def unknown_key() -> ValueError:
 
 
 def scan_range(data: Bytes, start: int, count: int) -> bytes:
-    """A buffer, an offset in it, and as many transactions as it can hold at most."""
+    """A buffer, an offset in it, and a count limited to the transactions that it can hold."""
     data = as_bytes(data, "data")
     if len(data) > BUFFER_MAX:
         raise ValueError(f"data of {len(data)} bytes is longer than {BUFFER_MAX}")
@@ -143,7 +143,7 @@ def scan_range(data: Bytes, start: int, count: int) -> bytes:
 
 
 def extents(data: Bytes, starts: Sequence[int], ends: Sequence[int]) -> tuple[bytes, array[int], array[int]]:
-    """A buffer, and where things in it begin and end; their order is the caller's to check."""
+    """A buffer, and where items in it begin and end; the caller checks their order."""
     data = as_bytes(data, "data")
     if len(data) > BUFFER_MAX:
         raise ValueError(f"data of {len(data)} bytes is longer than {BUFFER_MAX}")
@@ -154,7 +154,7 @@ def extents(data: Bytes, starts: Sequence[int], ends: Sequence[int]) -> tuple[by
 
 def not_a_transfer(index: int) -> ValueError:
     """The error for the extent at `index`."""
-    return ValueError(f"item {index} is no whole transfer")
+    return ValueError(f"item {index} is not a complete transfer")
 
 
 def search_range(target: int, start: int, count: int) -> None:
@@ -172,7 +172,7 @@ def version_words(versions: Sequence[int]) -> list[int]:
 
 
 def signed(public_key: Bytes, message: Bytes, signature: Bytes) -> tuple[bytes, bytes, bytes]:
-    """A key, a message and a signature of the right sizes."""
+    """A key, a message and a signature, of the right sizes."""
     return (
         sized(public_key, PUBLIC_KEY_SIZE, "public key"),
         as_bytes(message, "message"),
@@ -190,14 +190,14 @@ def same_length(public_keys: Sequence[Bytes], messages: Sequence[Bytes], signatu
 
 
 def seed(entropy: Entropy) -> bytes | None:
-    """What the weights of a batch are made of; None for the operating system's."""
+    """The seed of a batch's weights; None for the operating system's entropy."""
     if entropy is None:
         return None
     return sized(entropy(SEED_SIZE) if callable(entropy) else entropy, SEED_SIZE, "entropy")
 
 
 def joined(parts: Sequence[Bytes], what: str) -> bytes:
-    """The parts one after another."""
+    """The parts, joined."""
     try:
         return b"".join(parts)
     except TypeError:
@@ -206,7 +206,7 @@ def joined(parts: Sequence[Bytes], what: str) -> bytes:
 
 
 def joined_sized(parts: Sequence[Bytes], size: int, what: str) -> bytes:
-    """The parts one after another, each of `size` bytes."""
+    """The parts, joined, each of `size` bytes."""
     whole = joined(parts, what)
     lengths = [*map(len, parts)]
     if lengths.count(size) != len(lengths):
@@ -217,7 +217,7 @@ def joined_sized(parts: Sequence[Bytes], size: int, what: str) -> bytes:
 
 
 def joined_messages(messages: Sequence[Bytes]) -> tuple[bytes, array[int]]:
-    """Messages one after another, at most BUFFER_MAX bytes, and their offsets with the end of the last."""
+    """Messages, joined, at most BUFFER_MAX bytes, and their offsets with the end of the last."""
     buffer = joined(messages, "message")
     if len(buffer) > BUFFER_MAX:
         raise ValueError(f"messages of {len(buffer)} bytes are more than {BUFFER_MAX} bytes in all")

@@ -1,4 +1,4 @@
-"""The C core behind checked and typed functions. Importing it fails where the core is not built or fails its self-test.
+"""The C core behind checked and typed functions. Importing it fails if the core is not built or fails its self-test.
 
 Each call releases the interpreter's lock, so threads hash and search in parallel.
 """
@@ -36,7 +36,7 @@ _BYTES = ffi.typeof("char[]")
 _WORDS = ffi.typeof("uint32_t[]")
 _HITS = ffi.typeof("pychain_hit[]")
 _uncleared = ffi.new_allocator(should_clear_after_alloc=False)
-"""Memory that the core fills or leaves alone: clearing 300 KB costs a tenth of the merkle root that it is for."""
+"""Uninitialised memory for results: clearing 300 KB costs a tenth of the merkle root that it is for."""
 _TEXT_SIZE = 256  # room for the processor's name (48) or all feature names
 _HITS_A_CALL = 4096  # nonces that one call of the core may return
 
@@ -61,13 +61,13 @@ def kernels() -> list[str]:
 
 
 def kernel_in_use() -> str:
-    """The kernel in use of each kind, with a comma between them; the door shows it as the attribute `kernel`."""
+    """The kernel in use of each kind, comma-separated; the package shows it as the attribute `kernel`."""
     names = [lib.pychain_kernel_in_use(), lib.pychain_ed25519_in_use()]
     return ",".join(_text(name) for name in names if name != ffi.NULL)
 
 
 def use(name: str) -> None:
-    """Use the kernel `name`, in all threads, from their next call on; raises `KernelError` if it is not there."""
+    """Use the kernel `name`, in all threads, from their next call on; raises `KernelError` if it is not available."""
     if name not in kernels():
         raise unavailable(name, kernels())
     select = lib.pychain_kernel_use if name in hash_kernels() else lib.pychain_ed25519_use
@@ -75,7 +75,7 @@ def use(name: str) -> None:
 
 
 def cpu() -> CpuInfo:
-    """The processor as it names itself, the instruction sets that matter here, and the compiler of the core."""
+    """The processor's name, the instruction sets that matter here, and the compiler of the core."""
     text = ffi.new(_BYTES, _TEXT_SIZE)
     lib.pychain_cpu_name(text, _TEXT_SIZE)
     name = _text(text) or platform.machine()
@@ -95,7 +95,7 @@ def _text(chars: CData) -> str:
 
 
 def _hashes(count: int) -> CData:
-    """Room for `count` hashes; as characters, which unpack to bytes in one copy."""
+    """Memory for `count` hashes; as characters, which unpack to bytes in one copy."""
     return _uncleared(_BYTES, HASH_SIZE * count)
 
 
@@ -110,8 +110,8 @@ def sha256d(data: Bytes) -> bytes:
 def sha256d_many(buffer: Bytes, offsets: Offsets) -> bytes:
     """The double hashes of n messages in one buffer, 32 * n bytes; message i is `buffer[offsets[i]:offsets[i + 1]]`.
 
-    There are n + 1 offsets, ascending, each at most `len(buffer)`, which is under 4 GiB. An `array("I")` is used as it
-    is; any other sequence of integers is converted first.
+    There are n + 1 offsets, ascending, each at most `len(buffer)`, which is under 4 GiB. An `array("I")` is used
+    without conversion; any other sequence of integers is converted first.
     """
     buffer, offsets = message_offsets(buffer, offsets)
     count = len(offsets) - 1
@@ -197,9 +197,9 @@ def search_rolling(
 ) -> tuple[tuple[int, int] | None, int]:
     """The first (nonce, version) that gives `header` a hash <= `target`, and the hashes tried.
 
-    Each nonce of the range is tried under each of up to `MAX_VERSIONS` versions (of 32 bits, signed or not), in that
-    order, before the next nonce; the header's own version is ignored. Several versions at once cost less a hash, since
-    the kernels share the message schedule among them; otherwise as `search`.
+    Each nonce of the range is tried with each of up to `MAX_VERSIONS` versions (of 32 bits, signed or not), in that
+    order, before the next nonce; the header's own version is ignored. Several versions at once cost less per hash,
+    since the kernels share the message schedule among them; otherwise as `search`.
     """
     hits, done = _scan(header, versions, target, start, count, stop, room=1)
     return ((hits[0][0], versions[hits[0][1]]) if hits else None), done
@@ -222,7 +222,7 @@ def verify_signatures(
 def verify_signatures_strictly(
     public_keys: bytes, messages: bytes, offsets: array[int], signatures: bytes, seed: bytes | None, threads: int
 ) -> list[bool | None]:
-    """As `verify_signatures`, as libsodium would judge them; None for those of which it must be asked."""
+    """Like `verify_signatures`, by libsodium's rule; None for those that libsodium itself must check."""
     call = lib.pychain_ed25519_verify_strict_batch
     answers = _verify(call, public_keys, messages, offsets, signatures, seed, threads)
     return [None if answer == lib.PYCHAIN_IN_DOUBT else answer == 1 for answer in answers]

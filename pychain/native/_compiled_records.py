@@ -1,4 +1,4 @@
-"""Records of one size by the C core, without the interpreter's lock: made, sorted, cut into runs."""
+"""Records of one size by the C core, without the interpreter's lock: make, sort, cut into runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SIZES = ffi.typeof("size_t[]")
 def sort_records(parts: Sequence[Bytes], size: int) -> memoryview:
     """Records of `size` bytes each, back to back in several parts, in rising order as bytes.
 
-    They come and go without a copy that would keep the interpreter's lock for as long as it takes.
+    No copy is made, since that would hold the interpreter's lock for as long as it takes.
     """
     parts = sortable_records(parts, size)
     lengths = list(map(len, parts))
     out = ffi.new(_BYTES, sum(lengths))
-    pointers = ffi.new(_PARTS, [ffi.from_buffer(_PART, part) for part in parts])  # `parts` keeps what they point at
+    pointers = ffi.new(_PARTS, [ffi.from_buffer(_PART, part) for part in parts])  # `parts` keeps their memory
     counts = ffi.new(_SIZES, [length // size for length in lengths])
     if lib.pychain_sort_records(out, pointers, counts, len(parts), size) == lib.PYCHAIN_NO_MEMORY:
-        raise MemoryError("no memory to sort so many records")
+        raise MemoryError("no memory to sort the records")
     return memoryview(ffi.buffer(out))
 
 
@@ -52,8 +52,8 @@ def record_runs(data: bytes | memoryview, size: int, key: int, longest: int) -> 
 
 
 def touches(keys: Bytes, senders: Offsets, recipients: Offsets, first: int) -> bytes:
-    """Whom n transactions name, by index into keys of 32 bytes, back to back: for each its sender's key and a number,
-    and its recipient's unless that is the same.
+    """The accounts of n transactions, by index into keys of 32 bytes, back to back: for each transaction its sender's
+    key and a number, and its recipient's unless that is the same.
 
     The number of transaction i is `first` + i, a u64, big-endian.
     """

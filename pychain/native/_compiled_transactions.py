@@ -27,7 +27,7 @@ _ROWS = ffi.typeof("pychain_transfer[]")
 def transaction_offsets(data: Bytes, start: int, count: int) -> array[int]:
     """Where up to `count` transactions, back to back from `data[start]` on, begin, and where the last of them ends.
 
-    Fewer than count + 1 offsets mean that what is at the last one is no whole transaction of a known type.
+    Fewer than count + 1 offsets mean that at the last one there is no complete transaction of a known type.
     """
     data = scan_range(data, start, count)
     offsets = array("I", bytes(4 * (count + 1)))
@@ -36,11 +36,11 @@ def transaction_offsets(data: Bytes, start: int, count: int) -> array[int]:
 
 
 def transfer_rows(data: Bytes, offsets: Offsets) -> tuple[bytes, bytes]:
-    """What n transfers say, transfer i being `data[offsets[i]:offsets[i + 1]]`: rows, and the accounts' keys.
+    """The fields of n transfers, transfer i being `data[offsets[i]:offsets[i + 1]]`: rows, and the accounts' keys.
 
     A row is `u32 sender | u32 recipient | u64 sequence | u64 amount | u64 fee` in the machine's byte order; sender and
-    recipient are indexes into the keys (32 bytes each), which stand in the order of their first appearance, a sender
-    before its recipient. ValueError where something is no whole transfer.
+    recipient are indexes into the keys (32 bytes each), in the order of their first appearance, a sender before its
+    recipient. ValueError if something is not a complete transfer.
     """
     data, offsets = message_offsets(data, offsets)
     count = len(offsets) - 1
@@ -53,10 +53,10 @@ def transfer_rows(data: Bytes, offsets: Offsets) -> tuple[bytes, bytes]:
 def verify_transfers(
     data: Bytes, starts: Sequence[int], ends: Sequence[int], prefix: bytes, entropy: Entropy = None, threads: int = 0
 ) -> bytes:
-    """For each transfer `data[starts[i]:ends[i]]` a byte: 1 where its signature holds by ZIP-215, else 0.
+    """For each transfer `data[starts[i]:ends[i]]` a byte: 1 if its signature is valid by ZIP-215, else 0.
 
-    A signature covers `prefix` and its transfer up to the signature. `entropy` and `threads` as of `verify_batch`.
-    ValueError where something is no whole transfer.
+    A signature covers `prefix` and its transfer up to the signature. `entropy` and `threads` as for `verify_batch`.
+    ValueError if something is not a complete transfer.
     """
     data, starts, ends = extents(data, starts, ends)
     count = len(starts)
@@ -69,6 +69,6 @@ def verify_transfers(
 
 def _check(answer: int) -> None:
     if answer == lib.PYCHAIN_NO_MEMORY:
-        raise MemoryError("no memory to look at so many transfers")
+        raise MemoryError("no memory to read the transfers")
     if answer >= 0:
         raise not_a_transfer(answer)

@@ -1,4 +1,4 @@
-"""What the machine and the build are, for a person who reads a benchmark."""
+"""The machine and the build, for the reader of a benchmark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CpuInfo:
-    """The processor's name, the instruction sets that the kernels look for and that are present, the C compiler."""
+    """The processor's name, those instruction sets it has that the kernels use, the C compiler."""
 
     name: str
     features: tuple[str, ...]

@@ -1,8 +1,8 @@
 """Ed25519 verification by the consensus rule, ZIP-215: one signature, or many at once.
 
-The C core checks a batch by one random combination of its equations and searches by halves for what fails, as
+The C core checks a batch by one random combination of its equations and finds failures by bisection, as
 docs/signatures.md explains. Without the core, libsodium's yes is final, since what it accepts ZIP-215 accepts, and its
-no goes to the slow oracle. Only public data comes here: nothing takes the same time for all values, and nothing signs.
+no goes to the slow oracle. Only public data comes here: nothing is constant-time, and nothing signs.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def verify_batch(
 ) -> list[bool]:
     """`verify` for each of n signatures; the three sequences have the same length.
 
-    `entropy` makes the random weights of the batch: bytes that whoever made the signatures could not foresee, used for
-    this batch alone. The answer does not depend on them, but with a probability of 2^-128 for each bad signature.
-    The messages have under 4 GiB in all. `threads` is how many threads may work, the caller's among them; 0 means one
-    for each core, where the batch is worth it. The interpreter's lock is released.
+    `entropy` makes the random weights of the batch: bytes that the makers of the signatures could not predict, used for
+    this batch only. The answer depends on them only with a probability of 2^-128 for each bad signature. The messages
+    have under 4 GiB in all. `threads` is the number of threads that may work, including the caller's; 0 means one per
+    core, if the batch is large enough. The interpreter's lock is released.
     """
     arguments = _batch(public_keys, messages, signatures, entropy, threads)
     if not _in_core:
@@ -85,8 +85,8 @@ def verify_strict_batch(
 ) -> list[bool]:
     """`verify_strict` for each of n signatures; otherwise as `verify_batch`.
 
-    The core answers for keys and R that are canonical points of the group of prime order, as all honest ones are: there
-    the two rules are one. libsodium itself is asked of the others, one by one.
+    The core answers if the key and R are canonical points of the group of prime order, as all honest ones are: there
+    the two rules agree. libsodium itself checks the others, one by one.
     """
     if not _in_core:
         return _libsodium.verify_strict_batch(public_keys, messages, signatures, entropy, threads)
@@ -114,7 +114,7 @@ def _batch(
     entropy: Entropy,
     threads: int,
 ) -> tuple[bytes, bytes, array[int], bytes, bytes | None, int]:
-    """The arguments of a batch as the core takes them."""
+    """The arguments of a batch in the core's form."""
     same_length(public_keys, messages, signatures)
     integer(threads, 0, MAX_THREADS, "threads")
     keys = joined_sized(public_keys, PUBLIC_KEY_SIZE, "public key")

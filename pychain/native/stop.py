@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class StopFlag:
-    """One byte shared by reference between the threads that search and the one that stops them.
+    """One byte shared between the searching threads and the one that stops them.
 
-    `cell` is what the C core polls: zero means go on. Setting it is one store, so no lock is needed.
+    The C core polls `cell`: zero means continue. Setting it is one store, so no lock is needed.
     """
 
     __slots__ = ("cell",)
@@ -15,11 +15,11 @@ class StopFlag:
         self.cell = bytearray(1)
 
     def set(self) -> None:
-        """Ask every search that was given this flag to end; those that start later end at once."""
+        """End all searches with this flag; those that start later end at once."""
         self.cell[0] = 1
 
     def clear(self) -> None:
-        """Let searches run again."""
+        """Allow searches again."""
         self.cell[0] = 0
 
     def is_set(self) -> bool:

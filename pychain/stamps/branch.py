@@ -1,12 +1,12 @@
 """From a transaction to its block: branches of the merkle tree that headers commit to (docs/consensus.md).
 
-That tree hashes leaves and nodes alike, so three things have to be checked that its shape alone does not rule out:
+That tree hashes leaves and nodes alike, so its shape alone does not rule out three attacks:
 
-- A node may not pass as a transaction (CVE-2017-12842). A node's content is 64 bytes; whoever checks a branch decodes
-  the transaction, and a transfer has at least 155.
-- A branch is no longer than the fullest block's, so that nothing below a transaction can be claimed to be one.
-- An odd last node is paired with itself. Such a node stands on the left; claimed on the right, it would be a second
-  place of the same transaction (the duplicates of CVE-2012-2459).
+- A node passed off as a transaction (CVE-2017-12842). A node's content is 64 bytes; the check decodes the transaction,
+  and a transfer has at least 155.
+- Something below a transaction passed off as one. So a branch must be no longer than the fullest block's.
+- A second place of the same transaction (the duplicates of CVE-2012-2459). An odd last node is paired with itself; it
+  is on the left, and a claim that it is on the right is refused.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def branch_of(txids: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 
 
 def fold_branch(txid: bytes, index: int, branch: Sequence[bytes]) -> bytes:
-    """The root to which a branch leads. StampError where the index fits no block of the branch's depth."""
+    """The root to which a branch leads. StampError if the index fits no block of the branch's depth."""
     if not 0 <= index < 1 << len(branch):
         raise StampError(f"the proof's index {index} is not in a tree of depth {len(branch)}")
     node = txid
     for sibling in branch:
         if index % 2 and sibling == node:
-            raise StampError("the proof's branch claims a place that the block does not have: a doubled last node's")
+            raise StampError("the proof's branch claims the place of a doubled last node, which no block has")
         node = native.sha256d(sibling + node if index % 2 else node + sibling)
         index //= 2
     return node

@@ -1,4 +1,4 @@
-"""Checking a proof: what it says by itself, and against headers from genesis."""
+"""Checking a proof: its own content, and its headers from genesis on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pychain.stamps.tree import fold
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """What a proof says that holds by itself: the transfer that carries the digest, and the header of its block."""
+    """The checked content of a proof: the transfer that carries the digest, and the header of its block."""
 
     transfer: Transfer
     header: Header
@@ -32,16 +32,16 @@ class Stamped:
 
 
 def stamp_of(proof: Proof) -> Stamp:
-    """The stamp that the proof's digest must be found under."""
+    """The stamp that must cover the proof's digest."""
     if proof.path is None:
         return Stamp(Kind.FILE, proof.digest)
     return Stamp(Kind.TREE, fold(proof.digest, proof.path))
 
 
 def check_content(spec: ChainSpec, proof: Proof, digest: bytes) -> Stamped:
-    """From a file's SHA-256 up to its block's header, on the network of that spec. StampError where a step is wrong.
+    """Follow a file's SHA-256 up to its block's header, on the network of that spec. StampError if a step is wrong.
 
-    What is left to ask is whether the header is in the chain: of a node, or by `check_offline`.
+    Whether the header is in the chain remains to be checked: with a node, or by `check_offline`.
     """
     if proof.genesis_hash != spec.genesis_hash:
         raise StampError(
@@ -67,7 +67,7 @@ def check_content(spec: ChainSpec, proof: Proof, digest: bytes) -> Stamped:
 def check_offline(
     rulebook: Rulebook, proof: Proof, digest: bytes, wall_s: int, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Stamped, Placed]:
-    """All of a proof, its headers from genesis on included; see `check_content` and `place_block`."""
+    """Check all of a proof, including its headers from genesis on; see `check_content` and `place_block`."""
     stamped = check_content(rulebook.spec, proof, digest)
     if proof.headers is None:
         raise StampError("the proof carries no headers: check it against a node")
@@ -77,12 +77,12 @@ def check_offline(
 
 
 def _transfer(spec: ChainSpec, raw: bytes) -> Transfer:
-    """The transfer in the proof. Its signature is checked here: "who" hangs on it, and headers say nothing of it."""
+    """The transfer in the proof. Its signature is checked here: it proves who stamped, and headers do not cover it."""
     try:
         transfer = parse_transfer(raw)
         check_bounds(transfer)
     except RuleError as error:
         raise StampError(f"the proof's transaction is no transfer: {error}") from None
     if not native.verify(transfer.sender, signed_message(spec.genesis_hash, transfer), transfer.signature):
-        raise StampError("the transfer's signature does not hold on this network")
+        raise StampError("the transfer's signature is not valid on this network")
     return transfer

@@ -1,4 +1,4 @@
-"""The error of this room."""
+"""The error of this package."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pychain.base.errors import PychainError
 
 
 class StampError(PychainError):
-    """A proof does not hold, or none can be made; one line says why."""
+    """A proof is not valid, or none can be made; one line says why."""

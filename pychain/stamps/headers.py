@@ -1,4 +1,4 @@
-"""A chain of headers from genesis, judged by every rule that headers have: links, proof of work, retarget, times."""
+"""A chain of headers from genesis, checked by every header rule: links, proof of work, retarget, times."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pychain.consensus.semantic import check_proof_of_work
 from pychain.stamps.errors import StampError
 
 MAX_HEADERS = 1_000_000
-"""Of one proof: 80 MB of headers, and half a minute of checking. A longer chain is checked against a node."""
+"""Headers in one proof: 80 MB, and half a minute of checking. A longer chain needs a node to check."""
 _RECENT = 128
-"""Headers that stay decoded: the median and most retarget rules look no further back."""
+"""Headers that stay decoded: the median and most retarget rules need no more."""
 _CHUNK = 1_000
 """Headers that are hashed in one call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A block in a chain whose headers hold.
+    """A block in a chain of valid headers.
 
-    work: of the whole chain, in expected hashes. work_on_top: of the block and those after it: what it takes to put
-    another in its place. Times in Unix seconds.
+    work: of the whole chain, in expected hashes. work_on_top: of the block and those after it, the cost of replacing
+    it. Times in Unix seconds.
     """
 
     header: Header
@@ -40,7 +40,7 @@ class Placed:
 
 
 class _Chain:
-    """The branch of the headers judged so far (a `consensus.branch.Branch`)."""
+    """The branch of the headers checked so far (a `consensus.branch.Branch`)."""
 
     def __init__(self, genesis: Header, raw: bytes) -> None:
         self.height = 0
@@ -75,8 +75,8 @@ def place_block(
 ) -> Placed:
     """The block at `height` of a chain. `raw`: its headers from height 1 to the tip, 80 bytes each, joined.
 
-    StampError at the first header that breaks a rule; `wall_s` is the clock by which none may be too far ahead.
-    `progress` is told how many have been judged, from time to time.
+    StampError at the first header that breaks a rule; no header may be too far ahead of the clock `wall_s`. `progress`
+    is called from time to time with the number of headers checked.
     """
     count, rest = divmod(len(raw), HEADER_BYTES)
     if count > MAX_HEADERS:

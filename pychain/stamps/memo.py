@@ -1,8 +1,8 @@
-"""A stamp as a transfer carries it, in its memo: `"pychain/stamp/v1" | u8 kind | 32 digest`, 49 bytes.
+"""A stamp in the memo of a transfer: `"pychain/stamp/v1" | u8 kind | 32 digest`, 49 bytes.
 
-Kind 0: the digest is the SHA-256 of one file, so that anybody can compare it by eye. Kind 1: it is the root of a tree
-over many files' digests (see `tree`). The kinds keep a root from passing as the digest of a file that consists of the
-two nodes below it.
+Kind 0: the digest is the SHA-256 of one file, so anyone can compare it directly. Kind 1: it is the root of a tree over
+many files' digests (see `tree`). The kinds keep a root from passing as the digest of a file that consists of the two
+nodes below it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ DIGEST_BYTES = 32
 
 
 class Kind(IntEnum):
-    """What a stamp's digest is."""
+    """The meaning of a stamp's digest."""
 
     FILE = 0
     TREE = 1
 
 
 class Stamp(NamedTuple):
-    """What a memo says."""
+    """A stamp as decoded from a memo."""
 
     kind: Kind
     digest: bytes
@@ -39,7 +39,7 @@ def encode_memo(stamp: Stamp) -> bytes:
 
 
 def decode_memo(memo: bytes) -> Stamp:
-    """The stamp in a memo. StampError where it carries none."""
+    """The stamp in a memo; StampError if it carries none."""
     if not memo.startswith(TAG):
         raise StampError("the transfer's memo is no stamp")
     try:
@@ -47,5 +47,5 @@ def decode_memo(memo: bytes) -> Stamp:
         stamp = Stamp(Kind(reader.u8()), reader.take(DIGEST_BYTES))
         reader.finish()
     except (DecodeError, ValueError):
-        raise StampError("the transfer's memo is no stamp that this program knows") from None
+        raise StampError("the transfer's memo is a stamp of an unknown kind") from None
     return stamp

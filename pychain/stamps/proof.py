@@ -1,4 +1,4 @@
-"""The proof: a JSON document that goes with a file (docs/stamps.md)."""
+"""The proof: a JSON document kept with a file (docs/stamps.md)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pychain.stamps.headers import MAX_HEADERS
 from pychain.stamps.tree import MAX_STEPS, Side, Step
 
 MAX_BRANCH = 32
-"""Deeper than the tree of any block that a chain spec may allow."""
+"""Deeper than the tree of the largest block that a chain spec may allow."""
 MAX_PROOF_BYTES = MAX_HEADERS * HEADER_BYTES * 4 // 3 + 64 * 1024
-"""The most headers in base64, and room for the rest; a larger file is not looked at."""
+"""The maximum of headers in base64, and room for the rest; a larger file is refused unread."""
 
 _Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 _Index = Annotated[int, msgspec.Meta(ge=0, le=2**MAX_BRANCH)]
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
-    """The document, field by field as docs/stamps.md has it."""
+    """The document, field by field as in docs/stamps.md."""
 
     format: Literal["pychain-stamp"]
     version: Literal[1]
@@ -45,11 +45,11 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That the file with this digest is stamped in a block.
+    """A proof that the file with this digest is stamped in a block.
 
-    path: from the digest to the stamped root; None where the digest itself is stamped. transaction: the transfer's
+    path: from the digest to the stamped root; None if the digest itself is stamped. transaction: the transfer's
     bytes. index, branch: its place in the block, and the siblings up to the merkle root. header: the block's 80 bytes.
-    headers: all from height 1 on, joined; None where the proof can only be checked against a node.
+    headers: all from height 1 on, joined; None if the proof can only be checked against a node.
     """
 
     genesis_hash: bytes
@@ -82,7 +82,7 @@ def encode_proof(proof: Proof) -> bytes:
 
 
 def decode_proof(data: bytes) -> Proof:
-    """The proof in a document's bytes; StampError for anything else. Nothing in it is believed yet."""
+    """The proof in a document's bytes; StampError for anything else. Its content is not checked yet."""
     if len(data) > MAX_PROOF_BYTES:
         raise StampError(f"a proof has at most {MAX_PROOF_BYTES} bytes")
     try:
@@ -103,11 +103,11 @@ def decode_proof(data: bytes) -> Proof:
 
 
 def _headers(text: str) -> bytes:
-    """Headers in base64, in the one form that encodes them."""
+    """Headers in base64, in its canonical form only."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise StampError("not a stamp's proof: its headers are no base64") from None
+        raise StampError("not a stamp's proof: its headers are not base64") from None
     if len(raw) % HEADER_BYTES or base64.b64encode(raw).decode("ascii") != text:
         raise StampError("not a stamp's proof: its headers are not whole")
     return raw

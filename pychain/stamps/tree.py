@@ -1,11 +1,11 @@
-"""Many files under one digest: the hash tree of RFC 9162 (Certificate Transparency) over their SHA-256 digests.
+"""One digest for many files: the hash tree of RFC 9162 (Certificate Transparency) over their SHA-256 digests.
 
     leaf(d)    = SHA-256(0x00 | d)
     node(l, r) = SHA-256(0x01 | l | r)
     root of n leaves: the node over the first k and the other n - k, k the largest power of two below n
 
-The first byte keeps leaves and nodes apart, so that no node can pass as a file's digest. A path is what has to be
-hashed together with a leaf to come to the root: siblings from the bottom up, each with the side on which it stands.
+The first byte separates leaves and nodes, so no node can pass as a file's digest. A path is what must be hashed with a
+leaf to reach the root: siblings from the bottom up, each with its side.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 LEAF, NODE = b"\x00", b"\x01"
 MAX_FILES = 2**20
-"""Files of one stamp: nobody waits for more to be hashed, and paths stay within 20 steps."""
+"""Files of one stamp: nobody would wait for more to be hashed, and paths stay within 20 steps."""
 MAX_STEPS = 20
 
 
 class Side(Enum):
-    """Where a sibling stands."""
+    """The side of a sibling."""
 
     LEFT = "left"
     RIGHT = "right"

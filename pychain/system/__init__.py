@@ -1,1 +1,1 @@
-"""What several rooms need of the operating system: entropy, and files that are written whole or not at all."""
+"""System: entropy from the operating system, and atomic file writes."""

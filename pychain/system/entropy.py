@@ -6,7 +6,7 @@ import os
 
 
 class SystemEntropy:
-    """`pychain.base.entropy.Entropy` over getrandom(2) or what the system has in its place."""
+    """`pychain.base.entropy.Entropy` from getrandom(2) or the system's equivalent."""
 
     def bytes(self, count: int) -> bytes:
         return os.urandom(count)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes, *, private: bool = True) -> None:
-    """Replace a file so that a crash leaves the old one or the new one. A private one is for its owner alone; any other
-    has the mode that the user's umask gives."""
+    """Replace a file so that a crash leaves the old one or the new one. Only the owner can read a private one; any
+    other has the mode of the user's umask."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,1 +1,1 @@
-"""Wallet: keys, and payments made into signed transfers. Pure: the encrypted file is the daemon's."""
+"""Wallet: keys, and payments made into signed transfers. Pure: the encrypted files are in `pychain.keystore`."""

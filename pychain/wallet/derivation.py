@@ -1,8 +1,8 @@
 """Keys derived from a seed: SLIP-0010 for Ed25519, where every step is hardened.
 
 Account i of a wallet is at m/44'/7371107'/i' (BIP 44 down to the account; below it nothing is needed, since an account
-*is* its key). The coin type is "pyc" in ASCII and not in SLIP-0044's list. All networks share it: what keeps them
-apart is the genesis hash under every signature.
+*is* its key). The coin type is "pyc" in ASCII and not in SLIP-0044's list. All networks share it: every
+signature covers the genesis hash, so they stay apart.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _PATH = re.compile(r"m(/(0|[1-9][0-9]{0,9})')*", re.ASCII)
 
 
 class ExtendedKey:
-    """A key of the tree: the seed of an Ed25519 key, and the chain code from which its children come. Both are secret,
-    so no text form shows them."""
+    """A key of the tree: the seed of an Ed25519 key, and the chain code from which its children are derived. Both are
+    secret, so no text form shows them."""
 
     __slots__ = ("chain_code", "seed")
 
@@ -48,7 +48,7 @@ class ExtendedKey:
 
 
 def master_key(seed: bytes) -> ExtendedKey:
-    """The root of the tree that grows from a seed (BIP 39 gives one of 64 bytes)."""
+    """The root key of a seed (BIP 39 gives one of 64 bytes)."""
     return _split(_CURVE, seed)
 
 
@@ -61,7 +61,7 @@ def derive(seed: bytes, path: str) -> ExtendedKey:
 
 
 def parse_path(path: str) -> tuple[int, ...]:
-    """The indices of a path, all hardened, without their marks."""
+    """The indices of a path, all hardened, without the marks."""
     if not _PATH.fullmatch(path):
         raise WalletError("a derivation path looks like m/44'/7371107'/0': every step is hardened under Ed25519")
     indices = tuple(int(step[:-1]) for step in path.split("/")[1:])
@@ -71,7 +71,7 @@ def parse_path(path: str) -> tuple[int, ...]:
 
 
 def account_path(index: int) -> str:
-    """Where account `index` of a wallet is."""
+    """The path of account `index`."""
     return f"m/{PURPOSE}'/{COIN_TYPE}'/{index}'"
 
 

@@ -6,8 +6,8 @@
      "amount": 150000000, "fee": 1550, "memo": "<hex>",
      "signature": "<64 bytes, hex>"}
 
-Amounts are in base units. Before it is signed, `signature` is null. There is no second copy of anything in it (no raw
-bytes, no txid), so what a person reads is what is signed and sent.
+Amounts are in base units; `sequence` is the account's nonce. `signature` is null until the file is signed. Nothing in
+it is repeated (no raw bytes, no txid), so what a person reads is what is signed and sent.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pychain.wallet.keys import Signer
 from pychain.wallet.payment import Payment, check_sequence, sign_transfer
 
 MAX_DOCUMENT_BYTES = 16 * 1024
-"""Ten times what the longest memo takes."""
+"""Ten times the size with the longest memo."""
 
 _Address = Annotated[str, msgspec.Meta(max_length=MAX_ADDRESS_CHARACTERS)]
 _Amount = Annotated[int, msgspec.Meta(ge=0)]
@@ -49,7 +49,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A transfer on its way: from the account `sender` (a public key), signed or not yet."""
+    """A transfer from the account `sender` (a public key), signed or not yet."""
 
     sender: bytes
     sequence: int
@@ -63,13 +63,13 @@ class Draft:
         return replace(self, signature=sign_transfer(key, genesis_hash, self.sequence, self.payment).signature)
 
     def transfer(self, genesis_hash: bytes) -> Transfer:
-        """The signed transfer; WalletError where the signature is missing or does not hold on that chain."""
+        """The signed transfer; WalletError if the signature is missing or not valid on that chain."""
         if self.signature is None:
             raise WalletError("the transfer is not signed yet")
         pay = self.payment
         body = transfer_body(self.sender, self.sequence, pay.recipient, pay.amount, pay.fee, pay.memo)
         if not native.verify_strict(self.sender, signing_message(genesis_hash, body), self.signature):
-            raise WalletError("the transfer's signature does not hold: something in it was changed after it was signed")
+            raise WalletError("the transfer's signature is not valid: the file was changed after signing")
         return new_transfer(body, self.signature)
 
 
@@ -91,7 +91,7 @@ def encode_draft(spec: ChainSpec, draft: Draft) -> bytes:
 
 
 def decode_draft(spec: ChainSpec, data: bytes) -> Draft:
-    """The draft in a file. WalletError where it is none, or one for another chain."""
+    """The draft in a file. WalletError if it is not one, or is for another chain."""
     if len(data) > MAX_DOCUMENT_BYTES:
         raise WalletError(f"a transfer file has at most {MAX_DOCUMENT_BYTES} bytes")
     try:

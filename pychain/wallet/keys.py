@@ -16,7 +16,7 @@ DEV_KEYS = 10
 
 
 class Signer(Protocol):
-    """What signs for an account: its key, or somebody who has it."""
+    """The signer of an account: its key, or an agent that has it."""
 
     @property
     def public_key(self) -> bytes:
@@ -29,7 +29,7 @@ class Signer(Protocol):
 
 
 class PrivateKey:
-    """A key pair, made of its 32-byte seed. No text form shows the seed, so it cannot reach a log by accident."""
+    """A key pair, made from its 32-byte seed. No text form shows the seed, so it cannot reach a log by accident."""
 
     __slots__ = ("_public_key", "_signing_key")
 
@@ -51,7 +51,7 @@ class PrivateKey:
 
     @property
     def seed(self) -> bytes:
-        """The secret itself, for a keystore alone."""
+        """The secret itself, only for a keystore."""
         return bytes(self._signing_key)
 
     def sign(self, message: bytes) -> bytes:
@@ -63,7 +63,7 @@ class PrivateKey:
 
 
 def dev_key(index: int) -> PrivateKey:
-    """Well-known key 0 to 9: the seed is sha256("pychain/dev/" + index). Everybody has it: for play money alone."""
+    """Well-known key 0 to 9: the seed is sha256("pychain/dev/" + index). Everyone has it: only for play money."""
     if not 0 <= index < DEV_KEYS:
         raise WalletError(f"there are dev keys 0 to {DEV_KEYS - 1}, not {index}")
     return PrivateKey(sha256(b"pychain/dev/" + str(index).encode()).digest())

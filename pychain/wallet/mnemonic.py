@@ -12,9 +12,9 @@ from pychain.wallet.errors import WalletError
 
 WORD_COUNTS = (12, 15, 18, 21, 24)
 DEFAULT_WORDS = 24
-"""256 bits: more than the key's own strength, so that the words are never what is weak."""
+"""256 bits: more than the key's own strength, so the words are never the weak point."""
 MAX_MNEMONIC_CHARACTERS = 1_000
-"""24 words of at most 8 letters take 215; a text much longer is not looked at."""
+"""24 words of at most 8 letters take 215 characters; a much longer text is refused unread."""
 _LANGUAGE = "english"
 
 
@@ -31,7 +31,7 @@ def mnemonic_of(entropy: bytes) -> str:
 
 
 def parse_mnemonic(text: str) -> str:
-    """The words as BIP 39 writes them, out of what a person typed. WalletError tells wrong words by their places."""
+    """The words as BIP 39 writes them, from what a person typed. WalletError names wrong words by their positions."""
     if len(text) > MAX_MNEMONIC_CHARACTERS:
         raise WalletError(f"a mnemonic has at most {WORD_COUNTS[-1]} words")
     english = Mnemonic(_LANGUAGE)
@@ -42,7 +42,7 @@ def parse_mnemonic(text: str) -> str:
     if unknown:
         raise WalletError(f"not in the list of BIP 39's English words: word {', '.join(unknown)} of {len(words)}")
     if not english.check(" ".join(words)):
-        raise WalletError("the mnemonic's checksum does not hold: a word is mistaken for another, or two are swapped")
+        raise WalletError("the mnemonic's checksum is wrong: a word is mistaken for another, or two are swapped")
     return " ".join(words)
 
 

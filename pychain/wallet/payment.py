@@ -24,9 +24,9 @@ from pychain.wallet.keys import Signer
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What is to be paid. Amounts in base units; `recipient` is a 32-byte public key; the memo has up to 512 bytes.
+    """A payment to make. Amounts in base units; `recipient` is a 32-byte public key; the memo has up to 512 bytes.
 
-    WalletError where no node would take it, or where the coins would be anybody's.
+    WalletError if no node would accept it, or if anyone could take the coins.
     """
 
     recipient: bytes
@@ -37,7 +37,7 @@ class Payment:
     def __post_init__(self) -> None:
         check_recipient(self.recipient)
         if self.amount < 0 or self.fee < 0:
-            raise WalletError("amount and fee are not negative")
+            raise WalletError("amount and fee must not be negative")
         if self.amount + self.fee > U64_MAX:
             raise WalletError("amount and fee together are more than an account can hold")
         if len(self.memo) > MAX_MEMO_BYTES:
@@ -50,27 +50,27 @@ class Payment:
 
 
 def check_recipient(public_key: bytes) -> None:
-    """Refuse a key that is not a canonical point of large order: coins paid to it could be anybody's, or nobody's."""
+    """Refuse a key that is not a canonical point of large order: anyone, or no one, could spend coins paid to it."""
     if len(public_key) != KEY_BYTES:
         raise WalletError(f"a public key has {KEY_BYTES} bytes, not {len(public_key)}")
     if not native.is_canonical_large_order(public_key):
-        raise WalletError("the address holds no safe public key: what is paid there could be anybody's, or nobody's")
+        raise WalletError("the address holds no safe public key: anyone, or no one, could spend what is paid there")
 
 
 def check_sequence(sequence: int) -> None:
-    """Refuse a sequence that no transfer may have."""
+    """Refuse a sequence (the account's nonce) that no transfer may have."""
     if not 0 <= sequence < U64_MAX:
         raise WalletError(f"sequence {sequence} is not in 0 to {U64_MAX - 1}")
 
 
 def fee_for(size: int, rate: int) -> int:
-    """The fee of a transfer of `size` bytes at `rate` base units a kilobyte (1,000 bytes), rounded up."""
+    """The fee of a transfer of `size` bytes at `rate` base units per kilobyte (1,000 bytes), rounded up."""
     return -(-size * rate // 1000)
 
 
 def replacement_fee(old_fee: int, size: int, relay_rate: int, wanted: int = 0) -> int:
-    """The least fee from `wanted` up for which nodes let a transfer of `size` bytes take the place of a pending one:
-    it pays for its own relay on top of the old fee, and more than the old one in any case."""
+    """The lowest fee, at least `wanted`, for which nodes let a transfer of `size` bytes replace a pending one: it pays
+    for its own relay on top of the old fee, and always more than the old fee."""
     return max(wanted, old_fee + max(1, fee_for(size, relay_rate)))
 
 
@@ -82,7 +82,7 @@ def sign_transfer(key: Signer, genesis_hash: bytes, sequence: int, payment: Paym
 
 
 def is_transfer_message(message: bytes, sender: bytes) -> bool:
-    """Whether `message` is what a signature under a transfer of that key covers, on whatever chain."""
+    """Whether `message` is the signed message of a transfer of that key, on any chain."""
     domain = signing_message(b"", b"")
     try:
         transfer = new_transfer(message[len(domain) + HASH_BYTES :], bytes(SIGNATURE_BYTES))

@@ -87,7 +87,7 @@ def test_packaged_rules(
     assert (spec.retarget, spec.fork_choice, spec.dev) == (retarget, "most-work", dev)
 
 
-def test_race_and_dev_can_be_mined_on_a_desk() -> None:
+def test_race_and_dev_can_be_mined_on_a_laptop() -> None:
     assert packaged_spec("race").genesis_bits == 0x1E020000
     assert packaged_spec("dev").genesis_bits == 0x207FFFFF
     assert packaged_spec("dev").maturity == 1

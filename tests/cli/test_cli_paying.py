@@ -206,7 +206,7 @@ def test_a_waiting_payment_can_be_bumped(online: Shell, node: Daemon) -> None:
     assert second["txid"] in pool, "what follows it stays"
     assert not {first["txid"], bumped["txid"]} & set(pool)
     assert node.rpc("getrawtransaction", more["txid"], True)["memo"] == b"urgent".hex()
-    least = "a replacement has to pay at least 0.01000161 coins"
+    least = "a replacement must pay at least 0.01000161 coins"
     assert least in online.fails(1, "wallet", "bump", more["txid"], "--wallet", "hasty", "--fee", "0.01")
     assert "8.99 coins are needed" in online.fails(1, "wallet", "bump", more["txid"], "--wallet", "hasty", "--fee", "9")
     mine(node)
@@ -263,7 +263,7 @@ def test_a_watched_account_pays_through_a_file_that_is_signed_elsewhere(
     shown = online.ok(*pays, "--offline", "--output", str(file), "--json").json
     assert (shown["signed"], shown["sequence"], "txid" in shown) == (False, 0, False)
     assert "not signed yet" in online.fails(1, "wallet", "broadcast", str(file))
-    assert "none of wallet 'default'" in other_wallet(offline, file)
+    assert "not in wallet 'default'" in other_wallet(offline, file)
     signed = tmp_path / "signed.json"
     offline.ok("wallet", "sign", str(file), "--output", str(signed), "--yes")
     assert json.loads(file.read_text())["signature"] is None
@@ -287,7 +287,7 @@ def test_nothing_is_signed_unasked(offline: Shell, tmp_path: Path) -> None:
     before = Path("transfer-0.json").read_bytes()
     result = offline("wallet", "sign", "transfer-0.json")
     assert result.code == 2
-    assert "nobody is there to be asked" in result.err
+    assert "no terminal to confirm on" in result.err
     assert Path("transfer-0.json").read_bytes() == before
 
 

@@ -89,7 +89,7 @@ def test_a_newer_proof_has_more_on_top(shell: Shell, elsewhere: Shell, node: Dae
     txid = stamped(shell, node, "file")
     assert (tmp_path / "file.proof").stat().st_mode == (tmp_path / "file").stat().st_mode, "it is made to be shared"
     mine(node, 2)
-    assert "file.proof exists already" in shell.fails(1, "stamp", "file", "--txid", txid)
+    assert "file.proof already exists" in shell.fails(1, "stamp", "file", "--txid", txid)
     shell.ok("stamp", "file", "--txid", txid, "--force")
     assert elsewhere.ok("verify", "file", "--offline", "--json").json["confirmations"] == 3
 

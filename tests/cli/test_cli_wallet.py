@@ -138,7 +138,7 @@ def test_what_is_no_key_is_refused_without_repeating_it(shell: Shell, tmp_path: 
 
 def test_an_account_can_be_watched_without_its_key(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     cold, other = (encode_address(SPEC.hrp, dev_key(number).public_key) for number in (4, 5))
-    monkeypatch.delenv("PYCHAIN_PASSWORD")  # a wallet that only watches has none
+    monkeypatch.delenv("PYCHAIN_PASSWORD")  # a watch-only wallet has none
     made = shell.ok("wallet", "watch", "cold", cold, "--wallet", "watched", "--json").json
     assert (made["address"], made["kind"]) == (cold, "watched")
     shell.ok("wallet", "watch", "other", other, "--wallet", "watched")
@@ -146,8 +146,8 @@ def test_an_account_can_be_watched_without_its_key(shell: Shell, monkeypatch: py
     assert "already, as 'cold'" in shell.fails(1, "wallet", "watch", "again", cold, "--wallet", "watched")
     assert "has no mnemonic" in shell.fails(1, "wallet", "export", "--wallet", "watched")
     words = ("wallet", "export", "--wallet", "watched", "--account", "cold")
-    assert "is only watched: its key is not here" in shell.fails(1, *words)
-    assert "only watches" in shell.fails(1, "wallet", "unlock", "watched")
+    assert "is watch-only: its key is not here" in shell.fails(1, *words)
+    assert "is watch-only" in shell.fails(1, "wallet", "unlock", "watched")
     assert shell("wallet", "watch", "x", "nowhere", "--wallet", "watched").code == 2
     monkeypatch.setenv("PYCHAIN_PASSWORD", PASSWORD)
     shell.ok("wallet", "create", *CHEAP)
@@ -190,8 +190,8 @@ def test_a_wallet_is_unlocked_for_a_while(shell: Shell, tmp_path: Path, monkeypa
     [
         (["wallet", "address"], "there is no wallet 'default' (there is none yet)"),
         (["wallet", "address", "--new", "rent"], "there is no wallet 'default'"),
-        (["wallet", "balance", "--wallet", "../x"], "'../x' is no wallet name"),
-        (["wallet", "create", "a/b"], "'a/b' is no wallet name"),
+        (["wallet", "balance", "--wallet", "../x"], "'../x' is not a wallet name"),
+        (["wallet", "create", "a/b"], "'a/b' is not a wallet name"),
     ],
 )
 def test_what_is_not_there_is_said_in_one_line(shell: Shell, words: list[str], line: str) -> None:
@@ -201,7 +201,7 @@ def test_what_is_not_there_is_said_in_one_line(shell: Shell, words: list[str], l
 def test_a_wallet_is_not_made_twice_and_no_password_is_asked_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.ok("wallet", "create", "--kdf", "interactive")
     monkeypatch.delenv("PYCHAIN_PASSWORD")
-    assert "exists already" in shell.fails(1, "wallet", "create")
+    assert "already exists" in shell.fails(1, "wallet", "create")
 
 
 def test_a_wrong_password_is_one_line_and_exit_code_1(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_many_calls_at_once_share_a_few_connections(datadir: Path) -> None:
 
 def test_giving_up_leaves_the_client_fit(datadir: Path) -> None:
     async def question(client: Client) -> None:
-        with pytest.raises(ClientError, match=r"gave no answer in 0\.05 s"):
+        with pytest.raises(ClientError, match=r"did not answer within 0\.05 s"):
             await client.call("waitfornewblock", 0, timeout_s=0.05)
         assert await client.call("uptime", result=int) >= 0
 
@@ -124,7 +124,7 @@ def test_giving_up_leaves_the_client_fit(datadir: Path) -> None:
 
 def test_a_result_of_another_type_is_an_error(datadir: Path) -> None:
     async def question(client: Client) -> None:
-        with pytest.raises(ClientError, match="does not fit"):
+        with pytest.raises(ClientError, match="has the wrong form"):
             await client.call("getbestblockhash", result=int)
 
     ask(endpoint_of(datadir), question)
@@ -261,15 +261,15 @@ def test_the_request_is_one_that_any_server_of_core_would_take() -> None:
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        (http(b"<html>proxy error</html>", "502 Bad Gateway"), "the answer is no JSON-RPC: <html>proxy error"),
-        (http(b""), "the answer is no JSON-RPC"),
-        (http(b"[]"), "the answer is no JSON-RPC"),
-        (http(b'{"error": 5}'), "the answer is no JSON-RPC"),
-        (http(b"\xff"), "the answer is no JSON-RPC"),
-        (b"", "hung up"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "hung up"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "hung up"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "hung up"),
+        (http(b"<html>proxy error</html>", "502 Bad Gateway"), "the answer is not JSON-RPC: <html>proxy error"),
+        (http(b""), "the answer is not JSON-RPC"),
+        (http(b"[]"), "the answer is not JSON-RPC"),
+        (http(b'{"error": 5}'), "the answer is not JSON-RPC"),
+        (http(b"\xff"), "the answer is not JSON-RPC"),
+        (b"", "closed the connection"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "closed the connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "closed the connection"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "closed the connection"),
     ],
 )
 def test_a_server_that_does_not_behave_is_one_clear_error(answer: bytes, line: str) -> None:
@@ -279,7 +279,7 @@ def test_a_server_that_does_not_behave_is_one_clear_error(answer: bytes, line: s
 
 
 def test_silence_ends_with_the_timeout() -> None:
-    with pytest.raises(ClientError, match=r"gave no answer in 0\.05 s"):
+    with pytest.raises(ClientError, match=r"did not answer within 0\.05 s"):
         against(None, timeout_s=0.05)
 
 

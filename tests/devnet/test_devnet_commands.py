@@ -41,7 +41,7 @@ class Shell:
         return json.loads(self.run(*words, "--json"))
 
 
-def test_a_detached_devnet_is_broken_and_mended(tmp_path: Path) -> None:
+def test_a_detached_devnet_is_broken_and_healed(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "devnet")
     up = shell.json("up", "-n", "3", "--network", "dev", "--no-mine", "--detach")
     try:
@@ -57,14 +57,14 @@ def test_a_detached_devnet_is_broken_and_mended(tmp_path: Path) -> None:
             {"to": "node0", "cut": True, "lag_ms": 20, "jitter_ms": 5},
             {"to": "node1", "cut": True, "lag_ms": 0, "jitter_ms": 0},
         ]
-        assert shell.run("heal") == "every link is whole\n"
+        assert shell.run("heal") == "all links are restored\n"
         assert shell.json("heal") == {"healed": False}
 
         assert shell.run("kill", "1", "0") == "node1, node0 killed\n"
         assert shell.json("pause", "2") == {"paused": [2]}
         assert [row["state"] for row in shell.json("status")] == ["killed", "killed", "paused"]
         assert not identify(up[0]["pid"])
-        assert "no node is awake" in shell.run("load", code=1)
+        assert "no node is running" in shell.run("load", code=1)
         assert "node1 does not run; `restart` starts it" in shell.run("kill", "1", code=1)
         assert shell.run("pause", "2", "--resume") == "node2 resumed\n"
         assert shell.json("restart", "0", "1", "2") == {"restarted": [0, 1, 2]}
@@ -76,7 +76,7 @@ def test_a_detached_devnet_is_broken_and_mended(tmp_path: Path) -> None:
         assert report["accepted_in_ms"]["max"] >= report["accepted_in_ms"]["p50"] > 0
         told = shell.run("load", "--rate", "2", "--seconds", "1", "--wait", "0")
         assert told.startswith("submitted  2 in 1.0 s")
-        assert shell.run("lag", "0") == "every link is quick\n"
+        assert shell.run("lag", "0") == "no link has lag\n"
     finally:
         assert shell.run("down") == "3 nodes stopped\n"
     assert not is_up(shell.directory)
@@ -118,7 +118,7 @@ def test_without_a_devnet_one_line_says_so(words: tuple[str, ...], tmp_path: Pat
 
 
 def test_a_devnet_in_the_foreground_is_broken_from_another_shell(tmp_path: Path) -> None:
-    """It goes on with the node that was restarted, and mends the rest before the nodes are to agree."""
+    """It continues with the restarted node, and repairs the rest before the nodes must agree."""
     shell = Shell(tmp_path / "devnet")
     words = ["devnet", "up", "-n", "4", "--dir", str(shell.directory)]
     with subprocess.Popen([sys.executable, "-m", "pychain", *words], stdout=subprocess.PIPE, text=True) as up:

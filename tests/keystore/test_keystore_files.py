@@ -62,7 +62,7 @@ def test_files_are_for_their_owner_alone_and_nothing_else_is_left(keystore: Keys
 def test_a_wallet_that_exists_is_never_written_over(keystore: Keystore) -> None:
     keystore.create("zoe", "one", of(dev_key(0)), CHEAP)
     before = (keystore.directory / "zoe.json").read_bytes()
-    with pytest.raises(KeystoreError, match="exists already"):
+    with pytest.raises(KeystoreError, match="already exists"):
         keystore.create("zoe", "other", of(dev_key(1)), CHEAP)
     with pytest.raises(KeystoreError, match="has an account 'main' already"):
         add(keystore, "zoe", "one", "main", dev_key(1))
@@ -86,7 +86,7 @@ def test_the_password_can_be_changed_and_the_cost_with_it(keystore: Keystore) ->
     with pytest.raises(KeystoreError, match="password is empty"):
         keystore.change_password("zoe", "three", "")
     keystore.create("watched", "", OpenWallet().with_watched("cold", dev_key(1).public_key))
-    with pytest.raises(KeystoreError, match="only watches"):
+    with pytest.raises(KeystoreError, match="is watch-only"):
         keystore.change_password("watched", "", "any")
 
 

@@ -206,7 +206,7 @@ def test_a_label_that_a_terminal_cannot_show_is_refused(label: str) -> None:
     ("path", "value", "line"),
     [
         (["format"], "bitcoin-wallet", "not a wallet file"),
-        (["version"], 3, "version 3, this program knows 1 and 2"),
+        (["version"], 3, "version 3, this program reads 1 and 2"),
         (["version"], 1, "not a wallet file"),
         (["box", "kdf", "name"], "scrypt", "not a wallet file"),
         (["box", "kdf", "memory"], MAX_MEMORY + 1, "not a wallet file"),

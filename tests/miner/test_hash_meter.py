@@ -22,7 +22,7 @@ def test_the_rate_is_an_average_over_the_window() -> None:
     assert meter.total == 4 * 1000 + 26 * 3000
 
 
-def test_beginning_anew_forgets_the_rate_and_not_the_total() -> None:
+def test_beginning_again_forgets_the_rate_but_not_the_total() -> None:
     meter = HashMeter()
     meter.begin(0)
     meter.add(5000, NS)

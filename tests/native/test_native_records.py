@@ -46,7 +46,7 @@ def test_runs_of_any_length(count: int, order: str) -> None:
 @pytest.mark.parametrize(
     ("data", "size", "line"),
     [
-        (bytes(7), 2, "a part of 7 bytes is no records of 2 bytes each"),
+        (bytes(7), 2, "a part of 7 bytes is not records of 2 bytes each"),
         (b"", 0, "size 0 is not within"),
         (b"", True + 2**32, "size 4294967297 is not within"),
         ("text", 1, "a part must be bytes, not str"),

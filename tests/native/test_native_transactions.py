@@ -74,13 +74,13 @@ def test_many_accounts_that_look_alike_are_kept_apart() -> None:
 @pytest.mark.parametrize("door", [native, reference])
 def test_what_is_no_transfer_is_named(door: ModuleType) -> None:
     body, offsets = BODY, offsets_of([COINBASE, *TRANSFERS])
-    with pytest.raises(ValueError, match="item 0 is no whole transfer"):
+    with pytest.raises(ValueError, match="item 0 is not a complete transfer"):
         door.transfer_rows(body, offsets)
-    with pytest.raises(ValueError, match="item 1 is no whole transfer"):
+    with pytest.raises(ValueError, match="item 1 is not a complete transfer"):
         door.transfer_rows(body, [offsets[1], offsets[2], offsets[3] - 1])
-    with pytest.raises(ValueError, match="item 1 is no whole transfer"):
+    with pytest.raises(ValueError, match="item 1 is not a complete transfer"):
         door.verify_transfers(body, [offsets[1], 0], [offsets[2], offsets[1]], DOMAIN)
-    with pytest.raises(ValueError, match="item 0 is no whole transfer"):
+    with pytest.raises(ValueError, match="item 0 is not a complete transfer"):
         door.verify_transfers(body, [len(body)], [len(body) + 155], DOMAIN)
 
 

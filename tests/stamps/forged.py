@@ -73,7 +73,7 @@ class StampedChain:
 
 
 def stamp_transfer(network: Network, sequence: int, stamp: Stamp) -> bytes:
-    """Alice's transfer to herself with that stamp."""
+    """A transfer from Alice's account to itself with that stamp."""
     return ALICE.transfer(network.genesis_hash, sequence, ALICE.key, 0, 0, encode_memo(stamp))
 
 

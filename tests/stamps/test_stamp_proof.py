@@ -182,7 +182,7 @@ def test_another_network(chain: StampedChain) -> None:
     with pytest.raises(StampError, match=r"is of the chain of genesis \w{64}, not of the network 'stamps'"):
         check_offline(other, chain.single, DIGEST, NOW)
     renamed = replace(chain.single, genesis_hash=other.spec.genesis_hash)
-    with pytest.raises(StampError, match="signature does not hold on this network"):
+    with pytest.raises(StampError, match="signature is not valid on this network"):
         check_offline(other, renamed, DIGEST, NOW)
 
 
@@ -192,7 +192,7 @@ def test_a_chain_that_was_made_for_the_occasion(chain: StampedChain) -> None:
     forged = replace(chain.single, headers=easy.headers, header=easy.blocks[BLOCK - 1].header.raw)
     assert "does not lead" in refused(chain, forged)
     theirs = replace(easy.single, genesis_hash=NETWORK.genesis_hash)
-    assert "signature does not hold" in refused(chain, theirs)
+    assert "signature is not valid" in refused(chain, theirs)
 
 
 def test_a_block_that_is_not_in_the_chain(chain: StampedChain) -> None:
@@ -289,7 +289,7 @@ def test_who_is_proven_by_the_signature(chain: StampedChain) -> None:
     builder = ChainBuilder(NETWORK)
     block = builder.extend(transfers=[unsigned])
     proof = replace(chain.proof(1, DIGEST, None, block), genesis_hash=genesis, height=1, headers=block.header.raw)
-    assert "signature does not hold" in refused(chain, proof)
+    assert "signature is not valid" in refused(chain, proof)
 
 
 def test_trailing_bytes_of_the_transaction(chain: StampedChain) -> None:

@@ -1,4 +1,4 @@
-"""`pychain bench`: how fast this machine hashes and verifies, kernel by kernel."""
+"""`pychain bench`: measure how fast this machine hashes and verifies, kernel by kernel."""
 
 from pychain.cli.bench.command import command
 

@@ -1,4 +1,4 @@
-"""What a block costs from its bytes to the changed accounts: decoded, checked, signatures included, and connected."""
+"""The cost of a block from its bytes to the changed accounts: decode, check with signatures, connect."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Accounts:
 
 
 class Sample:
-    """A block of so many transfers, each from another account to the next, and the state below it."""
+    """A block of `transfers` transfers, each from one account to the next, and the state before it."""
 
     def __init__(self, transfers: int) -> None:
         self.spec = packaged_spec("dev")
@@ -68,7 +68,7 @@ class Sample:
         return new_block(new_header(1, parent.hash, root, parent.time + 1, parent.bits, nonce), transactions)
 
     def connected(self, signatures: Signatures) -> Callable[[int], None]:
-        """The work of connecting it so many times, on one thread."""
+        """The work of connecting it n times, on one thread."""
 
         def work(count: int) -> None:
             for _ in range(count):
@@ -92,7 +92,7 @@ def one_by_one(verify: Callable[[bytes, bytes, bytes], bool]) -> Signatures:
 
 
 def together(spec: ChainSpec, block: Block) -> bool:
-    """A block's signatures in one call, where they lie in its bytes."""
+    """A block's signatures in one call, read from its bytes in place."""
     prefix = signing_message(spec.genesis_hash, b"")
     valid = native.verify_transfers(block.raw, block.offsets[1:-1], block.offsets[2:], prefix, threads=1)
     return valid == b"\1" * (block.count - 1)

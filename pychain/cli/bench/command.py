@@ -23,7 +23,7 @@ COLUMNS = ["", "rate", "spread", "against", "pure Python"]
 
 
 class Report(Struct):
-    """What `--json` prints."""
+    """The output of `--json`."""
 
     cpu: str
     features: list[str]
@@ -39,20 +39,20 @@ class Report(Struct):
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw the rows too, as PNG, SVG or PDF by FILE's ending; needs pychain-node[plot].",
+    help="Also draw the rows, as PNG, SVG or PDF by FILE's extension; needs pychain-node[plot].",
 )
 @common_options
 @pass_context
 def command(context: Context, suites: tuple[str, ...], seconds: float, plot: Path | None) -> None:
-    """How fast this machine hashes, verifies and validates: each native kernel beside hashlib, libsodium, OpenSSL, pure
-    Python.
+    """Measure how fast this machine hashes, verifies and validates: each native kernel compared with hashlib,
+    libsodium, OpenSSL and pure Python.
 
     \b
         pychain bench
         pychain bench mining --seconds 5 --json
         pychain bench signatures --plot signatures.png
-    One thread is measured, by the CPU time that it takes, five times for each row: the median is told, and how far the
-    five are apart. A busy machine shows less, so the load is told too.
+    Measures the CPU time of one thread, five times per row, and shows the median and the spread. A busy machine lowers
+    the results, so the load is shown too.
     """
     draw = None if plot is None else _drawing(plot)
     cpu, at_start = native.cpu(), load()
@@ -69,7 +69,7 @@ def command(context: Context, suites: tuple[str, ...], seconds: float, plot: Pat
 
 
 def _drawing(path: Path) -> Callable[[Report], None]:
-    """What will draw into `path`. Raises here, before minutes of work, where that could not be."""
+    """The function that draws into `path`. Raises here, before minutes of work, if drawing is not possible."""
     try:
         from pychain.cli.bench.plot import draw, formats
     except ImportError as error:

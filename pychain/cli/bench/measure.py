@@ -1,4 +1,4 @@
-"""Measuring: the same work several times, told as a rate of the thread's own CPU time, which other work on the machine
+"""Measuring: repeat the same work, and report its rate by the thread's own CPU time, which other work on the machine
 disturbs least.
 """
 
@@ -24,7 +24,7 @@ class Rate(NamedTuple):
 
 
 def measure(work: Callable[[int], object], units: int, seconds: float) -> Rate:
-    """The rate of `work(n)`, which does n times `units`: each run is as large as fits into its share of the time."""
+    """The rate of `work(n)`, which does n times `units`: each run is as large as its share of the time allows."""
     amount, elapsed = 1, _time(work, 1)
     share = seconds / REPEATS
     while elapsed < share / 4:
@@ -36,7 +36,7 @@ def measure(work: Callable[[int], object], units: int, seconds: float) -> Rate:
 
 
 def load() -> float | None:
-    """Processes that wanted a core in the last minute, None where the system does not tell."""
+    """Processes that wanted a core in the last minute, None if the system does not tell."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 

@@ -1,4 +1,4 @@
-"""The rows as a picture: bars on a logarithmic scale, one for each unit, drawn with matplotlib."""
+"""The rows as a chart: bars on a logarithmic scale, one panel per unit, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SMALL = 8.5
 
 
 def formats() -> set[str]:
-    """The endings of files that can be drawn into."""
+    """The file extensions that can be drawn."""
     return set(FigureCanvasAgg.get_supported_filetypes())
 
 
 def draw(path: Path, rows: list[Row], title: str) -> None:
-    """Write the picture: a panel for each unit, in it the benchmarks one under another."""
+    """Write the chart: a panel per unit, with its benchmarks from top to bottom."""
     panels = {unit: _lines(list(group)) for unit, group in groupby(rows, key=lambda row: row.unit)}
     heights = [len(lines) * LINE_IN for lines in panels.values()]
     figure = Figure(figsize=(WIDTH_IN, sum(heights) + MARGIN_IN * (1 + len(panels))), layout="constrained")
@@ -51,7 +51,7 @@ def _panel(axes: Axes, unit: str, lines: list[Row | str]) -> None:
     axes.set_yticks(list(rows), [row.name for row in rows.values()])
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xscale("log")
-    axes.set_xlim(min(rates) / 2, max(rates) * 12)  # room for what stands behind the longest bar
+    axes.set_xlim(min(rates) / 2, max(rates) * 12)  # room for the label behind the longest bar
     axes.set_xlabel(unit, loc="right", fontsize=SMALL, color=FAINT)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: re.sub(r"\.0+(?=\D|$)", "", short(rate))))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""How far the benchmarks are: a bar on standard error while they run, where that is a terminal."""
+"""The progress of the benchmarks: a bar on standard error while they run, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pychain.cli.bench.suites import Case
 
 @contextmanager
 def shown(size: int) -> Iterator[Callable[[Case], None]]:
-    """Gives what to call as each of `size` cases begins. The bar is gone at the end."""
+    """Yields a function to call as each of `size` cases begins. The bar disappears at the end."""
     if not sys.stderr.isatty():
         yield lambda case: None
         return
     columns = TextColumn("{task.description:<48}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
-    # Drawn between cases alone: a thread that refreshes it would take the interpreter's lock from what is measured.
+    # Drawn only between cases: a refreshing thread would take the interpreter's lock from the measured work.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("", total=size)
         begun = 0

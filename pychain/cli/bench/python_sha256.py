@@ -1,4 +1,4 @@
-"""SHA-256 in plain Python (FIPS 180-4): what hashing costs without hashlib. A yardstick for the benchmarks alone."""
+"""SHA-256 in plain Python (FIPS 180-4): the cost of hashing without hashlib, as a baseline of the benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases measured, and told beside their baselines."""
+"""Measured cases, compared with their baselines."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """How many rows there will be."""
+        """The number of rows."""
         return sum(len(cases) for _, cases in self._suites)
 
     def run(self, seconds: float, begin: Callable[[Case], None]) -> list[Row]:
-        """Measure each case for so long; `begin` hears of it first."""
+        """Measure each case for that time; `begin` is called before each."""
         rows: list[Row] = []
         for suite, cases in self._suites:
             rates: dict[tuple[str, str], Rate] = {}
@@ -76,7 +76,7 @@ def _row(case: Case, suite: Suite, first: Case, rates: dict[tuple[str, str], Rat
 
 @contextmanager
 def _in_use(case: Case) -> Iterator[None]:
-    """The case's kernel for a while, then again those that were in use."""
+    """Use the case's kernel for a while, then those from before."""
     if not case.kernel:
         yield
         return

@@ -1,4 +1,4 @@
-"""What is measured: nonce search, hashing of many messages, signature checks, whole blocks; each kernel beside its
+"""The benchmarks: nonce search, hashing of many messages, signature checks, whole blocks; each kernel beside its
 baselines."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BATCH = 64
 BLOCK = 1_000
 """Signatures of a large block, in one call."""
 REFERENCE_BLOCK = 8
-"""Transfers of a block that pure Python verifies in the time that there is."""
+"""Transfers of a block that pure Python verifies in the available time."""
 LEAVES = 10_000
 """Transactions of the largest blocks."""
 SLICE = 1 << 24
@@ -49,13 +49,13 @@ class Case(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """Benchmarks that are told against the same baselines: rows of their own, or else those of the suite's first
-    benchmark, where that counts in the same unit.
+    """Benchmarks with the same baselines: their own rows, or those of the suite's first benchmark if that has the same
+    unit.
     """
 
     cases: Callable[[], Iterator[Case]]
     library: str
-    """The baseline that anybody has at hand."""
+    """The baseline that everyone has."""
     python: str
     """The baseline without any C."""
 
@@ -132,9 +132,9 @@ def _hashing() -> Iterator[Case]:
 
 
 def _signatures() -> Iterator[Case]:
-    """Ed25519 checks of 200-byte messages under as many keys, on one thread: alone, in batches, and with a bad one.
+    """Ed25519 checks of 200-byte messages, each with its own key, on one thread: single, in batches, with a bad one.
 
-    The baselines check one at a time in every case, since that is all they offer.
+    The baselines always check one at a time, since they have no batches.
     """
     keys = [PrivateKey(sha256(i.to_bytes(4, "little")).digest()) for i in range(BLOCK)]
     messages = [i.to_bytes(4, "little") * (MESSAGE_BYTES // 4) for i in range(BLOCK)]
@@ -171,7 +171,7 @@ def _signatures() -> Iterator[Case]:
 
 
 def _chain() -> Iterator[Case]:
-    """A block from its bytes to the changed accounts, on one thread. The reference has a small one."""
+    """A block from its bytes to the changed accounts, on one thread. The reference gets a small one."""
     large, small = Sample(BLOCK), Sample(REFERENCE_BLOCK)
     name = f"chain, a block of {BLOCK:,} transfers"
     yield Case(name, LIBSODIUM, "transfers/s", large.connected(one_by_one(native.verify_strict)), BLOCK)

@@ -1,4 +1,4 @@
-"""`pychain devnet`: a network of several real nodes on this machine, and faults that are as real.
+"""`pychain devnet`: a network of several real nodes on this machine, with real faults.
 
 `life` starts, shows and stops it, `faults` breaks it, `load` gives it something to do.
 """
@@ -13,7 +13,7 @@ from pychain.cli.devnet.load import load
 
 
 class _InOrder(click.Group):
-    """Lists its commands in the order in which they are added, which is that in which they are needed."""
+    """Lists its commands in the order in which they are added, the order of typical use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -21,18 +21,18 @@ class _InOrder(click.Group):
 
 @click.group("devnet", cls=_InOrder)
 def command() -> None:
-    """A network of several real nodes on this machine, to be broken on demand.
+    """A network of several real nodes on this machine, with faults on demand.
 
     \b
-    Three miners race each other, and one watches them fork and agree:
+    Let three miners race, and watch them fork and agree:
         pychain devnet up -n 3
-    Four in the background, cut in two halves that each mine on, and joined again:
+    Run four in the background, partition them, and heal the partition:
         pychain devnet up -n 4 --detach
         pychain devnet partition 0,1 2,3
         pychain devnet status
         pychain devnet heal
         pychain devnet down
-    Faults work from any shell, also on a devnet that runs in the foreground of another one.
+    Faults work from any shell, also on a devnet in the foreground of another shell.
     """
 
 

@@ -1,4 +1,4 @@
-"""What the commands of a devnet share: where it is, and how one comes to it."""
+"""Common parts of the devnet commands: the directory option, and how to attach."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ directory_option = click.option(
     "--dir",
     "chosen",
     metavar="DIR",
-    help="Where the nodes live (default: `devnet` in the user's data, made anew by each `up`).",
+    help="Directory of the devnet (default: `devnet` in the user's data, replaced by each `up`).",
 )
 node_argument = click.argument("nodes", metavar="NODE...", type=click.IntRange(0), nargs=-1, required=True)
 
 
 def directory_of(chosen: str | None) -> Path:
-    """Where the devnet of a command line is."""
+    """The directory of a command line's devnet."""
     if chosen is not None:
         return Path(chosen).expanduser().absolute()
     return platformdirs.user_data_path("pychain", appauthor=False) / "devnet"
 
 
 def on_devnet(context: Context, chosen: str | None, action: Callable[[Devnet], Awaitable[T]]) -> T:
-    """Do something to the devnet that runs in a directory. DevnetError where none does."""
+    """Do something to the devnet that runs in a directory. DevnetError if none does."""
     directory = directory_of(chosen)
     if not is_up(directory):
         raise DevnetError(f"no devnet runs in {directory}; `pychain devnet up --detach` starts one")
@@ -53,7 +53,7 @@ def on_devnet(context: Context, chosen: str | None, action: Callable[[Devnet], A
 
 
 def say(context: Context, result: Mapping[str, object], line: str) -> None:
-    """What was done: for programs, or in words."""
+    """Report what was done: as JSON, or in words."""
     if context.json:
         print_json(result)
     else:

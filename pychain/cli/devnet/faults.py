@@ -20,7 +20,7 @@ def _to_groups(ctx: click.Context, parameter: click.Parameter, value: tuple[str,
         for part in text.split(","):
             first, dash, last = part.partition("-")
             if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 8:
-                raise click.BadParameter(f"'{text}' is no group of nodes: 0,1 or 0-3 is expected", ctx, parameter)
+                raise click.BadParameter(f"'{text}' is not a group of nodes such as 0,1 or 0-3", ctx, parameter)
             group.extend(range(int(first), int(last or first) + 1))
         groups.append(group)
     return groups
@@ -32,20 +32,20 @@ def _to_groups(ctx: click.Context, parameter: click.Parameter, value: tuple[str,
 @common_options
 @pass_context
 def partition(context: Context, groups: list[list[int]], chosen: str | None) -> None:
-    """Cut all links between groups of nodes; those within are whole.
+    """Cut all links between groups of nodes, and restore those within each group.
 
     \b
     Two halves of four:
         pychain devnet partition 0,1 2,3
-    One node alone, as those that no group names are a group of their own:
+    One node alone (nodes that no group names form one more group):
         pychain devnet partition 0
-    Nobody with anybody, among five:
+    Five nodes, all isolated:
         pychain devnet partition 0 1 2 3 4
-    Nodes lose their connections at once and try to come back in vain, until `heal` or another partition.
+    Nodes lose their connections at once and cannot reconnect until `heal` or another partition.
     """
     whole = on_devnet(context, chosen, lambda devnet: devnet.partition(groups))
     text = " | ".join(" ".join(f"node{index}" for index in group) for group in whole)
-    say(context, {"groups": whole}, text if len(whole) > 1 else "all nodes are in one group: every link is whole")
+    say(context, {"groups": whole}, text if len(whole) > 1 else "all nodes are in one group: no link is cut")
 
 
 @click.command()
@@ -53,13 +53,13 @@ def partition(context: Context, groups: list[list[int]], chosen: str | None) -> 
 @common_options
 @pass_context
 def heal(context: Context, chosen: str | None) -> None:
-    """Make all links whole and quick again. Nodes that were paused or killed stay so.
+    """Restore all links and remove all lag. Paused or killed nodes stay so.
 
     \b
         pychain devnet heal
     """
     changed = on_devnet(context, chosen, lambda devnet: devnet.heal())
-    say(context, {"healed": changed}, "every link is whole" if changed else "every link was whole already")
+    say(context, {"healed": changed}, "all links are restored" if changed else "no link was cut or slow")
 
 
 @click.command()
@@ -70,21 +70,21 @@ def heal(context: Context, chosen: str | None) -> None:
     metavar="MS",
     type=click.FloatRange(0, wiring.MAX_LAG_MS),
     default=0.0,
-    help="At most so much more, drawn anew for each piece; their order stays.",
+    help="Maximum random extra delay; the order of bytes is kept.",
 )
-@click.option("--between", metavar="A B", type=click.IntRange(0), nargs=2, help="On the link of these two nodes alone.")
+@click.option("--between", metavar="A B", type=click.IntRange(0), nargs=2, help="Only on the link of these two nodes.")
 @directory_option
 @common_options
 @pass_context
 def lag(context: Context, lag_ms: float, jitter_ms: float, between: tuple[int, int] | None, chosen: str | None) -> None:
-    """Hold bytes back for MS milliseconds each way, so that a ping takes twice that; 0 ends it.
+    """Delay bytes by MS milliseconds each way, so a ping takes twice as long; 0 removes the lag.
 
     \b
-    A world-wide network, give or take:
+    Roughly a world-wide network:
         pychain devnet lag 100 --jitter 50
-    One bad line:
+    One bad link:
         pychain devnet lag 800 --between 0 1
-    Quick again:
+    No lag again:
         pychain devnet lag 0
     """
 
@@ -94,7 +94,7 @@ def lag(context: Context, lag_ms: float, jitter_ms: float, between: tuple[int, i
 
     lines = on_devnet(context, chosen, act)
     result = {"lag_ms": lag_ms, "jitter_ms": jitter_ms, "between": between and list(between)}
-    say(context, result, "\n".join(line for line in lines if line.startswith("lag")) or "every link is quick")
+    say(context, result, "\n".join(line for line in lines if line.startswith("lag")) or "no link has lag")
 
 
 @click.command()
@@ -103,7 +103,7 @@ def lag(context: Context, lag_ms: float, jitter_ms: float, between: tuple[int, i
 @common_options
 @pass_context
 def kill(context: Context, nodes: tuple[int, ...], chosen: str | None) -> None:
-    """End nodes at once, as a power cut would (SIGKILL).
+    """Kill nodes at once, as a power cut would (SIGKILL).
 
     \b
         pychain devnet kill 1
@@ -114,12 +114,12 @@ def kill(context: Context, nodes: tuple[int, ...], chosen: str | None) -> None:
 
 @click.command()
 @node_argument
-@click.option("--resume", is_flag=True, help="Let them go on.")
+@click.option("--resume", is_flag=True, help="Resume them.")
 @directory_option
 @common_options
 @pass_context
 def pause(context: Context, nodes: tuple[int, ...], resume: bool, chosen: str | None) -> None:
-    """Let nodes stand still (SIGSTOP): their connections stay and nothing is answered. --resume lets them go on.
+    """Pause nodes (SIGSTOP): they keep their connections and answer nothing. --resume continues them.
 
     \b
         pychain devnet pause 2
@@ -137,11 +137,11 @@ def pause(context: Context, nodes: tuple[int, ...], resume: bool, chosen: str | 
 @common_options
 @pass_context
 def restart(context: Context, nodes: tuple[int, ...], chosen: str | None) -> None:
-    """Start nodes again on their old data and ports, with their links, mining where they did.
+    """Restart nodes on their old data and ports, with their links, mining if they mined before.
 
     \b
         pychain devnet restart 1
-    A node that still runs is stopped in order before.
+    A node that is still running is stopped cleanly first.
     """
     _to_each(context, chosen, nodes, lambda devnet: devnet.restart, "restarted")
 
@@ -153,7 +153,7 @@ def _to_each(
     action: Callable[[Devnet], Callable[[int], Awaitable[None]]],
     done: str,
 ) -> None:
-    """Do the same to several nodes, none of them where one is not there."""
+    """Do the same to several nodes; to none of them if one does not exist."""
     distinct = list(dict.fromkeys(nodes))
 
     async def act(devnet: Devnet) -> None:

@@ -1,4 +1,4 @@
-"""`pychain devnet up|status|down`: a devnet is started, looked at, stopped."""
+"""`pychain devnet up|status|down`: start, inspect and stop a devnet."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ SHORT_HASH = 16
 
 
 @click.command()
-@click.option("-n", "--nodes", "count", type=int, default=3, show_default=True, help="How many nodes.")
+@click.option("-n", "--nodes", "count", type=int, default=3, show_default=True, help="Number of nodes.")
 @click.option(
-    "--topology", type=click.Choice(list(TOPOLOGIES)), default="full", show_default=True, help="Who connects."
+    "--topology", type=click.Choice(list(TOPOLOGIES)), default="full", show_default=True, help="Which nodes connect."
 )
 @click.option("--mine/--no-mine", default=True, show_default=True, help="Let all nodes mine.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Mining threads a node.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Mining threads per node.")
 @click.option(
     "--transfers",
     type=click.FloatRange(0, 1000),
     default=2.0,
     show_default=True,
     metavar="RATE",
-    help="Transfers between the nodes' keys, a second.",
+    help="Transfers per second between the nodes' keys.",
 )
-@click.option("--for", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="End by itself after so long.")
+@click.option("--for", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="Stop after this time.")
 @click.option("--detach", is_flag=True, help="Leave the nodes running; `down` stops them.")
 @directory_option
 @common_options
@@ -54,13 +54,13 @@ def up(
     detach: bool,
     chosen: str | None,
 ) -> None:
-    """Start nodes, connect them, let them mine, and show what they do.
+    """Start nodes, connect them, let them mine, and show their state.
 
     \b
         pychain devnet up -n 3
         pychain devnet up -n 5 --topology line --for 120
         pychain devnet up -n 2 --network dev --no-mine --detach
-    Ends with Ctrl-C or after --for: the miners rest, all nodes must then agree on one tip, and on each of them the
+    Ends with Ctrl-C or after --for: mining stops, all nodes must then agree on one tip, and on each of them the
     accounts must hold exactly what was issued.
     """
     network = lasting(context.options.setdefault("network", DEFAULT_NETWORK))
@@ -97,7 +97,7 @@ def up(
 @common_options
 @pass_context
 def status(context: Context, chosen: str | None) -> None:
-    """What the nodes do: which run, are paused or dead, where their chains end, which links are cut or slow.
+    """Show which nodes run, are paused or dead, the tips of their chains, and which links are cut or slow.
 
     \b
         pychain devnet status
@@ -109,7 +109,7 @@ def status(context: Context, chosen: str | None) -> None:
             links = await devnet.links()
             faults = wiring.describe(links, devnet.plan.count)
         except DevnetError:
-            links, faults = [], ["nobody relays the links any more; `pychain devnet heal` mends that"]
+            links, faults = [], ["the relay is gone; `pychain devnet heal` starts a new one"]
         return await look_at(devnet, links), faults
 
     nodes, faults = on_devnet(context, chosen, act)
@@ -156,5 +156,5 @@ async def _leave_running(devnet: Devnet, *, mine: bool) -> None:
 
 
 def lasting(network: str) -> str:
-    """A network's name, or its file by a path that holds in every directory: nodes may be restarted from another."""
+    """A network's name, or an absolute path to its file: nodes may be restarted from another directory."""
     return str(Path(network).expanduser().absolute()) if "/" in network or network.endswith(".toml") else network

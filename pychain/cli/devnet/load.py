@@ -1,4 +1,4 @@
-"""`pychain devnet load`: transfers between the nodes' keys, and what became of them."""
+"""`pychain devnet load`: transfers between the nodes' keys, and their outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pychain.devnet.network import Devnet
     default=10.0,
     show_default=True,
     metavar="N",
-    help="Transfers a second, of all nodes together.",
+    help="Transfers per second, of all nodes together.",
 )
 @click.option(
     "--seconds",
@@ -27,7 +27,7 @@ from pychain.devnet.network import Devnet
     default=10.0,
     show_default=True,
     metavar="S",
-    help="For how long.",
+    help="Duration of the load.",
 )
 @click.option(
     "--wait",
@@ -36,19 +36,19 @@ from pychain.devnet.network import Devnet
     default=15.0,
     show_default=True,
     metavar="S",
-    help="How long to wait for the last blocks.",
+    help="Time to wait for the last blocks.",
 )
 @directory_option
 @common_options
 @pass_context
 def load(context: Context, rate: float, seconds: float, wait_s: float, chosen: str | None) -> None:
-    """Send transfers between the nodes' keys, and tell how many came into blocks and how soon.
+    """Send transfers between the nodes' keys, and report how many were mined and how fast.
 
     \b
         pychain devnet load
         pychain devnet load --rate 100 --seconds 60 --json
-    Each key pays through its own node, and may have 64 transfers that wait for a block. On `dev` the keys are rich; on
-    other networks they live on what their nodes have mined, from when the first rewards are mature.
+    Each key pays through its own node, and may have 64 pending transfers. On `dev` the keys are funded; on other
+    networks they spend what their nodes have mined, once the first rewards are mature.
     """
 
     async def act(devnet: Devnet) -> Report:

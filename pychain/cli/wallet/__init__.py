@@ -1,7 +1,6 @@
 """`pychain wallet`: wallets of the data directory, and payments from them through its node.
 
-`making` brings wallets and accounts into being, `accounts` shows them, `paying` moves coins, `keeping` guards the
-secrets.
+`making` creates wallets and accounts, `accounts` shows them, `paying` moves coins, `keeping` protects the secrets.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pychain.cli.wallet.paying import broadcast, bump, send, sign
 
 
 class _InOrder(click.Group):
-    """Lists its commands in the order in which they are added, which is that in which they are needed."""
+    """Lists its commands in the order in which they are added, the order of typical use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -26,12 +25,12 @@ def command() -> None:
     """Keys, balances, payments.
 
     \b
-    Make a wallet, see where coins for it go, and pay from it:
+    Make a wallet, show its address, and pay from it:
         pychain wallet create
         pychain wallet address
         pychain wallet send tpyc1... 2.5 --memo 'invoice 17'
         pychain wallet history
-    Bring one back from its words:
+    Restore one from its words:
         pychain wallet restore
     Wallets are files in the data directory, encrypted with a password; only paying needs it.
     """

@@ -1,4 +1,4 @@
-"""`pychain wallet list`, `address`, `balance` and `history`: what there is."""
+"""`pychain wallet list`, `address`, `balance` and `history`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def list_(context: Context) -> None:
         columns = ["wallet", "account", "kind", "address"]
         print_table(columns, [[row[column] for column in columns] for row in rows])
     else:
-        click.echo("There are no wallets yet; `pychain wallet create` makes one.")
+        click.echo("No wallets yet; `pychain wallet create` makes one.")
 
 
 @click.command()
@@ -49,7 +49,7 @@ def list_(context: Context) -> None:
 @common_options
 @pass_context
 def address(context: Context, name: str, label: str, new_label: str | None, password_file: str | None) -> None:
-    """An account's address, for others to pay to.
+    """Show an account's address, for others to pay to.
 
     \b
         pychain wallet address
@@ -59,7 +59,7 @@ def address(context: Context, name: str, label: str, new_label: str | None, pass
     if new_label is None:
         account = keystore.load(name).account(label)
     else:
-        keystore.load(name)  # a mistyped name is told before a password is asked for
+        keystore.load(name)  # report a mistyped name before asking for a password
         changed = keystore.change(name, get_password(password_file), lambda wallet: wallet.with_derived(new_label))
         account = changed.accounts[-1]
     if context.json:
@@ -73,7 +73,7 @@ def address(context: Context, name: str, label: str, new_label: str | None, pass
 @common_options
 @pass_context
 def balance(context: Context, name: str) -> None:
-    """What a wallet's accounts have.
+    """Show the balances of a wallet's accounts.
 
     \b
         pychain wallet balance
@@ -100,17 +100,17 @@ def balance(context: Context, name: str) -> None:
 @wallet_option
 @account_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="The last N entries.")
-@click.option("--before", metavar="TXID", help="Those before this entry, to go further back.")
+@click.option("--before", metavar="TXID", help="Show the entries before this one.")
 @common_options
 @pass_context
 def history(context: Context, name: str, label: str, limit: int, before: str | None) -> None:
-    """An account's payments and rewards, the newest first.
+    """Show an account's payments and rewards, the newest first.
 
     \b
         pychain wallet history
         pychain wallet history --account rent --limit 100
         pychain wallet history --json
-    Payments that wait in the mempool stand first, with 0 confirmations.
+    Pending payments come first, with 0 confirmations.
     """
     account = context.keystore.load(name).account(label)
     own = address_of(context, account)
@@ -131,7 +131,7 @@ def history(context: Context, name: str, label: str, limit: int, before: str | N
 
 
 def _pending_row(own: str, pending: PendingPayment) -> dict[str, Any]:
-    """A payment that waits, in the form of one that is mined."""
+    """A pending payment, in the form of a mined one."""
     itself = pending.recipient == own
     return {
         "txid": pending.txid,
@@ -162,7 +162,7 @@ def _shown(row: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _row(accounts: Sequence[Account]) -> tuple[object, ...]:
-    """The sums over accounts."""
+    """The sums over all accounts."""
     return (
         coins(sum(account.balance for account in accounts)),
         coins(sum(account.available for account in accounts)),

@@ -1,4 +1,4 @@
-"""What the wallet's commands have in common: their options, and how accounts are shown."""
+"""Common parts of the wallet commands: their options, and how accounts are shown."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def complete_wallets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the wallets there are."""
+    """For completion in the shell: the names of all wallets."""
     names = ctx.find_root().ensure_object(Context).keystore.names()
     return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_accounts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the accounts of the wallet that the line names."""
+    """For completion in the shell: the accounts of the wallet named on the line."""
     try:
         wallet = ctx.find_root().ensure_object(Context).keystore.load(ctx.params.get("name") or DEFAULT_WALLET)
-    except KeystoreError:  # a mistyped name is told when the line is run
+    except KeystoreError:  # a mistyped name is reported when the command runs
         return []
     return [account.label for account in wallet.accounts if account.label.startswith(incomplete)]
 
@@ -37,7 +37,7 @@ wallet_option: Callable[[Command], Command] = click.option(
     default=DEFAULT_WALLET,
     show_default=True,
     metavar="NAME",
-    help="Which wallet.",
+    help="The wallet to use.",
     shell_complete=complete_wallets,
 )
 account_option: Callable[[Command], Command] = click.option(
@@ -46,7 +46,7 @@ account_option: Callable[[Command], Command] = click.option(
     default=DEFAULT_LABEL,
     show_default=True,
     metavar="LABEL",
-    help="Which of its accounts.",
+    help="The account to use.",
     shell_complete=complete_accounts,
 )
 cost_option: Callable[[Command], Command] = click.option(
@@ -55,7 +55,7 @@ cost_option: Callable[[Command], Command] = click.option(
     type=click.Choice(list(COSTS)),
     default="moderate",
     show_default=True,
-    help="How dear guessing the password is: 64, 256 or 1024 MiB of memory a guess.",
+    help="Cost of guessing the password: 64, 256 or 1024 MiB of memory per guess.",
 )
 
 
@@ -65,7 +65,7 @@ def address_of(context: Context, account: AccountName) -> str:
 
 
 def parse_recipient(context: Context, text: str, parameter: str = "ADDRESS") -> bytes:
-    """The public key behind an address on the command line; a slip is a wrong usage."""
+    """The public key behind an address on the command line; a mistake is wrong usage."""
     try:
         return decode_address(context.spec.hrp, text)
     except DecodeError as error:

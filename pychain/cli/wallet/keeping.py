@@ -1,4 +1,4 @@
-"""`pychain wallet export`, `password`, `unlock` and `lock`: guarding the secrets."""
+"""`pychain wallet export`, `password`, `unlock` and `lock`: protecting the secrets."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DEFAULT_UNLOCK_S = 300
 
 @click.command()
 @wallet_option
-@click.option("--account", "label", metavar="LABEL", help="The private key of this account instead.")
+@click.option("--account", "label", metavar="LABEL", help="Export this account's private key instead.")
 @click.option(
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="Write it to a new FILE, readable for you alone, instead of printing it.",
+    help="Write it to a new FILE that only you can read, instead of printing it.",
 )
 @password_option
 @common_options
@@ -35,7 +35,7 @@ def export(context: Context, name: str, label: str | None, output: str | None, p
     \b
         pychain wallet export
         pychain wallet export --account rent --output rent.key
-    Whoever sees it can take the coins.
+    Anyone who sees it can take the coins.
     """
     wallet = context.keystore.load(name)
     account = None if label is None else wallet.account(label)
@@ -44,7 +44,7 @@ def export(context: Context, name: str, label: str | None, output: str | None, p
     if account is not None:
         key = opened.keys().get(account.label)
         if key is None:
-            raise WalletError(f"account '{account.label}' is only watched: its key is not here")
+            raise WalletError(f"account '{account.label}' is watch-only: its key is not here")
         secret = key.seed.hex()
         facts |= {"account": account.label, "address": address_of(context, account), "private_key": secret}
     else:
@@ -64,7 +64,7 @@ def export(context: Context, name: str, label: str | None, output: str | None, p
 
 @click.command()
 @click.argument("name", default=DEFAULT_WALLET, shell_complete=complete_wallets)
-@click.option("--kdf", "cost", type=click.Choice(list(COSTS)), help="Change how dear guessing the password is, too.")
+@click.option("--kdf", "cost", type=click.Choice(list(COSTS)), help="Also change the cost of guessing the password.")
 @password_option
 @new_password_option
 @common_options
@@ -77,14 +77,14 @@ def password(
     \b
         pychain wallet password
         pychain wallet password savings --password-file old.txt --new-password-file new.txt
-    Copies of the file from before still open with the old one.
+    Old copies of the file still open with the old password.
     """
     from pychain.keystore.unlocked import lock as end_agent
 
     keystore = context.keystore
     keystore.load(name)
     old = get_password(password_file)
-    keystore.load(name).unlock(old)  # a wrong one is told before a new one is asked for
+    keystore.load(name).unlock(old)  # report a wrong one before asking for a new one
     keystore.change_password(name, old, get_new_password(new_password_file), COSTS[cost] if cost else None)
     end_agent(keystore.directory, name)
     if context.json:
@@ -102,7 +102,7 @@ def password(
     default=DEFAULT_UNLOCK_S,
     show_default=True,
     metavar="SECONDS",
-    help="When it is locked again.",
+    help="Time until the wallet is locked again.",
 )
 @password_option
 @common_options
@@ -113,7 +113,7 @@ def unlock(context: Context, name: str, timeout_s: int, password_file: str | Non
     \b
         pychain wallet unlock
         pychain wallet unlock savings --timeout 3600
-    A process of its own keeps the keys in memory and signs transfers for you; it ends when the time is up, or at
+    A separate process keeps the keys in memory and signs transfers for you; it ends when the time is up, or at
     `pychain wallet lock`. Everything else that needs the password still asks for it.
     """
     from pychain.keystore.unlocked import unlock as start_agent
@@ -121,7 +121,7 @@ def unlock(context: Context, name: str, timeout_s: int, password_file: str | Non
     keystore = context.keystore
     wallet = keystore.load(name)
     if wallet.box is None:
-        raise WalletError(f"wallet '{name}' only watches: it has no keys to unlock")
+        raise WalletError(f"wallet '{name}' is watch-only: it has no keys to unlock")
     keys = wallet.unlock(get_password(password_file)).keys()
     with keystore.locked(name):
         until = start_agent(keystore.directory, name, keys.values(), timeout_s)

@@ -1,4 +1,4 @@
-"""`pychain wallet create`, `restore`, `import` and `watch`: how wallets and accounts come into being."""
+"""`pychain wallet create`, `restore`, `import` and `watch`: creating wallets and accounts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_RESTORED = 100
 """Accounts that one `restore` makes; more are made by `address --new`."""
 
 first_account_option = click.option(
-    "--account", "label", default=DEFAULT_LABEL, show_default=True, metavar="LABEL", help="Its first account."
+    "--account", "label", default=DEFAULT_LABEL, show_default=True, metavar="LABEL", help="Name of the first account."
 )
 
 
@@ -43,7 +43,7 @@ first_account_option = click.option(
     type=click.Choice([str(count) for count in WORD_COUNTS]),
     default=str(DEFAULT_WORDS),
     show_default=True,
-    help="How many words the mnemonic has.",
+    help="Number of words of the mnemonic.",
 )
 @passphrase_option
 @cost_option
@@ -65,8 +65,8 @@ def create(
         pychain wallet create
         pychain wallet create savings --network test
         pychain wallet create --json --password-file secret.txt
-    Write the mnemonic down: it is all that is needed to restore the wallet, and all that is needed to empty it. The
-    password guards the file alone; without the mnemonic there is no way back into a wallet whose password is lost.
+    Write the mnemonic down: it is enough to restore the wallet, and enough to empty it. The password protects only the
+    file; if the password is lost, only the mnemonic brings the wallet back.
     """
     _refuse_existing(context.keystore, name)
     mnemonic = new_mnemonic(SystemEntropy(), int(words))
@@ -89,7 +89,7 @@ def create(
     type=click.IntRange(1, MAX_RESTORED),
     default=1,
     show_default=True,
-    help="How many accounts it had; those after the first are called account-2, account-3, ...",
+    help="Number of accounts; those after the first are called account-2, account-3, ...",
 )
 @click.option(
     "--mnemonic-file", type=click.Path(), metavar="FILE", help="Read the mnemonic from FILE ('-': standard input)."
@@ -109,14 +109,14 @@ def restore(
     cost: str,
     password_file: str | None,
 ) -> None:
-    """Make a wallet from the mnemonic of an earlier one.
+    """Restore a wallet from its mnemonic.
 
     \b
         pychain wallet restore
         pychain wallet restore savings --accounts 3
         pychain wallet restore --mnemonic-file words.txt --password-file secret.txt
-    The words are asked for, or come as one line. The accounts are those that any earlier wallet of these words had, in
-    their order, on every network.
+    The words are asked for, or read as one line. The accounts are the same, in the same order, as in any earlier
+    wallet of these words, on every network.
     """
     _refuse_existing(context.keystore, name)
     mnemonic = parse_mnemonic(get_secret(mnemonic_file, "mnemonic"))
@@ -139,7 +139,7 @@ def restore(
     "--dev-key",
     "dev_number",
     type=click.IntRange(0, DEV_KEYS - 1),
-    help="The funded key of that number on the dev network instead.",
+    help="Use a funded key of the dev network instead.",
 )
 @password_option
 @common_options
@@ -147,16 +147,16 @@ def restore(
 def import_(
     context: Context, label: str, name: str, key_file: str | None, dev_number: int | None, password_file: str | None
 ) -> None:
-    """Put a private key into a wallet, as a further account.
+    """Import a private key into a wallet, as a new account.
 
     \b
         pychain wallet import old --key-file key.hex
         pychain wallet import faucet --dev-key 0 --network dev
-    The mnemonic does not bring such an account back: keep the key.
+    The mnemonic does not restore such an account: keep the key.
     """
     if key_file is not None and dev_number is not None:
         raise click.UsageError("give --key-file or --dev-key, not both")
-    context.keystore.load(name)  # a mistyped name is told before a secret is asked for
+    context.keystore.load(name)  # report a mistyped name before asking for a secret
     key = dev_key(dev_number) if dev_number is not None else _parse_key(get_secret(key_file, "private key"))
     _add(context, name, get_password(password_file), lambda wallet: wallet.with_imported(label, key))
 
@@ -169,13 +169,13 @@ def import_(
 @common_options
 @pass_context
 def watch(context: Context, label: str, address: str, name: str, password_file: str | None) -> None:
-    """Watch an account whose key is elsewhere.
+    """Add a watch-only account, whose key is elsewhere.
 
     \b
         pychain wallet watch cold tpyc1... --wallet watched
         pychain wallet balance --wallet watched
         pychain wallet send tpyc1... 2 --wallet watched --account cold --offline
-    A wallet of that name is made where there is none; one that only watches has no password. Payments are written to a
+    If there is no wallet of that name, it is created; a watch-only wallet has no password. Payments are written to a
     file, to be signed where the key is (`pychain wallet sign`).
     """
     public_key = parse_recipient(context, address)
@@ -194,10 +194,10 @@ def _add(context: Context, name: str, password: str, change: Callable[[OpenWalle
 
 
 def _refuse_existing(keystore: Keystore, name: str) -> None:
-    """Before a secret is asked for or shown."""
+    """Checked before a secret is asked for or shown."""
     keystore.path(name)
     if name in keystore.names():
-        raise WalletError(f"wallet '{name}' exists already")
+        raise WalletError(f"wallet '{name}' already exists")
 
 
 def _parse_key(text: str) -> PrivateKey:
@@ -209,9 +209,9 @@ def _parse_key(text: str) -> PrivateKey:
 
 
 def _have_it_written_down(mnemonic: str) -> None:
-    """Show a mnemonic on the terminal, and go on when some of its words are typed back."""
+    """Show a mnemonic on the terminal, and continue when some of its words are typed back."""
     words = mnemonic.split()
-    click.echo("The wallet's mnemonic. Write it down, and show it to nobody:\n")
+    click.echo("The wallet's mnemonic. Write it down and show it to nobody:\n")
     print_facts((f"{place:2}", word) for place, word in enumerate(words, 1))
     click.echo()
     for place in _some_places(len(words)):

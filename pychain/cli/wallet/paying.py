@@ -38,7 +38,7 @@ from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import Payment, replacement_fee, sign_transfer
 
 output_option = click.option(
-    "--output", type=click.Path(), metavar="FILE", help="Where the transfer is written ('-': standard output)."
+    "--output", type=click.Path(), metavar="FILE", help="File for the transfer ('-': standard output)."
 )
 
 
@@ -49,12 +49,19 @@ output_option = click.option(
 @account_option
 @fee_option
 @target_option
-@click.option("--memo", metavar="TEXT", help="A reference for everybody to read, at most 512 bytes.")
-@click.option("--memo-hex", callback=to_bytes, metavar="HEX", help="The same as bytes.")
+@click.option("--memo", metavar="TEXT", help="Public reference, at most 512 bytes.")
+@click.option("--memo-hex", callback=to_bytes, metavar="HEX", help="The memo as bytes.")
 @click.option(
-    "--offline", is_flag=True, help="Write the transfer to a file, signed if the key is here, and send nothing."
+    "--offline", is_flag=True, help="Write the transfer to a file, signed if the key is here, without sending it."
 )
-@click.option("--sequence", type=click.IntRange(0), metavar="N", help="With --offline: the account's next sequence.")
+@click.option(
+    "--sequence",
+    "--nonce",
+    "sequence",
+    type=click.IntRange(0),
+    metavar="N",
+    help="With --offline: the account's next sequence number (its nonce).",
+)
 @output_option
 @password_option
 @common_options
@@ -79,10 +86,10 @@ def send(
     \b
         pychain wallet send tpyc1... 2.5
         pychain wallet send tpyc1... 0.1 --memo 'invoice 17' --fee 0.0001
-    Payments may follow each other without waiting for blocks.
+    You can send several payments without waiting for blocks.
 
     \b
-    Without a node, where the account's next sequence is known; then send the file from anywhere:
+    Without a node, if you know the account's next sequence (nonce); then send the file from anywhere:
         pychain wallet send tpyc1... 2.5 --offline --sequence 7 --fee 0.0001
         pychain wallet broadcast transfer-7.json
     """
@@ -104,7 +111,7 @@ def send(
     async def check(node: Client) -> None:
         await covering_account(node, context.spec, sender, await choice.apply(node, draft))
 
-    context.ask(check)  # before a password is asked for
+    context.ask(check)  # before asking for a password
     signer = signer_for(context, name, sender, password_file)
     _show_sent(context, sender.public_key, pay(context, sender, signer, draft, choice))
 
@@ -117,13 +124,13 @@ def send(
 @common_options
 @pass_context
 def bump(context: Context, txid: str, name: str, fee: int | None, password_file: str | None) -> None:
-    """Raise the fee of a payment that waits to be mined.
+    """Raise the fee of a pending payment.
 
     \b
         pychain wallet bump 5f1c...
         pychain wallet bump 5f1c... --fee 0.001
-    The payment is signed anew with the same sequence, so that only one of the two can ever be mined. Without --fee it
-    pays what the next block takes, and at least what nodes ask for a replacement.
+    The payment is signed again with the same sequence, so only one of the two can ever be mined. Without --fee it pays
+    the fee for the next block, and at least what nodes require for a replacement.
     """
     wallet = context.keystore.load(name)
     old = context.ask(lambda node: _pending_transfer(node, txid))
@@ -147,7 +154,7 @@ def bump(context: Context, txid: str, name: str, fee: int | None, password_file:
 @click.argument("file", metavar="FILE", type=click.Path(allow_dash=True))
 @wallet_option
 @output_option
-@click.option("--yes", is_flag=True, help="Do not ask whether to sign it.")
+@click.option("--yes", is_flag=True, help="Sign without asking.")
 @password_option
 @common_options
 @pass_context
@@ -165,7 +172,7 @@ def sign(context: Context, file: str, name: str, output: str | None, yes: bool, 
         print_facts(_facts(context, draft).items())
     if not yes:
         if not sys.stdin.isatty():
-            raise click.UsageError("nobody is there to be asked: --yes signs unasked")
+            raise click.UsageError("no terminal to confirm on: --yes signs without asking")
         click.confirm("Sign this?", abort=True, err=True)
     signed = draft.signed(signer_for(context, name, sender, password_file), context.spec.genesis_hash)
     _put(context, signed, output or file)
@@ -195,7 +202,7 @@ def broadcast(context: Context, file: str) -> None:
 
 
 def _complete(context: Context, sender: AccountName, payment: Payment, fee: FeeChoice, sequence: int | None) -> Draft:
-    """The transfer to be. What was not given is asked of the node; where all was, none is needed."""
+    """The unsigned transfer. The node supplies what was not given; if all was given, no node is needed."""
     if sequence is not None and fee.fee is not None:
         return Draft(sender.public_key, sequence, payment)
 
@@ -237,7 +244,7 @@ def _put(context: Context, draft: Draft, output: str) -> None:
 def _sender_in(wallet: SealedWallet, name: str, draft: Draft) -> AccountName:
     sender = wallet.account_of(draft.sender)
     if sender is None:
-        raise WalletError(f"the account that pays is none of wallet '{name}'")
+        raise WalletError(f"the paying account is not in wallet '{name}'")
     return sender
 
 
@@ -297,12 +304,12 @@ async def _pending_transfer(node: Client, txid: str) -> Transfer:
 
 
 async def _raised(node: Client, old: Transfer, fee: int | None) -> Payment:
-    """The same payment at the fee that was chosen, or at what the next block takes."""
+    """The same payment with the chosen fee, or with the fee for the next block."""
     payment = Payment(old.recipient, old.amount, old.fee, old.memo)
     least = replacement_fee(old.fee, payment.size, (await node.mempool_info()).minrelaytxfee)
     if fee is not None:
         if fee < least:
-            raise WalletError(f"a replacement has to pay at least {coins(least)} coins")
+            raise WalletError(f"a replacement must pay at least {coins(least)} coins")
         return replace(payment, fee=fee)
     wanted = await FeeChoice(None, 1).apply(node, payment)
     return replace(payment, fee=max(least, wanted.fee))

@@ -63,21 +63,22 @@ kernel = "sha256:reference"
 
 
 def kernels() -> list[str]:
-    """The one kernel there is without C."""
+    """The only kernel without C."""
     return [kernel]
 
 
 def kernel_in_use() -> str:
-    """The same one."""
+    """The same kernel."""
     return kernel
 
 
 def use(name: str) -> None:
-    """Accept the one name there is; raises `KernelError` for any other."""
+    """Accept the only name; raises `KernelError` for any other."""
     if name != kernel:
         raise unavailable(name, kernels())
 
 
 def cpu() -> CpuInfo:
-    """What the interpreter knows of the machine; no instruction set is looked for, no compiler was used."""
+    """The machine as the interpreter knows it; there are no instruction sets to look for, and no compiler was
+    used."""
     return CpuInfo(name=platform.machine(), features=(), compiler="none")

@@ -151,7 +151,7 @@ def verify_batch(
 ) -> list[bool]:
     """`verify` for each of n signatures; the three sequences have the same length.
 
-    `entropy` and `threads` are there for the native function's sake: one by one, there are neither weights nor threads.
+    `entropy` and `threads` only match the native function: one by one, there are neither weights nor threads.
     """
     same_length(public_keys, messages, signatures)
     integer(threads, 0, MAX_THREADS, "threads")

@@ -21,7 +21,7 @@ from pychain.native._arguments import (
 )
 from pychain.native.stop import StopFlag
 
-POLL = 1024  # nonces between two looks at the stop flag: about a millisecond
+POLL = 1024  # nonces between two checks of the stop flag: about a millisecond
 
 
 def _double(data: bytes) -> bytes:
@@ -119,7 +119,7 @@ def search_rolling(
 ) -> tuple[tuple[int, int] | None, int]:
     """The first (nonce, version) that gives `header` a hash <= `target`, and the hashes tried.
 
-    Each nonce of the range is tried under each of up to `MAX_VERSIONS` versions (of 32 bits, signed or not), in that
+    Each nonce of the range is tried with each of up to `MAX_VERSIONS` versions (of 32 bits, signed or not), in that
     order, before the next nonce; the header's own version is ignored. Otherwise as `search`.
     """
     hits, done = _scan(header, versions, target, start, count, stop, room=1)

@@ -33,7 +33,7 @@ def record_runs(data: bytes | memoryview, size: int, key: int, longest: int) -> 
 
 
 def touches(keys: Bytes, senders: Offsets, recipients: Offsets, first: int) -> bytes:
-    """Whom transactions name, a key and a number each; see `pychain.native`."""
+    """The accounts of transactions, a key and a number each; see `pychain.native`."""
     keys, senders, recipients = named_keys(keys, senders, recipients, first)
     one_by_one = [keys[at : at + PUBLIC_KEY_SIZE] for at in range(0, len(keys), PUBLIC_KEY_SIZE)]
     made = []
