@@ -1,4 +1,4 @@
-"""The bounded reader and the writers: round trips, one encoding a value, and nothing but DecodeError."""
+"""The bounded reader and the writers: round trips, one encoding per value, and only DecodeError."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_compact_size_round_trip(value: int) -> None:
 
 @given(u64)
 def test_compact_size_has_one_encoding(value: int) -> None:
-    """Of all the forms in which a value could be written, the shortest alone is read."""
+    """Only the shortest encoding of a value is accepted."""
     forms = {0xFC: struct.pack("<B", value & 0xFF)} if value <= 0xFC else {}
     widths = ((b"\xfd", "<H", 2**16), (b"\xfe", "<I", 2**32), (b"\xff", "<Q", 2**64))
     encodings = [*forms.values(), *(mark + struct.pack(form, value) for mark, form, end in widths if value < end)]
@@ -78,7 +78,7 @@ def test_integers_round_trip(two: int, four: int, signed: int, eight: int) -> No
     st.binary(max_size=20), st.lists(st.sampled_from(["u8", "u16", "u32", "i32", "u64", "compact_size"]), max_size=8)
 )
 def test_reading_past_the_end(data: bytes, calls: list[str]) -> None:
-    """A failed read says DecodeError and reads nothing; position and remaining always add up."""
+    """A failed read raises DecodeError and reads nothing; position and remaining always add up."""
     reader = Reader(data)
     for name in calls:
         before = reader.position

@@ -42,7 +42,7 @@ def test_below_its_bound(seed: int, bound: int) -> None:
 
 
 def test_below_rejects_what_would_bias() -> None:
-    """A bound just over 2^63 leaves almost half of the range to be drawn again; modulo it would favour the low."""
+    """A bound just over 2^63 makes almost half of the draws repeat; a plain modulo would favour low values."""
     random, plain = Random(7), Random(7)
     bound = 2**63 + 1
     accepted = (value for value in iter(plain.u64, None) if value < bound)

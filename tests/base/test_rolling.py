@@ -1,4 +1,4 @@
-"""Rolling sets: they know at least the latest, never what they were not given, and stay within their bound."""
+"""Rolling sets: they remember at least the latest items, have no false positives, and stay within their bound."""
 
 from __future__ import annotations
 

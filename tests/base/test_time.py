@@ -12,7 +12,7 @@ from pychain.base.time import NS, earliest, seconds
 
 @given(st.integers(0, 10**6), st.integers(0, 3))
 def test_seconds_of_a_decimal_number(digits: int, decimals: int) -> None:
-    """A span that is written with decimals is that many nanoseconds, although most such numbers are no exact floats."""
+    """A decimal duration becomes exactly that many nanoseconds, although most decimals are not exact floats."""
     assert seconds(digits / 10**decimals) == Fraction(digits * NS, 10**decimals)
 
 

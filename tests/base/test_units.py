@@ -1,4 +1,4 @@
-"""Coins and base units: what people write and see."""
+"""Coins and base units: reading and writing amounts."""
 
 from __future__ import annotations
 

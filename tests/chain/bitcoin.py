@@ -1,6 +1,6 @@
 """Facts of Bitcoin's chain that anyone can restate: headers, their heights and hashes, txids and merkle roots.
 
-The proof of work in each header vouches for it.
+Each header's proof of work vouches for it.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ SEGWIT_NOT_BECH32M = {
     "tb1z0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqglt7rf": "mistyped",
     "BC1S0XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ54WELL": "mistyped",
     "bc1p38j9r5y49hruaue7wxjce0updqjuyyx0kh56v8s25huc6995vvpql3jow4": "does not use",
-    "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47Zagq": "never mixed",
+    "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47Zagq": "not mixed",
     "BC1QR508D6QEJXTDG4Y5R3ZARVARYV98GJ9P": "mistyped",
     "bc1gmk9yu": "mistyped",
 }
@@ -93,7 +93,7 @@ def test_bip_350_invalid(text: str) -> None:
 
 @pytest.mark.parametrize("text", SEGWIT_VALID)
 def test_bip_350_valid_segwit_addresses(text: str) -> None:
-    """Behind the version symbol, which ours lack, the data are regrouped as ours are."""
+    """After the version symbol, which our addresses lack, the data are regrouped as in ours."""
     prefix, symbols = bech32m_decode(text)
     assert bech32m_encode(prefix, symbols) == text.lower()
     program = bytes.fromhex(SEGWIT_VALID[text])
@@ -114,7 +114,7 @@ def test_bip_350_segwit_addresses_that_are_no_bech32m(text: str) -> None:
 
 @pytest.mark.parametrize("text", SEGWIT_INVALID)
 def test_bip_350_invalid_segwit_addresses(text: str) -> None:
-    """Their checksum holds; their data are wrong, and refused in ours too where it is not for the version alone."""
+    """Their checksum is valid, their data are wrong; ours refuse the same data unless only the version is wrong."""
     prefix, symbols = bech32m_decode(text)
     ours = bech32m_encode(prefix, symbols[1:])
     network = "bc" if prefix == "tc" else prefix
@@ -133,7 +133,7 @@ def test_bech32_of_bip_173_is_refused() -> None:
 
 
 def test_layout_of_a_published_address() -> None:
-    """BIP 350's segwit address bc1p0xlx...: behind its version symbol stand the same 32 bytes as in ours."""
+    """BIP 350's segwit address bc1p0xlx...: after its version symbol it has the same 32 bytes as ours."""
     key = bytes.fromhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
     _, theirs = bech32m_decode("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0")
     _, ours = bech32m_decode(encode_address("bc", key))

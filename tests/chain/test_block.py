@@ -1,4 +1,4 @@
-"""Blocks: round trips, framing, and bodies out of form."""
+"""Blocks: round trips, framing, and malformed bodies."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_trailing_bytes_are_refused(raw: bytes, extra: bytes) -> None:
 
 @given(st.integers(1, 2**64 - 1), st.binary(max_size=2000))
 def test_a_lying_count_allocates_nothing(count: int, rest: bytes) -> None:
-    """A count is held against the bytes behind it, each transaction taken at its shortest (78 bytes)."""
+    """A count is checked against the bytes after it, at the minimum of 78 bytes per transaction."""
     raw = bytes(80) + wire.compact_size(count) + rest
 
     def decode() -> None:

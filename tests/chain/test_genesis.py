@@ -1,4 +1,4 @@
-"""Genesis: one coinbase to nobody that commits to the rules."""
+"""Genesis: one coinbase, paid to nobody, that commits to the rules."""
 
 from __future__ import annotations
 

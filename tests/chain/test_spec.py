@@ -1,4 +1,4 @@
-"""Chain specs: the packaged networks, what genesis commits to, and what is refused with which line."""
+"""Chain specs: the packaged networks, what genesis commits to, and which error refuses a bad spec."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ scalar_text = st.text(st.characters(codec="utf-8"), max_size=40)
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    """Any spec that a file may hold; the rules it names need not exist."""
+    """Any spec that a file may hold; its rules need not exist."""
     positive, u31 = st.integers(1, 2**31 - 1), st.integers(0, 2**31 - 1)
     pow_limit = draw(st.integers(1, 2**256 - 1))
     bits = bits_from_target(draw(st.integers(1, target_from_bits(bits_from_target(pow_limit)))))
@@ -296,7 +296,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 
 def edited(path: str, value: Any) -> str:
-    """The plain spec's file with one value put in or taken out."""
+    """The plain spec's file with one value added or removed."""
     file = tomllib.loads(PLAIN.toml())
     *tables, name = path.split(".")
     table = file
@@ -351,7 +351,7 @@ PLAIN_FILE = PLAIN.toml().encode()
     mutants(st.just(PLAIN_FILE)) | mutants(st.sampled_from([packaged_text(name).encode() for name in ("main", "race")]))
 )
 def test_mutated_files(data: bytes) -> None:
-    """A damaged file gives a spec or one line, and a spec has its genesis."""
+    """A damaged file yields a spec with its genesis, or one line of error."""
     try:
         spec = parse_spec(data.decode("utf-8", errors="replace"))
     except ConfigError:

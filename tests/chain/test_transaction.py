@@ -1,4 +1,4 @@
-"""Transfers and coinbases: round trips, ids, and what bytes out of form lead to."""
+"""Transfers and coinbases: round trips, ids, and malformed bytes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_coinbase_round_trip(fields: CoinbaseFields) -> None:
     values = (fields.height, fields.recipient, fields.amount, fields.extra)
     assert coinbase == Coinbase(fields.raw, wire.sha256d(fields.raw), *values)
     assert new_coinbase(*values) == coinbase
-    with pytest.raises(DecodeError, match="this is a coinbase"):
+    with pytest.raises(DecodeError, match="not a coinbase"):
         decode_transfer(fields.raw)
 
 

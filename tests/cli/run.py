@@ -11,7 +11,7 @@ from pychain.cli.main import run
 
 
 class Result(NamedTuple):
-    """What a command line left."""
+    """The outcome of a command line."""
 
     code: int
     out: str
@@ -35,13 +35,13 @@ class Shell:
         return Result(code, *self._capsys.readouterr())
 
     def ok(self, *words: str) -> Result:
-        """A command line that has to work."""
+        """Run a command line that must succeed."""
         result = self(*words)
         assert (result.code, result.err) == (0, ""), result.err
         return result
 
     def fails(self, code: int, *words: str) -> str:
-        """A command line that has to fail with this code; gives its one line on standard error."""
+        """Run a command line that must fail with this code; returns its line on standard error."""
         result = self(*words)
         assert result.code == code, result
         assert "Traceback" not in result.err

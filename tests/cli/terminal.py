@@ -1,4 +1,4 @@
-"""A command on a terminal of its own, read and typed at as a person would."""
+"""A command on its own terminal, read and typed at as a person would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark command: its documented shape, its rows, its picture, and that it leaves the kernel as it was."""
+"""The benchmark command: its documented form, its rows, its chart, and that it restores the kernel."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def test_progress_is_shown_on_terminals_alone(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
-        ("rates.txt", "is known by its ending"),
-        ("rates", "is known by its ending"),
+        ("rates.txt", "the file name must end in"),
+        ("rates", "the file name must end in"),
         ("nowhere/rates.png", "no such directory"),
     ],
 )
@@ -116,7 +116,7 @@ def test_a_plot_without_matplotlib_says_what_to_install(shell: Shell, monkeypatc
 
 
 def test_a_rate_counts_whole_calls_however_long_they_take() -> None:
-    """Each call is one of 1,000 units and takes all the time there is."""
+    """Each call is one of 1,000 units and takes all the available time."""
     calls: list[int] = []
 
     def work(count: int) -> None:

@@ -1,4 +1,4 @@
-"""Chains as files: written while a node runs, loaded into another directory, refused with one line if they are bad."""
+"""Chains as files: exported while a node runs, imported into another directory, refused with one line if bad."""
 
 from __future__ import annotations
 

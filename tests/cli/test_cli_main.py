@@ -25,7 +25,7 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
 
 
 def all_commands() -> list[tuple[str, ...]]:
-    """The words of every command there is."""
+    """The words of every command."""
     found: list[tuple[str, ...]] = []
 
     def walk(command: click.Command, words: tuple[str, ...]) -> None:

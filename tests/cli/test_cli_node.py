@@ -1,4 +1,4 @@
-"""Commands that ask a node, and the node's own command."""
+"""Commands that query a node, and the node's own command."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_branches_and_their_check(shell: Shell, node: Daemon) -> None:
 
 
 def test_peers(shell: Shell, node: Daemon, tmp_path: Path) -> None:
-    assert "no connections" in shell.ok("peers", "list").out
+    assert "No connections" in shell.ok("peers", "list").out
     with Daemon(tmp_path / "other", network="dev").wait_ready() as other:
         assert "is being dialled" in shell.ok("peers", "add", other.p2p).out
         assert "already" in shell.fails(1, "peers", "add", other.p2p)
@@ -186,7 +186,7 @@ class Node:
         return ready
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
-        """Stop it; gives its exit code and what it said."""
+        """Stop it; returns its exit code and its output."""
         self.process.send_signal(number)
         _, said = self.process.communicate(timeout=TIMEOUT_S)
         return self.process.returncode, said

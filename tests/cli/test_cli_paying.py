@@ -26,7 +26,7 @@ MINER = encode_address(SPEC.hrp, dev_key(9).public_key)
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A node that asks for a fee to relay, as those of no dev network do."""
+    """A node that requires a fee to relay, as nodes outside of dev networks do."""
     datadir = tmp_path_factory.mktemp("paying") / "node"
     with Daemon(datadir, network="dev", min_relay_fee=1000).wait_ready() as daemon:
         yield daemon
@@ -150,7 +150,7 @@ def test_a_node_on_another_chain_gets_no_signature(
 
 
 def test_two_processes_never_choose_one_sequence(online: Shell, node: Daemon) -> None:
-    """Sending from one wallet in several processes at once: every payment is taken."""
+    """Sending from one wallet in several processes at once: every payment is accepted."""
     funded(online, node, "shared")
     payee = encode_address(SPEC.hrp, dev_key(7).public_key)
     words = ["wallet", "send", payee, "0.001", "--wallet", "shared", "--network", "dev", "--datadir", str(node.datadir)]
@@ -164,7 +164,8 @@ def test_two_processes_never_choose_one_sequence(online: Shell, node: Daemon) ->
 
 
 def test_one_account_in_two_wallets_has_one_row_of_sequences(online: Shell, node: Daemon, tmp_path: Path) -> None:
-    """The lock is the account's, not the wallet's: two wallets of one mnemonic do not choose one sequence either."""
+    """The lock belongs to the account, not to the wallet: two wallets of one mnemonic never choose the same
+    sequence."""
     made = online.ok("wallet", "create", "first", "--kdf", "interactive", "--json").json
     (tmp_path / "words").write_text(made["mnemonic"])
     online.ok("wallet", "restore", "second", "--kdf", "interactive", "--mnemonic-file", str(tmp_path / "words"))
@@ -247,7 +248,7 @@ def test_a_payment_is_signed_with_no_node_at_all_and_sent_from_elsewhere(
     assert online.ok("wallet", "broadcast", str(file)).out.strip() == txid, "sending it again changes nothing"
     mine(node)
     assert node.rpc("getrawtransaction", txid, True)["confirmations"] == 1
-    printed = offline.ok(*words, "--sequence", "1", "--fee", "0", "--output", "-").out
+    printed = offline.ok(*words, "--nonce", "1", "--fee", "0", "--output", "-").out
     assert json.loads(printed)["sequence"] == 1
 
 
@@ -274,7 +275,7 @@ def test_a_watched_account_pays_through_a_file_that_is_signed_elsewhere(
 
 
 def other_wallet(shell: Shell, file: Path) -> str:
-    """What a wallet says that cannot sign the file."""
+    """The error of a wallet that cannot sign the file."""
     document = json.loads(file.read_text())
     other = file.with_name("other.json")
     other.write_text(json.dumps({**document, "sender": PAYEE}))
@@ -294,9 +295,9 @@ def test_nothing_is_signed_unasked(offline: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"amount": 10**8 + 1}, "something in it was changed after it was signed"),
-        ({"sequence": 1}, "something in it was changed after it was signed"),
-        ({"recipient": MINER}, "something in it was changed after it was signed"),
+        ({"amount": 10**8 + 1}, "the file was changed after signing"),
+        ({"sequence": 1}, "the file was changed after signing"),
+        ({"recipient": MINER}, "the file was changed after signing"),
         ({"genesis": "00" * 32}, "is for the chain of genesis 0000"),
         ({"signature": None}, "is not signed yet"),
         ({"signature": "00"}, "not a transfer file"),

@@ -1,4 +1,4 @@
-"""Secrets stay where they belong: nothing that is printed, logged or written to disk shows one unasked."""
+"""Secrets stay where they belong: nothing prints, logs or writes one unasked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAYEE = encode_address(SPEC.hrp, dev_key(7).public_key)
 def test_no_secret_is_shown_unasked(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every command of a wallet, those that fail too, with a node that logs all it can."""
+    """Every command of a wallet, including failures, with a node that logs everything."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wrong").write_text("battery staple")
     datadir = tmp_path / "node"

@@ -1,4 +1,4 @@
-"""The simulator's commands: runs, records, sweeps, what a failure looks like, and one digest wherever a seed is run."""
+"""The simulator's commands: runs, records, sweeps, failures, and the same digest wherever a seed is run."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_one_seed_is_one_run_under_any_hash_seed_and_in_any_process(shell: Shell
         (("sweep", "race", "--seeds", "1..2", "--nodes", "2,"), "nodes= does not fit"),
         (("sweep", "race", "--seeds", f"0..{MAX_RUNS}"), "at most"),
         (("sweep", "race", "--seeds", "1", "--csv", "nowhere/x"), "no such directory"),
-        (("sweep", "race", "--seeds", "1", "--plot", "x.txt"), "is known by its ending"),
+        (("sweep", "race", "--seeds", "1", "--plot", "x.txt"), "the file name must end in"),
     ],
 )
 def test_wrong_usage(shell: Shell, words: tuple[str, ...], complaint: str) -> None:

@@ -32,7 +32,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str], node: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """In a directory of its own, on the node's data directory."""
+    """A shell in its own directory, with the node's data directory."""
     monkeypatch.setenv("PYCHAIN_PASSWORD", "secret")
     monkeypatch.chdir(tmp_path)
     online = Shell(capsys, "--network", "dev", "--datadir", str(node.datadir))
@@ -110,7 +110,7 @@ def test_many_files_are_one_transfer_and_a_proof_each(
 
 
 def test_it_waits_for_the_block(shell: Shell, node: Daemon, tmp_path: Path) -> None:
-    """As a process of its own, while the node mines; with the words to go on with, should the wait be too long."""
+    """As a separate process, while the node mines; it prints the command to continue with if the wait is too long."""
     (tmp_path / "file").write_bytes(b"patience")
     words = ["stamp", "file", "--confirmations", "2", "--network", "dev", "--datadir", str(node.datadir), "--json"]
     with subprocess.Popen(

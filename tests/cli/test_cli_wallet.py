@@ -38,7 +38,7 @@ def address_at(index: int, words: str = WORDS, passphrase: str = "") -> str:
 
 
 def test_wallets_are_made_listed_and_told(shell: Shell, tmp_path: Path) -> None:
-    assert "no wallets yet" in shell.ok("wallet", "list").out
+    assert "No wallets yet" in shell.ok("wallet", "list").out
     made = shell.ok("wallet", "create", *CHEAP, "--json").json
     assert (made["wallet"], made["account"], made["path"]) == ("default", "main", "m/44'/7371107'/0'")
     assert made["address"] == address_at(0, made["mnemonic"])
@@ -103,7 +103,7 @@ def test_wrong_words_are_refused_without_repeating_them(shell: Shell, tmp_path: 
     assert result.code in (1, 2)
     assert line in result.err
     assert not any(word in result.err for word in ("letter", "advice", "cagey", "doctor"))
-    assert "no wallets yet" in shell.ok("wallet", "list").out
+    assert "No wallets yet" in shell.ok("wallet", "list").out
 
 
 def test_keys_come_and_go(shell: Shell, tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_keys_come_and_go(shell: Shell, tmp_path: Path) -> None:
     shell.ok("wallet", "create", "other", *CHEAP)
     back = shell.ok("wallet", "import", "back", "--wallet", "other", "--key-file", str(out), "--json").json
     assert back["address"] == shell.ok("wallet", "address").out.strip()
-    assert "already, as 'faucet'" in shell.fails(1, "wallet", "import", "again", "--dev-key", "3")
-    assert "has an account 'main' already" in shell.fails(1, "wallet", "import", "main", "--dev-key", "4")
+    assert "already in the wallet, as 'faucet'" in shell.fails(1, "wallet", "import", "again", "--dev-key", "3")
+    assert "already has an account 'main'" in shell.fails(1, "wallet", "import", "main", "--dev-key", "4")
 
 
 @pytest.mark.parametrize("text", ["zz" * 32, "00" * 31, "00 " * 32])
@@ -143,7 +143,7 @@ def test_an_account_can_be_watched_without_its_key(shell: Shell, monkeypatch: py
     assert (made["address"], made["kind"]) == (cold, "watched")
     shell.ok("wallet", "watch", "other", other, "--wallet", "watched")
     assert shell.ok("wallet", "address", "--wallet", "watched", "--account", "other").out.strip() == other
-    assert "already, as 'cold'" in shell.fails(1, "wallet", "watch", "again", cold, "--wallet", "watched")
+    assert "already in the wallet, as 'cold'" in shell.fails(1, "wallet", "watch", "again", cold, "--wallet", "watched")
     assert "has no mnemonic" in shell.fails(1, "wallet", "export", "--wallet", "watched")
     words = ("wallet", "export", "--wallet", "watched", "--account", "cold")
     assert "is watch-only: its key is not here" in shell.fails(1, *words)
@@ -280,7 +280,7 @@ def test_colours_are_for_terminals_alone(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_no_secret_is_taken_from_the_command_line(shell: Shell) -> None:
-    """Everybody on the machine can read command lines, so there is no option or argument for a secret's text."""
+    """Everyone on the machine can read command lines, so there is no option or argument for a secret's text."""
     for name in ("create", "restore", "import", "export", "password", "unlock", "send"):
         text = shell.ok("wallet", name, "--help").out
         for option in ("--password ", "--mnemonic ", "--key ", "--passphrase ", "--new-password "):

@@ -1,4 +1,4 @@
-"""The client against a real node, and against servers that do not behave."""
+"""The client against a real node, and against misbehaving servers."""
 
 from __future__ import annotations
 
@@ -301,5 +301,5 @@ def test_answers_of_a_batch_may_come_in_any_order_but_must_all_come() -> None:
         return asyncio.run(run())
 
     assert batch([{"id": 1, "result": "b"}, {"id": 0, "result": "a"}]) == ["a", "b"]
-    with pytest.raises(ClientError, match="no JSON-RPC"):
+    with pytest.raises(ClientError, match="not JSON-RPC"):
         batch([{"id": 1, "result": "b"}])

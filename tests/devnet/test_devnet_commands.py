@@ -1,4 +1,4 @@
-"""Faults from the command line, from another shell than the one that started the nodes."""
+"""Faults by commands from another shell than the one that started the nodes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Shell:
         self.directory = directory
 
     def run(self, *words: str, code: int = 0) -> str:
-        """What a command prints, on standard error where it fails; its exit code has to be this one."""
+        """The output of a command, from standard error if it fails; its exit code must be this one."""
         done = subprocess.run(
             [sys.executable, "-m", "pychain", "devnet", *words, "--dir", str(self.directory)],
             capture_output=True,
@@ -85,10 +85,10 @@ def test_a_detached_devnet_is_broken_and_healed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("partition", "0,1", "1"), "node1 stands in two groups"),
+        (("partition", "0,1", "1"), "node1 is in two groups"),
         (("partition", "0-2"), "there is no node2: there are node0 to node1"),
-        (("partition", "a"), "'a' is no group of nodes: 0,1 or 0-3 is expected"),
-        (("partition", "0,"), "'0,' is no group of nodes"),
+        (("partition", "a"), "'a' is not a group of nodes such as 0,1 or 0-3"),
+        (("partition", "0,"), "'0,' is not a group of nodes"),
         (("partition",), "Missing argument 'GROUP...'"),
         (("kill", "2"), "there is no node2"),
         (("restart", "0", "5"), "there is no node5"),
@@ -135,8 +135,8 @@ def test_a_devnet_in_the_foreground_is_broken_from_another_shell(tmp_path: Path)
         rest = up.stdout.read()
         assert up.wait(TIMEOUT_S) == 0, rest
     assert "links that were cut or slow are healed\n" in rest
-    assert "node2 was paused and goes on\n" in rest
-    assert "node3 was killed and is left out\n" in rest
+    assert "node2 was paused and is resumed\n" in rest
+    assert "node3 was killed and is ignored\n" in rest
     assert "all 3 nodes agree at height" in rest
     assert rest.rstrip().endswith("coins issued")
     assert not any(process.identity.is_running for process in nodes)
@@ -162,7 +162,7 @@ def test_a_devnet_in_the_foreground_is_stopped_from_another_shell(tmp_path: Path
 
 
 def test_a_node_is_restarted_from_another_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network's file was named by a path that holds only where `up` was called."""
+    """The network's file was named by a path relative to where `up` was called."""
     spec = Path(__file__).parent.parent.parent / "pychain/chain/networks/dev.toml"
     (tmp_path / "own.toml").write_text(spec.read_text("utf-8").replace('name = "dev"', 'name = "own"'))
     monkeypatch.chdir(tmp_path)

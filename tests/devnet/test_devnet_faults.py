@@ -1,4 +1,4 @@
-"""Faults of real networks: halves that part and agree again, slow links, nodes that are killed, paused and restarted.
+"""Faults of real networks: partitions that heal, slow links, nodes that are killed, paused and restarted.
 
 Blocks are made on demand, so that nothing depends on how fast the machine is.
 """
@@ -29,7 +29,7 @@ POLL_S = 0.05
 
 
 def on_devnet(directory: Path, count: int, test: Callable[[Devnet], Awaitable[None]], *options: str) -> None:
-    """Run a test on a devnet of nodes that each have all others for peers."""
+    """Run a test on a devnet of fully connected nodes."""
 
     async def run() -> None:
         devnet = Devnet(Plan(directory / "devnet", "dev", DEV, count, options=options))
@@ -72,7 +72,7 @@ async def peers(devnet: Devnet, index: int) -> int:
 
 
 async def have_peers(devnet: Devnet, *counts: int) -> None:
-    """Wait until each node has so many peers whose ping was answered."""
+    """Wait until each node has that many peers that answered a ping."""
 
     async def all_have() -> bool:
         return [await peers(devnet, index) for index in range(len(counts))] == list(counts)

@@ -1,4 +1,4 @@
-"""Links by themselves: what a partition, a lag and healing make of them, and the relay on real sockets."""
+"""Links as data: the effect of a partition, a lag and healing; and the relay on real sockets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_nodes_that_no_group_names_are_one_group() -> None:
 @pytest.mark.parametrize(
     ("groups", "says"),
     [
-        ([[0, 1], [1, 2]], "node1 stands in two groups"),
+        ([[0, 1], [1, 2]], "node1 is in two groups"),
         ([[0, 3]], "there is no node3: there are node0 to node2"),
         ([[-1]], "there is no node-1"),
     ],
@@ -94,7 +94,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Far:
-    """Where a link leads: keeps the connections that come."""
+    """The target of a link: keeps the connections that arrive."""
 
     def __init__(self) -> None:
         self.came: asyncio.Queue[Streams] = asyncio.Queue()

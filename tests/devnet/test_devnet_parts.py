@@ -1,4 +1,4 @@
-"""The parts of a devnet by themselves: who is connected, whose process it is, the record, keys, and how it looks."""
+"""The parts of a devnet: topology, process identity, the record, keys, and the view."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_several_shells_may_change_a_record_at_once(tmp_path: Path) -> None:
 
 
 def test_processes_of_a_record_that_are_not_ours_any_more_are_left_alone(tmp_path: Path) -> None:
-    """The number of a node that ended was given to this very test."""
+    """The process id of an ended node was given to this test itself."""
     write_record(tmp_path, Record("race", "line", [NodeRecord("node0", Identity(os.getpid(), "at another time"))]))
     assert running_nodes(tmp_path) == []
     assert asyncio.run(take_down(tmp_path)) == 0
@@ -165,7 +165,7 @@ def test_a_devnet_has_a_bounded_number_of_nodes(tmp_path: Path, count: int) -> N
 
 
 def test_a_devnet_stays_where_it_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its processes have working directories of their own."""
+    """Its processes have other working directories."""
     monkeypatch.chdir(tmp_path)
     assert Plan(Path("net"), "race", SPEC, 1).directory == tmp_path / "net"
 
@@ -190,7 +190,8 @@ def test_every_node_has_a_key_of_its_own() -> None:
 
 
 class FakeNode:
-    """A node of a scripted chain, as far as the observer asks. A chain is a list of block names, genesis first."""
+    """A node with a scripted chain, as far as the observer needs it. A chain is a list of block names, genesis
+    first."""
 
     def __init__(self, chain: str) -> None:
         self.chain = chain
@@ -404,7 +405,7 @@ def test_in_a_pipe_each_picture_is_a_line_and_news_have_their_own() -> None:
 
 
 class Script:
-    """A devnet of one node and an observer of it, of whom each look finds the next of these tips."""
+    """A devnet of one node and its observer, which sees the next of these tips at each look."""
 
     def __init__(self, *tips: str) -> None:
         self.looks = iter(tips)
@@ -471,5 +472,5 @@ def test_accounts_are_read_under_one_tip() -> None:
 
 
 def test_accounts_that_never_stand_still_are_an_error() -> None:
-    with pytest.raises(DevnetError, match="still takes blocks"):
+    with pytest.raises(DevnetError, match="still connects blocks"):
         audited(Ledger())

@@ -1,4 +1,4 @@
-"""The agent: it signs transfers of its accounts until its time is up, and gives no key away."""
+"""The agent: it signs transfers of its accounts until its time is up, and reveals no key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MESSAGE = signing_message(GENESIS, sign_transfer(KEY, GENESIS, 3, PAYMENT).raw[:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """With a path that no socket's address could hold. Its agents are ended."""
+    """A directory with a path too long for a socket's address. Its agents are ended."""
     long = tmp_path / ("x" * 100) / ("y" * 100)
     long.mkdir(parents=True)
     yield long
@@ -46,7 +46,7 @@ def asked(server: Agent, request: Request) -> Answer:
 
 
 def processes_of(directory: Path) -> list[Path]:
-    """Running agents of a directory, by what any user of the machine can see: their command lines."""
+    """Running agents of a directory, found by their command lines, which any user can see."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

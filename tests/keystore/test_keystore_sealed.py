@@ -1,4 +1,4 @@
-"""The wallet file: what goes in comes out under the password alone, and anything else is refused in one line."""
+"""The wallet file: only the password opens it, and anything else is refused in one line."""
 
 from __future__ import annotations
 
@@ -106,11 +106,11 @@ def test_the_next_account_follows_the_last_derived_one() -> None:
 
 
 def test_no_label_and_no_key_is_there_twice() -> None:
-    with pytest.raises(KeystoreError, match="has an account 'main' already"):
+    with pytest.raises(KeystoreError, match="already has an account 'main'"):
         OPEN.with_derived("main")
-    with pytest.raises(KeystoreError, match="in the wallet already, as 'from elsewhere'"):
+    with pytest.raises(KeystoreError, match="already in the wallet, as 'from elsewhere'"):
         OPEN.with_watched("twice", dev_key(0).public_key)
-    with pytest.raises(KeystoreError, match="in the wallet already, as 'cold'"):
+    with pytest.raises(KeystoreError, match="already in the wallet, as 'cold'"):
         OPEN.with_imported("twice", dev_key(1))
 
 
@@ -264,7 +264,7 @@ def test_a_changed_clear_part_is_noticed_on_unlocking(tampering: str) -> None:
         del accounts[3]["watched"]
     else:
         accounts.pop()
-    with pytest.raises(KeystoreError, match="somebody changed the file"):
+    with pytest.raises(KeystoreError, match="the file was changed"):
         decode(msgspec.json.encode(spoilt)).unlock(PASSWORD)
 
 
@@ -279,9 +279,9 @@ def test_a_box_of_something_else_is_refused(content: bytes, version: int) -> Non
 
 
 def test_secrets_that_do_not_give_the_accounts_are_noticed() -> None:
-    """Whoever knows the password, and writes a box by hand, cannot make accounts show keys that are not theirs."""
+    """Even a box written by hand with the right password cannot make accounts show keys that are not theirs."""
     wrong = replace(OPEN, passphrase="other")
-    with pytest.raises(KeystoreError, match="somebody changed the file"):
+    with pytest.raises(KeystoreError, match="the file was changed"):
         seal(wrong, PASSWORD, CHEAP).unlock(PASSWORD)
 
 

@@ -1,4 +1,4 @@
-"""The client on real sockets: at a pool of Bitcoin jobs that reckons each share by itself, and at a node."""
+"""The client on real sockets: with a pool of Bitcoin jobs that checks each share itself, and with a node."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MINER = address(dev_key(5))
 
 
 class Events:
-    """What a miner told, and a wait for the next of a kind."""
+    """A miner's events, and a wait for the next of a kind."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, Fields]] = []
@@ -39,7 +39,7 @@ class Events:
         self._changed.set()
 
     async def wait(self, event: str, count: int = 1) -> list[Fields]:
-        """The fields of the events of a kind, once there are so many."""
+        """The fields of the events of a kind, once there are `count` of them."""
         async with asyncio.timeout(TIMEOUT_S):
             while len(came := [fields for kind, _, fields in self.told if kind == event]) < count:
                 self._changed.clear()

@@ -1,4 +1,4 @@
-"""The miner's side of a connection without I/O: the way in, jobs, shares, and servers that are odd."""
+"""The miner's side of a connection without I/O: login, jobs, shares, and odd servers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ JOB = Job("1f", b"\x11" * 32, b"\x01" * 50, b"\x02" * 30, (b"\x03" * 32,), 0x200
 
 
 class Dialogue:
-    """A session, and what it asked for last."""
+    """A session, and its last request."""
 
     def __init__(self, roll_versions: bool = True) -> None:
         self.session = PoolSession("rig", "x", "tests/1.0", roll_versions=roll_versions)
@@ -47,7 +47,7 @@ class Dialogue:
         )
 
     def answered(self, result: Any, error: Any = None) -> list[Event]:
-        """Answer what was asked last."""
+        """Answer the last request."""
         message = {"id": self.asked[-1]["id"], "result": result, "error": error}
         return self.heard(self.session.receive(json.dumps(message).encode()))
 

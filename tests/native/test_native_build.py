@@ -1,4 +1,4 @@
-"""How the core comes to be there or not: the build without a compiler, the fallback, kernels forced by name."""
+"""Building the core: without a compiler, the fallback, kernels forced by name."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def twisted(rng: random.Random, message: bytes) -> Signed:
 
 
 def damaged(rng: random.Random, signed: Signed) -> Signed:
-    """One bit of the key, of the message or of the signature is not as it was."""
+    """One bit of the key, of the message or of the signature is flipped."""
     parts = list(signed)
     which = rng.randrange(3) if signed.message else rng.choice((0, 2))
     part = bytearray(parts[which])
@@ -275,7 +275,7 @@ def test_many_bad_signatures(kernel: str, share: float) -> None:
 
 
 def test_repeated_keys_are_summed_apart_from_others(kernel: str) -> None:
-    """Few senders with many transfers each, one of them bad: folding terms must not mix up whose they are."""
+    """Few senders with many transfers each, one of them bad: folding terms must not mix up the senders."""
     rng = random.Random("senders")
     seeds = [rng.randbytes(32) for _ in range(7)]
     batch = [sign(rng, rng.randbytes(40), rng.choice(seeds)) for _ in range(700)]
@@ -323,7 +323,8 @@ def weights(seed: bytes, count: int) -> list[int]:
 
 
 def test_weights_make_the_difference(kernel: str) -> None:
-    """Who knows the weights beforehand makes two errors cancel; so they come of a seed, and each gives others."""
+    """With weights known beforehand two errors can cancel; so they are derived from a seed, and each seed gives
+    others."""
     seed, other = bytes(range(32)), bytes(range(1, 33))
     first, second = weights(seed, 64)[:2]
     error = 12345

@@ -1,4 +1,4 @@
-"""The core's own threads, which help with batches and stay: forks, signals, and many callers at once."""
+"""The core's own threads, which help with batches and persist: forks, signals, and many callers at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ for task in sorted(set(os.listdir("/proc/self/task")) - before):
 
 
 def right(threads: int) -> bool:
-    """Whether a batch with one bad signature is answered as it should be."""
+    """Whether a batch with one bad signature gets the right answer."""
     keys, messages, signatures = LISTS
     signatures = [*signatures[:BAD], bytes(64), *signatures[BAD + 1 :]]
     answers = native.verify_batch(keys, messages, signatures, threads=threads)
@@ -107,7 +107,7 @@ def test_every_signature_is_in_one_chunk(threads: int) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads")
 def test_helpers_stay_and_block_all_signals() -> None:
-    """So a signal comes to the threads of the program, one of which may wait for it."""
+    """So signals reach the program's own threads, one of which may wait for it."""
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", HELPERS_AND_THEIR_SIGNALS],

@@ -1,4 +1,4 @@
-"""Records: the C core against Python, and against what they stand for."""
+"""Records: the C core against Python, and against their meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ sizes = st.one_of(st.integers(1, 12), st.sampled_from([32, 40, 48]))
 
 @given(st.data(), sizes, st.integers(0, 200))
 def test_any_records_are_sorted(data: st.DataObject, size: int, count: int) -> None:
-    """Of few different bytes, so that records share their beginnings or are equal."""
+    """Records of few different bytes, so that they share their beginnings or are equal."""
     alphabet = st.sampled_from([b"\0", b"\1", b"\x7f", b"\x80", b"\xff"])
     heads = data.draw(st.lists(st.lists(alphabet, min_size=size, max_size=size).map(b"".join), min_size=1, max_size=6))
     draw = Random(data.draw(st.integers(0, 2**32)))

@@ -1,4 +1,5 @@
-"""Batches under the strict rule against libsodium itself, by kernel: every published edge, and what needs its help."""
+"""Batches by the strict rule against libsodium itself, by kernel: every published edge case, and those left to
+libsodium."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Signed]:
-    """The signatures of which libsodium was asked one by one."""
+    """The signatures that libsodium checked one by one."""
     found: list[Signed] = []
 
     def verify_strict(public_key: bytes, message: bytes, signature: bytes) -> bool:
@@ -48,7 +49,7 @@ def check(batch: list[Signed], threads: int = 0) -> list[bool]:
 
 
 def with_torsion(rng: random.Random, a: ed25519.Point, r: ed25519.Point) -> Signed:
-    """A signature that holds by ZIP-215, with these parts of small order in A and in R."""
+    """A signature that is valid by ZIP-215, with these parts of small order in A and in R."""
     secret, nonce = rng.randrange(1, ORDER), rng.randrange(1, ORDER)
     keys = [
         ed25519.compress(ed25519.add(ed25519.double_multiply(scalar, ed25519.BASE, 0, ed25519.IDENTITY), part))

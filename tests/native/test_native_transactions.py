@@ -1,4 +1,4 @@
-"""The bulk view of transactions: the C core against its twin, on whole blocks, damaged ones and bytes of no sense."""
+"""Transactions in bulk: the C core against its twin, on whole blocks, damaged ones and random bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chain with proof of work worth the name, and stamps in it, for the tests of proofs."""
+"""A chain with real proof of work and stamps in it, for the tests of proofs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StampedChain:
         return b"".join(block.header.raw for block in self.blocks)
 
     def proof(self, position: int, digest: bytes, path: tuple[Step, ...] | None, block: Block | None = None) -> Proof:
-        """Of the transaction at that position in the block."""
+        """The proof of the transaction at that position in the block."""
         block = block or self.blocks[BLOCK - 1]
         txids = [transaction.txid for transaction in block.transactions]
         return Proof(
@@ -63,12 +63,12 @@ class StampedChain:
 
     @cached_property
     def single(self) -> Proof:
-        """Of `FILE`, stamped by itself."""
+        """The proof of `FILE`, stamped alone."""
         return self.proof(2, DIGEST, None)
 
     @cached_property
     def many(self) -> list[Proof]:
-        """Of `FILES`, stamped together. Theirs is the last of an odd number of transactions."""
+        """The proofs of `FILES`, stamped together, by the last of an odd number of transactions."""
         return [self.proof(4, digest, path) for digest, path in zip(DIGESTS, root_and_paths(DIGESTS)[1], strict=True)]
 
 

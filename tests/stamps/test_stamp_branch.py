@@ -1,4 +1,4 @@
-"""Branches of a block's tree: every place has one, and no other place is claimed by any."""
+"""Branches of a block's tree: every place has one, and no branch proves another place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_transaction_has_a_branch_to_the_root(count: int) -> None:
 
 @given(count=st.integers(2, 40), data=st.data())
 def test_at_no_other_index_does_a_branch_hold(count: int, data: st.DataObject) -> None:
-    """A doubled last node would give its transaction a second place; that is refused by name."""
+    """A doubled last node would give its transaction a second place; the error names it."""
     ids = txids(count)
     root = wire.merkle_root(ids)
     place = data.draw(st.integers(0, count - 1))

@@ -1,4 +1,4 @@
-"""Headers of a proof: judged by every rule, under every retarget rule, and their work counted."""
+"""Headers of a proof: checked by every rule, with every retarget rule, and their work counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.network import EASY_BITS, GENESIS_TIME, Network
 
 
 def solved(raw: bytes, **changes: int | bytes) -> bytes:
-    """A header with something changed and its work done again."""
+    """A changed header with its proof of work done again."""
     header = decode_header(raw)
     fields = {
         "version": header.version,

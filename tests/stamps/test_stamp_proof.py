@@ -1,4 +1,4 @@
-"""Proofs against those who would forge them: every byte, every part, and parts of other proofs."""
+"""Forged proofs: every byte, every part, and parts of other proofs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(chain: StampedChain, proof: Proof, digest: bytes) -> tuple[Stamped, Pl
 
 
 def refused(chain: StampedChain, proof: Proof, digest: bytes = DIGEST) -> str:
-    """The one line with which a proof is refused."""
+    """The error that refuses a proof, one line."""
     with pytest.raises(StampError) as error:
         check(chain, proof, digest)
     assert str(error.value).count("\n") == 0
@@ -81,8 +81,8 @@ def test_later_headers_make_it_stronger_and_nothing_else(chain: StampedChain) ->
 
 
 def test_every_flipped_byte_is_noticed(chain: StampedChain) -> None:
-    """In the file as it is written. A change that JSON does not see (a line break that became another blank) gives
-    the very same proof; every other is refused."""
+    """Each in the written file. A change that JSON ignores (another blank for a line break) gives the same proof; every
+    other is refused."""
     data = encode_proof(chain.single)
     accepted = []
     for position in range(len(data)):
@@ -177,7 +177,7 @@ def test_another_file(chain: StampedChain) -> None:
 
 
 def test_another_network(chain: StampedChain) -> None:
-    """Its genesis is named in the proof; with that changed, its headers do not follow and its signature fails."""
+    """The proof names its genesis; with that changed, its headers do not connect and its signature fails."""
     other = ChainBuilder(replace(NETWORK, genesis_message="another")).rulebook
     with pytest.raises(StampError, match=r"is of the chain of genesis \w{64}, not of the network 'stamps'"):
         check_offline(other, chain.single, DIGEST, NOW)
@@ -196,7 +196,7 @@ def test_a_chain_that_was_made_for_the_occasion(chain: StampedChain) -> None:
 
 
 def test_a_block_that_is_not_in_the_chain(chain: StampedChain) -> None:
-    """A header of one's own over the right transactions, with no work in it."""
+    """A made-up header over the right transactions, without proof of work."""
     block = chain.blocks[BLOCK - 1]
     own = bytearray(block.header.raw)
     own[76] ^= 1
@@ -226,7 +226,7 @@ def test_an_inner_node_does_not_pass_as_a_transaction(chain: StampedChain) -> No
 
 
 def test_what_a_node_would_have_to_be_is_longer_than_a_node() -> None:
-    """The other way round: no transfer is 64 bytes, so that none passes as a node with leaves below it."""
+    """The reverse: no transfer has 64 bytes, so none passes as a node with leaves below it."""
     assert len(stamp_transfer(NETWORK, 0, Stamp(Kind.FILE, DIGEST))) == 155 + 49
     assert len(ALICE.transfer(NETWORK.genesis_hash, 0, ALICE.key, 0)) == 155
 
@@ -281,7 +281,8 @@ def test_a_path_that_was_changed(chain: StampedChain) -> None:
 
 
 def test_who_is_proven_by_the_signature(chain: StampedChain) -> None:
-    """A miner could put a transfer with somebody else's key into a block that nobody would accept; a proof neither."""
+    """A miner could forge a transfer of another key in a block that no node accepts; no proof check accepts it
+    either."""
     mallory = signer("mallory")
     genesis = NETWORK.genesis_hash
     honest = stamp_transfer(NETWORK, 1, Stamp(Kind.FILE, DIGEST))

@@ -1,4 +1,4 @@
-"""Transfers as files: what is read is what was written, for one chain, and its signature is judged."""
+"""Transfers as files: round trips, one chain only, and signatures are checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mnemonics: BIP 39's vectors, and what a person may get wrong."""
+"""Mnemonics: BIP 39's vectors, and typical mistakes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORDS = BIP39[0][1]
 
 
 class Zeros:
-    """Entropy that shows how much of it is asked for."""
+    """Entropy that records how much was requested."""
 
     def bytes(self, count: int) -> bytes:
         return bytes(count)

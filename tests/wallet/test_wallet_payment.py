@@ -1,4 +1,4 @@
-"""Payments: what is signed is what consensus accepts, and what would be lost is refused before it is signed."""
+"""Payments: signed transfers are valid by consensus, and payments that would be lost are refused before signing."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_no_byte_under_the_signature_can_change(position: int, bit: int) -> None
 @pytest.mark.parametrize(
     ("amount", "fee", "memo", "line"),
     [
-        (-1, 0, b"", "not negative"),
-        (0, -1, b"", "not negative"),
+        (-1, 0, b"", "must not be negative"),
+        (0, -1, b"", "must not be negative"),
         (U64_MAX, 1, b"", "more than an account"),
         (1, 0, bytes(MAX_MEMO_BYTES + 1), "513 bytes"),
     ],
