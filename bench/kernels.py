@@ -1,4 +1,4 @@
-"""Measure the native kernels against their bars and against the limit that their operation count sets.
+"""Measure the native kernels against their goals and against the limit that their operation count sets.
 
 Run: python bench/kernels.py [--json]
 
@@ -187,8 +187,8 @@ def measure_kernel(name: str, units: dict[str, float], loop: float, bulk: dict[s
     return row
 
 
-def bars(rows: list[dict[str, Any]], units: dict[str, float]) -> list[tuple[str, float, float]]:
-    """Each bar that this machine can be held to: what is measured, what is asked, what was found."""
+def goals(rows: list[dict[str, Any]], units: dict[str, float]) -> list[tuple[str, float, float]]:
+    """Each goal that this machine can be held to: what is measured, what is asked, what was found."""
     by_name = {row["name"]: row for row in rows}
     found = [
         ("two threads over one, default kernel", 1.9, rows[0]["threads_gain"]),
@@ -237,7 +237,7 @@ def report(result: dict[str, Any]) -> None:
             f"{row['call_us']:>9.2f}{row['threads_gain']:>9.2f}"
         )
     print()
-    for text, asked, found in result["bars"]:
+    for text, asked, found in result["goals"]:
         print(f"{'met   ' if found >= asked else 'missed'} {text}: {found:.2f} of {asked:.2f}")
 
 
@@ -259,7 +259,7 @@ def main() -> None:
         "units": units,
         "loop_mhs": 1e-6 / loop,
         "rows": rows,
-        "bars": bars(rows, units),
+        "goals": goals(rows, units),
     }
     print(json.dumps(result)) if as_json else report(result)
 

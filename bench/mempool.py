@@ -240,8 +240,8 @@ def measured(made: Material, feed: Feed, sodium: Sodium) -> Measured:
     before = sodium.rate()
     fed, cpu, memory = uvloop.run(round_of(made, feed))
     count = len(made.raws)
-    yardstick = (before + sodium.rate()) / 2
-    return Measured(count / fed.took, yardstick, 1e6 * cpu / count, 1e6 * fed.own / count, memory / count)
+    baseline = (before + sodium.rate()) / 2
+    return Measured(count / fed.took, baseline, 1e6 * cpu / count, 1e6 * fed.own / count, memory / count)
 
 
 async def round_of(made: Material, feed: Feed) -> tuple[Fed, float, int]:
@@ -258,13 +258,13 @@ async def round_of(made: Material, feed: Feed) -> tuple[Fed, float, int]:
             await node.stop()
 
 
-def report(name: str, bar: int, rounds: list[Measured]) -> None:
+def report(name: str, goal: int, rounds: list[Measured]) -> None:
     rates = [each.rate for each in rounds]
     ratio = statistics.median(each.rate / each.sodium for each in rounds)
     sodium, node_us, own_us, memory = (statistics.median(column) for column in list(zip(*rounds, strict=True))[1:])
     print(
         f"{name}: {statistics.median(rates):,.0f} a second (median; {min(rates):,.0f} to {max(rates):,.0f}; "
-        f"the bar is {bar:,}), {ratio:.2f} S2 of {sodium:,.0f};\n"
+        f"the goal is {goal:,}), {ratio:.2f} S2 of {sodium:,.0f};\n"
         f"    a transfer takes {node_us:.0f} us of the node's CPU, {own_us:.0f} us of this process's, "
         f"and {memory:,.0f} resident bytes",
         flush=True,
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--each", type=int, default=20, help="transfers of each account, over the wire")
     parser.add_argument("--calls", type=int, default=40_000, help="transfers sent by HTTP")
-    parser.add_argument("--connections", type=int, default=16, help="of HTTP; the bar is for 16")
+    parser.add_argument("--connections", type=int, default=16, help="of HTTP; the goal is for 16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("wire", "http"))
     arguments = parser.parse_args()
@@ -288,10 +288,10 @@ def main() -> None:
             ("wire", 20_000, len(made.raws), feed_wire),
             ("http", 8_000, arguments.calls, partial(feed_http, connections=arguments.connections)),
         )
-        for name, bar, count, feed in ways:
+        for name, goal, count, feed in ways:
             if arguments.only in (None, name):
                 some = replace(made, raws=made.raws[:count], ids=made.ids[:count])
-                report(name, bar, [measured(some, feed, sodium) for _ in range(arguments.rounds)])
+                report(name, goal, [measured(some, feed, sodium) for _ in range(arguments.rounds)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/* What a core of this machine does in a cycle, measured: the yardstick for kernels.py. Each function runs `count` turns
+/* What a core of this machine does in a cycle, measured: the calibration for kernels.py. Each function runs `count` turns
  * of a fixed block of instructions and returns the nanoseconds of thread time that a turn took. */
 #define _GNU_SOURCE
 #include <stdint.h>

@@ -1,4 +1,4 @@
-"""Measure signature verification against its bars, with libsodium's own loop in C beside.
+"""Measure signature verification against its goals, with libsodium's own loop in C beside.
 
 Run: python bench/signatures.py [--json]
 
@@ -85,7 +85,7 @@ def sodium_loop(directory: Path) -> Callable[[int], None]:
 
 
 class Sodium:
-    """That loop on all cores: S2, which the bars of whole nodes are measured by."""
+    """That loop on all cores: S2, which the goals of whole nodes are measured by."""
 
     def __init__(self, directory: Path) -> None:
         self._loop = sodium_loop(directory)
@@ -188,8 +188,8 @@ def measure_kernel(name: str, sodium: Callable[[int], None]) -> dict[str, Any]:
     return row
 
 
-def bars(rows: list[dict[str, Any]]) -> list[tuple[str, float, float, bool]]:
-    """Each bar that this machine can be held to: what is measured, what is asked, what was found, if it is met."""
+def goals(rows: list[dict[str, Any]]) -> list[tuple[str, float, float, bool]]:
+    """Each goal that this machine can be held to: what is measured, what is asked, what was found, if it is met."""
     found = []
     for row in rows:
         wide = row["name"] == "ed25519:ifma"
@@ -220,7 +220,7 @@ def report(result: dict[str, Any]) -> None:
         gains = f"{row['threads_gain']:>9.2f}{row['threads_gain_lists']:>10.2f}"
         print(f"{row['name']:<20}{shown}{row['one_bad']:>10.2f}{row['all_bad']:>9.2f}{gains}")
     print()
-    for text, asked, value, met in result["bars"]:
+    for text, asked, value, met in result["goals"]:
         print(f"{'met   ' if met else 'missed'} {text}: {value:.2f} of {asked:.2f}")
 
 
@@ -242,7 +242,7 @@ def main() -> None:
             "libsodium_us": 1e6 * min(seconds(lambda: sodium(FEW)) for _ in range(ROUNDS)) / FEW,
             "openssl_us": 1e6 * min(seconds(lambda: openssl(FEW)) for _ in range(ROUNDS)) / FEW if openssl else None,
             "rows": rows,
-            "bars": bars(rows),
+            "goals": goals(rows),
         }
     print(json.dumps(result)) if as_json else report(result)
 

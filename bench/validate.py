@@ -1,9 +1,9 @@
-"""Validation against its bars: chains from disk, by sync from one peer, and reorganised, beside libsodium on all cores.
+"""Validation against its goals: chains from disk, by sync from one peer, and reorganised, beside libsodium on all cores.
 
     python bench/validate.py [--only import sync reorg] [--rounds N] [--kernel NAME] [--json]
 
 Everything runs in processes of its own on the cores of this machine: `pychain chain import` as a user runs it, and real
-daemons over loopback. S2 is what a loop in C over libsodium verifies a second on all cores, measured anew beside every
+daemons over loopback. S2 is what a loop in C over libsodium verifies a second on all cores, measured again beside every
 round, and a figure is the median of its ratios to it. While a node syncs, it is asked for its height over HTTP and
 pinged as a peer all the while; the 99th percentile of the answers is shown.
 """
@@ -49,11 +49,11 @@ REST_S = 6.0
 
 @dataclass
 class Row:
-    """One bar: figures of the rounds, and what they must come to."""
+    """One goal: figures of the rounds, and what they must come to."""
 
     name: str
     unit: str
-    bar: float
+    goal: float
     at_most: bool = False
     figures: list[float] = field(default_factory=list)
 
@@ -63,17 +63,17 @@ class Row:
 
     @property
     def is_met(self) -> bool:
-        return self.median <= self.bar if self.at_most else self.median >= self.bar
+        return self.median <= self.goal if self.at_most else self.median >= self.goal
 
     def __str__(self) -> str:
         spread = f"{min(self.figures):,.2f} to {max(self.figures):,.2f}"
         limit = "at most" if self.at_most else "at least"
         verdict = "met   " if self.is_met else "missed"
-        return f"{verdict} {self.name}: {self.median:,.2f} {self.unit} ({spread}; {limit} {self.bar:,.2f})"
+        return f"{verdict} {self.name}: {self.median:,.2f} {self.unit} ({spread}; {limit} {self.goal:,.2f})"
 
 
 class Bench:
-    """One run: where its files are, and how many rounds each bar has."""
+    """One run: where its files are, and how many rounds each goal has."""
 
     def __init__(self, directory: Path, rounds: int) -> None:
         self.directory = directory
@@ -106,7 +106,7 @@ def run(*words: str | Path) -> float:
 
 
 def imports(bench: Bench, portable: bool) -> list[Row]:
-    bar = 1.15 if portable else 1.8
+    goal = 1.15 if portable else 1.8
     rows = []
     for a_block in (2_000, 10_000):
         made = bench.directory / f"full {a_block}"
@@ -114,7 +114,7 @@ def imports(bench: Bench, portable: bool) -> list[Row]:
         write(made, shape)
         total = shape.transfers + shape.accounts
         figures = bench.beside_sodium(lambda made=made, total=total: total / imported(bench.fresh(), made))
-        rows.append(Row(f"from disk, {a_block:,} transfers a block", "S2", bar, figures=figures))
+        rows.append(Row(f"from disk, {a_block:,} transfers a block", "S2", goal, figures=figures))
     made = bench.directory / "empty"
     write(made, Shape(accounts=10, transfers=0, empty=EMPTY_BLOCKS))
     figures = [EMPTY_BLOCKS / imported(bench.fresh(), made) for _ in range(bench.rounds)]
