@@ -2,10 +2,10 @@
 
     python bench/accounts.py [--accounts N] [--blocks N] [--cold] [--json]
 
-Two real daemons, each on a store of its own whose state was filled beforehand, get blocks in turn: 2,000 transfers
-from as many accounts, drawn at random, to others drawn at random, which no mempool has seen. A time is from the
-submission of a block to its tip being durable and told; the figure is the ratio of the medians. With --cold the stores'
-files are first driven out of the system's cache.
+Two real daemons, each on its own store with a prepared state, get blocks in turn: 2,000 transfers from as many
+accounts, drawn at random, to others drawn at random, which no mempool has seen. A time runs from the submission of a
+block until its tip is durable and announced; the figure is the ratio of the medians. With --cold the stores' files are
+first evicted from the system's cache.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPTIONS = ("--p2p-port", "0", "--api-port", "0", "--connect-only")
 
 
 class Crowd:
-    """So many accounts: those that pay can sign, the rest only have keys. Keys lie anywhere among each other."""
+    """This many accounts: those that pay can sign, the rest only have keys. The order of the keys is random."""
 
     def __init__(self, count: int, payers: int) -> None:
         self.payers = [Account(number) for number in range(1, min(count, payers) + 1)]
@@ -56,7 +56,7 @@ class Crowd:
 
 
 class Side:
-    """A daemon among a crowd, the blocks that it will be given, and how long it took them."""
+    """A daemon with many accounts, the blocks it will get, and the time it took for them."""
 
     def __init__(self, directory: Path, spec_file: Path) -> None:
         self._directory = directory
@@ -65,7 +65,7 @@ class Side:
         self.times: list[float] = []
 
     async def prepare(self, accounts: int, blocks: int) -> None:
-        """Fill the store with a state that no chain led to: made in a minute instead of days."""
+        """Fill the store with a state that no chain produced: in a minute instead of days."""
         spec = parse_spec(self._spec_file.read_text(encoding="utf-8"))
         crowd = Crowd(accounts, blocks * TRANSFERS)
         await self.start()  # so that there is a store with genesis
@@ -91,7 +91,7 @@ class Side:
         await self._node.stop()
 
     def cool(self) -> int:
-        """Let the system forget the store's pages; returns the bytes of its file."""
+        """Evict the store's pages from the system's cache; returns the bytes of its file."""
         with (self._directory / "state" / "data.mdb").open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             os.posix_fadvise(file.fileno(), 0, size, os.POSIX_FADV_DONTNEED)

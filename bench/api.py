@@ -1,10 +1,10 @@
-"""The API: calls a second over keep-alive HTTP, and how soon thousands of listeners hear of a new tip.
+"""The API: calls per second over keep-alive HTTP, and how fast thousands of listeners receive a new tip.
 
     python bench/api.py [--rounds N] [--seconds S] [--listeners N] [--only calls|events]
 
-The node is a real daemon in a process of its own. Calls are `getblockcount` with a password, made by `wrk` (Debian's
-package) over 16 connections. In the same run, turn about, the same `wrk` asks a bare responder on uvloop that writes
-one answer for whatever it reads: what loop, sockets and wrk themselves allow on this machine under its present load.
+The node is a real daemon in a separate process. Calls are `getblockcount` with a password, made by `wrk` (Debian's
+package) over 16 connections. In the same run, alternating, the same `wrk` calls a bare responder on uvloop that writes
+one answer for whatever it reads: the limit of loop, sockets and wrk on this machine under its present load.
 Listeners are connections of this process to /api/v1/events; the time runs from the moment at which a solved block is
 submitted to the moment at which the last of them has read the new tip, commit included.
 """
@@ -54,7 +54,7 @@ class Load(NamedTuple):
 
 
 def wrk(script: Path, url: str, seconds: float, pid: int) -> Load:
-    """Ask a server as fast as it answers."""
+    """Call a server as fast as it answers."""
     before = cpu_seconds(pid)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", f"-s{script}", url]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -183,7 +183,7 @@ async def measure_events(node: DevnetNode, rounds: int, count: int) -> None:
 
 
 async def late_turns(node: DevnetNode) -> int:
-    """How often the node's loop came later than promised, since its start."""
+    """How often the node's loop was late, since its start."""
     text = await asyncio.to_thread(subprocess.check_output, ["curl", "-s", f"{node.api}/metrics"], text=True)
     counts = {bound: float(count) for bound, count in re.findall(r'loop_lag_seconds_bucket{le="(.+?)"} (\S+)', text)}
     return round(counts["+Inf"] - counts["0.02"])
@@ -205,7 +205,7 @@ async def measure(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Calls a second, and how soon listeners hear of a new tip.")
+    parser = argparse.ArgumentParser(description="Calls per second, and how fast listeners receive a new tip.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--listeners", type=int, default=5_000)

@@ -25,7 +25,7 @@ from pychain.consensus.subsidy import subsidy
 from pychain.daemon.chain_file import write_chain
 
 BITS = 0x207FFFFF
-"""The easiest target there is: mining is not what is measured."""
+"""The easiest target: mining is not measured."""
 BALANCE = 10**12
 FEE = 1_000
 """Well over what relaying the longest transfer here costs."""
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a chain is made of: funded accounts, transfers among them, transfers a block, and empty blocks on top."""
+    """The plan of a chain: funded accounts, transfers among them, transfers per block, and empty blocks on top."""
 
     accounts: int = 10_000
     transfers: int = 200_000
@@ -55,7 +55,7 @@ class Shape:
 
 
 def accounts(count: int) -> list[Account]:
-    """So many, the same in every run; none is the treasurer, `Account(0)`."""
+    """This many, the same in every run; none is the treasurer, `Account(0)`."""
     return [Account(1 + number) for number in range(count)]
 
 
@@ -91,7 +91,7 @@ dev = true
 
 
 class Chain:
-    """Valid blocks, one on the other."""
+    """Valid blocks, each on the one before."""
 
     def __init__(self, spec: ChainSpec) -> None:
         self.spec = spec

@@ -1,9 +1,9 @@
-"""Joining: how fast a new node catches up with a chain of 10,000 empty blocks, from one peer over loopback.
+"""Initial sync: how fast a new node downloads a chain of 10,000 empty blocks, from one peer over loopback.
 
     python bench/join.py [--blocks N] [--rounds N]
 
 Both nodes are real daemons with their stores, on the cores of this machine; nobody mines meanwhile. The time runs from
-the moment at which the connection is asked for to the moment at which the new node's API shows the same durable tip.
+the connection request to the moment at which the new node's API shows the same durable tip.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def join(devnet: Devnet, index: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast a new node catches up over loopback.")
+    parser = argparse.ArgumentParser(description="How fast a new node syncs over loopback.")
     parser.add_argument("--blocks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

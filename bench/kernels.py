@@ -103,7 +103,7 @@ def ports() -> dict[str, float]:
 
 
 def hashlib_loop(count: int = 100_000) -> float:
-    """Seconds of a nonce in the loop that everybody writes first."""
+    """Seconds per nonce in the obvious loop."""
     h76, target = HEADER[:76], NO_TARGET
 
     def loop() -> None:
@@ -124,7 +124,7 @@ def search_seconds(versions: int, count: int) -> float:
 
 
 def threads_gain(count: int) -> float:
-    """Nonces a second of two threads over those of one, by the clock on the wall; it needs two idle cores."""
+    """Nonces per second of two threads over those of one, by wall time; it needs two idle cores."""
 
     def wall(threads: int) -> float:
         work = [threading.Thread(target=native.search, args=(HEADER, NO_TARGET, 0, count)) for _ in range(threads)]
@@ -188,7 +188,7 @@ def measure_kernel(name: str, units: dict[str, float], loop: float, bulk: dict[s
 
 
 def goals(rows: list[dict[str, Any]], units: dict[str, float]) -> list[tuple[str, float, float]]:
-    """Each goal that this machine can be held to: what is measured, what is asked, what was found."""
+    """Each goal that applies to this machine: what is measured, the goal, the result."""
     by_name = {row["name"]: row for row in rows}
     found = [
         ("two threads over one, default kernel", 1.9, rows[0]["threads_gain"]),

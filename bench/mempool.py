@@ -1,4 +1,4 @@
-"""Mempool admission: transfers a second over the wire from one peer, and by sendrawtransaction over HTTP.
+"""Mempool admission: transfers per second over the wire from one peer, and by sendrawtransaction over HTTP.
 
     python bench/mempool.py [--accounts N] [--each N] [--calls N] [--connections N] [--rounds N] [--only wire|http]
 
@@ -42,7 +42,7 @@ from pychain.p2p.messages import Goodbye, Hello, Inv, Kind, Ping, Pong, Want, ba
 ANNOUNCED = 500
 """Transactions in one announcement."""
 OUTSTANDING = 4_000
-"""Announced and not asked for yet: a node forgets what a peer announces beyond 5,000."""
+"""Announced but not yet requested: a node forgets what a peer announces beyond 5,000."""
 POLL_S = 0.02
 TIMEOUT_S = 300.0
 
@@ -59,7 +59,7 @@ class Measured(NamedTuple):
 
 
 class Fed(NamedTuple):
-    """What it took to feed a node: seconds, and CPU seconds of this process."""
+    """The cost of feeding a node: seconds, and CPU seconds of this process."""
 
     took: float
     own: float
@@ -90,7 +90,7 @@ def material(directory: Path, count: int, each: int) -> Material:
 
 
 class Sender(asyncio.Protocol):
-    """A peer that announces transactions, and sends what it is asked for."""
+    """A peer that announces transactions, and sends those requested."""
 
     def __init__(self, made: Material) -> None:
         self._genesis = made.spec.genesis_hash
@@ -120,7 +120,7 @@ class Sender(asyncio.Protocol):
                     self._outstanding -= len(hashes)
                     self.announce()
                 case Goodbye(code, text):
-                    raise SystemExit(f"the node hung up: {code}: {text}")
+                    raise SystemExit(f"the node disconnected: {code}: {text}")
 
     def announce(self) -> None:
         """Announce as much as the node remembers."""
@@ -142,7 +142,7 @@ class Sender(asyncio.Protocol):
 
 
 async def feed_wire(node: NodeProcess, ready: Ready, made: Material) -> Fed:
-    """Until all transfers are in the mempool."""
+    """Wait until all transfers are in the mempool."""
     host, _, port = ready.p2p.rpartition(":")
     _, sender = await asyncio.get_running_loop().create_connection(lambda: Sender(made), host, int(port))
     await sender.is_ready.wait()
@@ -208,7 +208,7 @@ class Caller(asyncio.Protocol):
 
 
 async def feed_http(node: NodeProcess, _: Ready, made: Material, connections: int) -> Fed:
-    """Until all calls are answered."""
+    """Wait until all calls are answered."""
     endpoint = node.endpoint()
     loop = asyncio.get_running_loop()
     requests = deque(http_request(endpoint.host_port, endpoint.authorization, raw) for raw in made.raws)

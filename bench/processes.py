@@ -1,4 +1,4 @@
-"""What a process has used so far, as Linux tells: where others keep the cores busy, a better measure than the clock."""
+"""The CPU time of a process, from Linux: on a busy machine a better measure than wall time."""
 
 from __future__ import annotations
 

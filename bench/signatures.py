@@ -1,10 +1,10 @@
-"""Measure signature verification against its goals, with libsodium's own loop in C beside.
+"""Measure signature verification against its goals, compared with libsodium in a C loop.
 
 Run: python bench/signatures.py [--json]
 
 Ratios come from one run. One thread is measured by its own CPU time, alternating with libsodium's, and the median of
-the rounds' ratios is told, since a shared machine's speed drifts. Two threads can only be measured by the clock, the
-fastest of many runs; a busy neighbour halves them, so the load is told too. docs/signatures.md explains the rest.
+the rounds' ratios is shown, since a shared machine's speed drifts. Two threads can only be measured by wall time, the
+fastest of many runs; a busy neighbour halves them, so the load is shown too. docs/signatures.md explains the rest.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ long loop(const byte *keys, const byte *messages, const byte *signatures, long s
 
 
 def sodium_loop(directory: Path) -> Callable[[int], None]:
-    """libsodium over so many signatures, in a loop in C."""
+    """libsodium over this many signatures, in a loop in C."""
     found = ctypes.util.find_library("sodium")
     if found is None:
         raise SystemExit("libsodium's shared library is not installed")
@@ -85,7 +85,7 @@ def sodium_loop(directory: Path) -> Callable[[int], None]:
 
 
 class Sodium:
-    """That loop on all cores: S2, which the goals of whole nodes are measured by."""
+    """That loop on all cores: S2, the unit of the goals for whole nodes."""
 
     def __init__(self, directory: Path) -> None:
         self._loop = sodium_loop(directory)
@@ -108,7 +108,7 @@ class Sodium:
 
 
 def openssl_loop() -> Callable[[int], None] | None:
-    """OpenSSL through `cryptography`, if that is there; its keys are loaded once."""
+    """OpenSSL through `cryptography`, if installed; its keys are loaded once."""
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError:
@@ -158,7 +158,7 @@ def spoiled(bad: int) -> list[bytes]:
 
 
 def block(threads: int) -> None:
-    """The signatures of a block's transfers, where they lie."""
+    """The signatures of a block's transfers, read in place."""
     assert native.verify_transfers(TRANSFERS, EDGES[:-1], EDGES[1:], DOMAIN, None, threads) == b"\1" * BLOCK
 
 
@@ -189,7 +189,7 @@ def measure_kernel(name: str, sodium: Callable[[int], None]) -> dict[str, Any]:
 
 
 def goals(rows: list[dict[str, Any]]) -> list[tuple[str, float, float, bool]]:
-    """Each goal that this machine can be held to: what is measured, what is asked, what was found, if it is met."""
+    """Each goal that applies to this machine: what is measured, the goal, the result, whether it is met."""
     found = []
     for row in rows:
         wide = row["name"] == "ed25519:ifma"

@@ -1,4 +1,4 @@
-"""Starting: how soon a node on a chain of 100,000 blocks is ready, and what memory it rests in.
+"""Start: how soon a node on a chain of 100,000 blocks is ready, and how much memory it uses at rest.
 
     python bench/start.py [--blocks N] [--rounds N] [--idle S] [--datadir DIR]
 
@@ -52,7 +52,7 @@ class State:
 
 
 class Round(NamedTuple):
-    """Seconds until a node was ready, and of them on a core; its memory then and after idling, name -> KiB."""
+    """Seconds until a node was ready, and its CPU seconds; its memory then and after idling, name -> KiB."""
 
     ready_s: float
     cpu_s: float

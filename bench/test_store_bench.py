@@ -36,7 +36,7 @@ def account_key(number: int) -> bytes:
 
 
 def fill_accounts(store: LmdbStore, count: int) -> None:
-    """`count` accounts, in sorted steps as a state of its own making would have them."""
+    """`count` accounts, in sorted batches, as a real state would have them."""
     keys = sorted(account_key(number) for number in range(count))
     for start in range(0, count, FILL_STEP):
         store.commit(Batch(accounts=dict.fromkeys(keys[start : start + FILL_STEP], Account(1_000, 1))))

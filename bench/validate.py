@@ -1,11 +1,12 @@
-"""Validation against its goals: chains from disk, by sync from one peer, and reorganised, beside libsodium on all cores.
+"""Validation against its goals: from disk, by sync from one peer, and in reorganisations, beside libsodium on all
+cores.
 
     python bench/validate.py [--only import sync reorg] [--rounds N] [--kernel NAME] [--json]
 
-Everything runs in processes of its own on the cores of this machine: `pychain chain import` as a user runs it, and real
-daemons over loopback. S2 is what a loop in C over libsodium verifies a second on all cores, measured again beside every
-round, and a figure is the median of its ratios to it. While a node syncs, it is asked for its height over HTTP and
-pinged as a peer all the while; the 99th percentile of the answers is shown.
+Everything runs in separate processes on the cores of this machine: `pychain chain import` as a user runs it, and real
+daemons over loopback. S2 is what a loop in C over libsodium verifies per second on all cores, measured again with every
+round; a figure is the median of the ratios to it. While a node syncs, its height is queried over HTTP and it is pinged
+as a peer; the 99th percentile of the answer times is shown.
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ PROBE_S = 0.004
 PING_EVERY_S = 0.15
 SYNC_TIMEOUT_S = 300.0
 REST_S = 6.0
-"""Over which a node at rest uses no more than a twentieth of a core: it tidies its tables when five brought nothing."""
+"""A node at rest uses at most a twentieth of a core over this time: it flushes its tables when five of them brought
+nothing."""
 
 
 @dataclass
 class Row:
-    """One goal: figures of the rounds, and what they must come to."""
+    """One goal: the figures of the rounds, and the limit that their median must meet."""
 
     name: str
     unit: str
@@ -73,7 +75,7 @@ class Row:
 
 
 class Bench:
-    """One run: where its files are, and how many rounds each goal has."""
+    """One run: the place of its files, and the rounds per goal."""
 
     def __init__(self, directory: Path, rounds: int) -> None:
         self.directory = directory
@@ -96,7 +98,7 @@ class Bench:
 
 
 def run(*words: str | Path) -> float:
-    """Seconds that a pychain command takes, start of the interpreter included."""
+    """Seconds that a pychain command takes, including the start of the interpreter."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-m", "pychain", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
@@ -129,7 +131,7 @@ def imported(datadir: Path, made: Path) -> float:
 
 
 class Pinger(asyncio.Protocol):
-    """A peer that does nothing but ping, and notes how long each pong takes."""
+    """A peer that only pings, and notes how long each pong takes."""
 
     def __init__(self, spec: ChainSpec, delays: list[float]) -> None:
         self._spec = spec
@@ -145,7 +147,7 @@ class Pinger(asyncio.Protocol):
         transport.write(frame(encode(hello)))
 
     def ping(self) -> None:
-        """Ping, unless that was done lately: a node bears so many messages of a kind from a peer and no more."""
+        """Ping, unless one was sent recently: a node limits a peer's messages of each kind."""
         now = time.perf_counter()
         if self._transport.is_closing() or now < self._next:
             return
@@ -164,7 +166,7 @@ class Pinger(asyncio.Protocol):
 
 
 async def synced(bench: Bench, made: Path, source_dir: Path, delays: dict[str, list[float]]) -> float:
-    """Seconds in which a new node gets in step with one that has the chain; what its answers took goes to `delays`."""
+    """Seconds in which a new node syncs with one that has the chain; its answer times go to `delays`."""
     spec = parse_spec((made / "network.toml").read_text(encoding="utf-8"))
     options = ("--p2p-port", "0", "--api-port", "0", "--connect-only")
     network = str(made / "network.toml")
@@ -226,8 +228,8 @@ def percentile(figures: Sequence[float], share: float) -> float:
 
 
 def reorganisations(bench: Bench) -> list[Row]:
-    """Two branches of 100 blocks of 2,000 on one directory; the operator's `invalidateblock` leads away, and
-    `reconsiderblock` back."""
+    """Two branches of 100 blocks of 2,000 in one directory; `invalidateblock` moves away from one, and
+    `reconsiderblock` back to it."""
     made = bench.directory / "branches"
     made.mkdir()
     shape = Shape(transfers=(REORGANISED + 1) * BLOCK)  # one more, so that the way back is the way to more work
@@ -241,8 +243,8 @@ def reorganisations(bench: Bench) -> list[Row]:
 
 
 def write_branch(made: Path, spec: ChainSpec, shape: Shape, length: int) -> int:
-    """Another branch of so many blocks after those that fund the accounts, with other transfers. Returns the height of
-    its first block."""
+    """A competing branch of this many blocks after those that fund the accounts, with other transfers. Returns the
+    height of its first block."""
     treasurer, payers = Account(0), accounts(shape.accounts)
     chain = Chain(spec)
     funding = list(blocks(chain, treasurer, payers, Shape(accounts=shape.accounts, transfers=0)))
@@ -276,8 +278,8 @@ async def there_and_back(bench: Bench, made: Path, first: int) -> tuple[list[flo
 
 
 async def at_rest(pid: int) -> None:
-    """Until what the last move left to do, such as transfers on their way back, is done: a process that computes no
-    more."""
+    """Wait until the work after the last move, such as returning transfers to the mempool, is done: the process is
+    idle."""
     spent = -1.0
     while (now := cpu_seconds(pid)) > spent + REST_S / 20:
         spent = now

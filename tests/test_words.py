@@ -21,7 +21,7 @@ FINISHED = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    "bench/README.md",
+    "bench",
     "docs",
     "examples",
     "pychain/__init__.py",
