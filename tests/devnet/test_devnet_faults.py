@@ -204,7 +204,7 @@ def test_a_load_is_followed_into_blocks(tmp_path: Path) -> None:
         assert heard[0] == (0, 40)
         await devnet.kill(1)
         await devnet.pause(0)
-        with pytest.raises(DevnetError, match="no node is awake"):
+        with pytest.raises(DevnetError, match="no node is running"):
             Load(devnet)
 
     on_devnet(tmp_path, 2, test, "--mine-interval", "0.3")
