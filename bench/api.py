@@ -44,7 +44,7 @@ PATIENCE_S = 60.0
 
 
 class Load(NamedTuple):
-    """What wrk measured: answers a second, and the CPU microseconds of the server for each."""
+    """The result of wrk: answers per second, and the server's CPU microseconds for each."""
 
     rate: float
     cpu_us: float
@@ -67,7 +67,7 @@ def wrk(script: Path, url: str, seconds: float, pid: int) -> Load:
 
 
 def lua(directory: Path, authorization: str) -> Path:
-    """What wrk sends."""
+    """The request of wrk."""
     script = directory / "call.lua"
     script.write_text(
         f"wrk.method = 'POST'\nwrk.body = '{CALL}'\nwrk.headers['Content-Type'] = 'application/json'\n"

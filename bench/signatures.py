@@ -85,7 +85,7 @@ def sodium_loop(directory: Path) -> Callable[[int], None]:
 
 
 class Sodium:
-    """That loop on all cores: S2, the unit of the goals for whole nodes."""
+    """The same loop on all cores: S2, the unit of the goals for whole nodes."""
 
     def __init__(self, directory: Path) -> None:
         self._loop = sodium_loop(directory)

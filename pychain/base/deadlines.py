@@ -25,7 +25,7 @@ class Timed(Protocol):
 
 
 class Deadlines:
-    """Who wants to be polled when.
+    """The times at which owners want to be polled.
 
     A part is polled when its deadline has come. Between polls it calls the function that `add` gave it whenever it
     wants to be polled earlier than it said; later or never needs no call, since a poll that comes too early is
