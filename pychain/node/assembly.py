@@ -89,7 +89,7 @@ class Parts:
         self.peers = peers = Peers(self.outbox, spec.max_block_bytes)
         limiter = MessageLimiter()
         self.misbehaviour = Misbehaviour(peers)
-        self.addresses = AddressManager(peers, random)
+        self.addresses = AddressManager(peers, random, relays=not config.connect_only)
         self.handshake = Handshake(peers, self._entropy, OurSide(spec.genesis_hash, config.agent, config.listen_port))
         self.slots = SlotManager(
             peers,

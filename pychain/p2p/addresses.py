@@ -87,8 +87,10 @@ class _Talker:
 class AddressManager(Manager):
     """Keeps the table. The same calls with the same random numbers make the same table."""
 
-    def __init__(self, wire: Wire, random: Random) -> None:
+    def __init__(self, wire: Wire, random: Random, *, relays: bool = True) -> None:
+        """`relays`: whether new addresses are relayed; a node that dials only configured peers need not."""
         self._wire = wire
+        self._relays = relays
         self._random = random
         self._table: dict[NetAddress, Known] = {}
         self._rows: list[Known] = []
@@ -126,7 +128,8 @@ class AddressManager(Manager):
             source = address.netgroup if peer.inbound else ""
             if self.add(address, now, services=peer.hello.services, source=source):
                 self._relay.pass_on(address, now.wall_s, peer.hello.services, peer, now)
-        self._relay.peer_ready(peer)
+        if self._relays:
+            self._relay.peer_ready(peer)
         if not peer.inbound:
             self._succeeded(peer.address, now)
             talker.asked = True
