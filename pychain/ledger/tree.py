@@ -62,6 +62,8 @@ class BlockTree:
         self.genesis = self.entry(0)
         self.tip = self.genesis
         """The end of the active chain."""
+        self._tip_is_invalid = False
+        """Only in the moments after `invalidate`."""
         self._best, self._most = 0, self._weight(0)
         """Row and weight of the best header."""
 
@@ -71,7 +73,7 @@ class BlockTree:
     @property
     def valid_tip(self) -> Entry:
         """The last block of the active chain that is not doomed: the tip, but for the moments after `invalidate`."""
-        if not self.tip.doomed:
+        if not self._tip_is_invalid:
             return self.tip
         return self.entry(self._active[bisect_left(self._active, True, key=self._is_doomed) - 1])
 
@@ -179,9 +181,9 @@ class BlockTree:
 
     def best_candidate(self) -> Entry | None:
         """The block that the active chain should be extended or switched to, None where the tip is already best."""
-        valid_tip = self.valid_tip
-        if not self._candidates and valid_tip is self.tip:  # as at most times, and every turn asks
+        if not self._candidates and not self._tip_is_invalid:  # as at most times, and every turn asks
             return None
+        valid_tip = self.valid_tip
         best, best_rank = valid_tip.row, self._rank(valid_tip.row)
         bar = best_rank
         for row, rank in list(self._candidates.items()):
@@ -201,6 +203,7 @@ class BlockTree:
         del active[height + 1 :]
         active.extend(reversed(path))
         self.tip = entry
+        self._tip_is_invalid = self._is_doomed(entry.row)
         self._candidates.pop(entry.row, None)
 
     def mark_connected(self, row: int) -> None:
@@ -257,6 +260,7 @@ class BlockTree:
     def recount(self) -> None:
         """Find the best header and all candidates afresh, after a judgement changed."""
         self._candidates.clear()
+        self._tip_is_invalid = self._is_doomed(self.tip.row)
         self._best = self.valid_tip.row
         bar = self._rank(self._best)
         self._most = bar[0]

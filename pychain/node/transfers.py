@@ -89,6 +89,8 @@ class TransferIntake:
         self._batch: deque[Candidate] = deque()
         """Those that the next jobs are made of."""
         self._returning = Returning()
+        self._is_busy = False
+        """Something came since the last turn, or was left over in it."""
         self._is_at_best = self._is_durable = True
         """Whether all that was decided about the chain was on disk at the last turn."""
         self._next_expiry_ns = 0
@@ -109,6 +111,7 @@ class TransferIntake:
 
     def submit(self, raws: Iterable[bytes], peer: int | None) -> None:
         """Queue raw transfers from a peer, or all that there are from our own disk (None)."""
+        self._is_busy = True
         self._arrived.put(raws, peer)
 
     def forget_peer(self, peer: int) -> None:
@@ -133,6 +136,7 @@ class TransferIntake:
         """Look at a raw transfer from a peer, from a request, or (both None) from our own disk, now. `txid` is its id
         where that is known already.
         """
+        self._is_busy = True
         try:
             transfer = parse_transfer(raw, txid)
             check_bounds(transfer)
@@ -143,6 +147,7 @@ class TransferIntake:
 
     def test(self, raw: bytes) -> Transfer:
         """Would it be taken, its signature apart? RuleError or PolicyError where not."""
+        self._is_busy = True  # the account may be settled on the way
         transfer = parse_transfer(raw)
         check_bounds(transfer)
         self._check_new(transfer)
@@ -222,6 +227,7 @@ class TransferIntake:
         """Signatures were checked. Jobs are decided in the order in which they were formed, whichever is done first, so
         that an account's transfers keep theirs.
         """
+        self._is_busy = True
         self._verdicts[job] = valid
         while self._jobs and (first := next(iter(self._jobs))) in self._verdicts:
             self._decide(self._jobs.pop(first), self._verdicts.pop(first), now)
@@ -293,14 +299,7 @@ class TransferIntake:
     @property
     def has_work(self) -> bool:
         """Something waits that a turn could go on with."""
-        return bool(
-            self._arrived
-            or self._returning
-            or self._batch
-            or not self.mempool.is_settled
-            or self.mempool.has_changes
-            or self._outcomes.tips
-        )
+        return self._is_busy or bool(self._outcomes.tips)
 
     def work(self, now: Now, is_at_best: bool, is_durable: bool) -> None:
         """One turn: let the mempool follow the tip, look at what arrived, have signatures checked.
@@ -318,10 +317,13 @@ class TransferIntake:
             self._look_at_arrived(now)
         self._tell(now)
         self._have_checked()
+        self._is_busy = bool(self._arrived or self._returning or self._batch or not self.mempool.is_settled)
 
     @property
     def wants_turn(self) -> bool:
         """There is work that needs nobody else's answer first."""
+        if not self._is_busy:
+            return False
         may_look = self._arrived and self._has_room
         may_take_back = self._returning and self._is_durable
         return (self._is_at_best and bool(may_look or may_take_back)) or not self.mempool.is_settled
@@ -337,6 +339,7 @@ class TransferIntake:
 
     def drop(self, accounts: int) -> None:
         """Let go of what waits outside the mempool, and of up to so many accounts' transfers in it."""
+        self._is_busy = True
         self._returning = Returning()
         self._arrived = Arrivals()
         self._waiting = WaitingTransfers()

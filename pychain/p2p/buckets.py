@@ -8,7 +8,7 @@ from pychain.base.rate import Rate, TokenBucket
 from pychain.p2p import limits
 from pychain.p2p.messages import STANDARD, Fields, Inv, MessageType, Missing, Txs, Want
 
-MESSAGE_RATES: Final[dict[MessageType, Rate]] = {
+MESSAGE_RATES: Final[dict[int, Rate]] = {
     MessageType.PING: limits.PING_RATE,
     MessageType.PONG: limits.PING_RATE,
     MessageType.GET_ADDRS: limits.GET_ADDRS_RATE,
@@ -54,7 +54,7 @@ class MessageLimiter:
             return True
         if not self.allows(peer_id, None, mono_ns):
             return False
-        rate = None if kind is None else MESSAGE_RATES.get(MessageType(kind))
+        rate = None if kind is None else MESSAGE_RATES.get(kind)
         return rate is None or self._bucket(peer_id, kind, rate, mono_ns).take(cost(message), mono_ns)
 
     def _bucket(self, peer_id: int, kind: int | None, rate: Rate, mono_ns: int) -> TokenBucket:
