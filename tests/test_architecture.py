@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "stamps": _SIBLINGS,
     "node": _CORE,
     "stratum": {"ledger", "wallet"} | _SIBLINGS,
-    "api": {"http", "system", "daemon"} | _PROTOCOLS,
+    "api": {"http"} | _PROTOCOLS,
     "system": {"base"},
     "store": {"ledger"} | _SIBLINGS,
     "http": {"base"},
@@ -42,13 +42,13 @@ MAY_IMPORT = {
     "miner": {"stratum"} | _RULES,
     "client": {"base"},
     "daemon": {"store", "http", "miner", "system"} | _RUNTIME,
-    "sim": _RUNTIME,
+    "sim": {"http"} | _RUNTIME,
     "devnet": {"client"} | _RUNTIME,
     "cli": {"client", "http", "daemon", "miner", "sim", "devnet", "stamps", "keystore", "system", "store"} | _RUNTIME,
 }
 """Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
 
-WORLDS = {"daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system", "api"}
+WORLDS = {"daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system"}
 """Rooms that may touch the operating system."""
 
 BANNED_IN_THE_CORE = {
@@ -80,6 +80,13 @@ BANNED_IN_THE_CORE = {
 
 EXEMPT = {("native/__init__.py", "os")}
 """PYCHAIN_KERNEL is read there, once."""
+
+PURE_MODULES = {
+    "api": {"http": {"message"}},
+    "sim": {"http": {"assets", "message", "routes"}},
+}
+"""Room -> a room of I/O -> the modules of it that the first may import, as they do no I/O: data, a table of routes, the
+files of an installed package."""
 
 COMPILED_MODULE = "pychain.native._core"
 
@@ -131,6 +138,29 @@ def test_the_core_does_no_io(room: str) -> None:
         for module in imports(path)
         if module.split(".")[0] in BANNED_IN_THE_CORE
         and (str(path.relative_to(PACKAGE)), module.split(".")[0]) not in EXEMPT
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", sorted(PURE_MODULES))
+def test_of_a_room_of_io_some_modules_are_pure(room: str) -> None:
+    allowed = {
+        f"pychain.{other}.{module}": PACKAGE / other / f"{module}.py"
+        for other, modules in PURE_MODULES[room].items()
+        for module in modules
+    }
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sources(room)
+        for module in imports(path)
+        for other in PURE_MODULES[room]
+        if module.startswith(f"pychain.{other}") and module.rpartition(".")[0] not in allowed and module not in allowed
+    ]
+    wrong += [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in allowed.values()
+        for module in imports(path)
+        if module.split(".")[0] in BANNED_IN_THE_CORE
     ]
     assert not wrong, "\n".join(wrong)
 

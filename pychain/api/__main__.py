@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from pychain.api.describe import page
 from pychain.api.methods.control import GROUPS
 
 if __name__ == "__main__":
-    print(page(GROUPS), end="")
+    sys.stdout.write(page(GROUPS))

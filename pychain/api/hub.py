@@ -1,25 +1,27 @@
-"""The event hub: what the node publishes, handed to listeners in the daemon and to streams of the API."""
+"""The event hub: what the node publishes, handed to listeners in the runtime and to streams of the API."""
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
+from pychain.api.backend import Signal
 from pychain.node.events import Event
 
 SUBSCRIPTION_EVENTS = 4096
-"""Events that wait for one slow reader, a few hundred kilobytes; one who falls further behind is cut off."""
+"""Events that wait for one slow reader, a few hundred kilobytes; one that falls further behind is cut off."""
 
 
 class Subscription:
     """An async iterator over events, oldest first. It ends when it is closed, when the hub closes, or when its reader
     fell behind by `SUBSCRIPTION_EVENTS`: then `lagged` is true and the events still queued come first."""
 
-    def __init__(self, hub: EventHub, kinds: tuple[type[Event], ...]) -> None:
+    def __init__(self, hub: EventHub, kinds: tuple[type[Event], ...], news: Signal) -> None:
         self._hub = hub
         self._kinds = kinds
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._queue: deque[Event] = deque()
+        self._news = news
         self._ended = False
         self.lagged = False
 
@@ -27,10 +29,20 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Event:
-        event = None if self._ended and self._queue.empty() else await self._queue.get()
+        event = await self.next()
         if event is None:
             raise StopAsyncIteration
         return event
+
+    async def next(self, timeout_s: float | None = None) -> Event | None:
+        """The next event, None at the end; TimeoutError where none comes in time."""
+        while not self._queue:
+            if self._ended:
+                return None
+            self._news.clear()
+            if not await self._news.wait(timeout_s):
+                raise TimeoutError
+        return self._queue.popleft()
 
     def __enter__(self) -> Subscription:
         return self
@@ -43,25 +55,27 @@ class Subscription:
     def close(self) -> None:
         """Take no more events."""
         self._hub.forget(self)
-        if not self._ended:
-            self._ended = True
-            self._queue.put_nowait(None)
+        self._ended = True
+        self._news.set()
 
     def push(self, event: Event) -> None:
         """The hub's side."""
         if self._kinds and not isinstance(event, self._kinds):
             return
-        if self._queue.qsize() < SUBSCRIPTION_EVENTS:
-            self._queue.put_nowait(event)
+        if len(self._queue) < SUBSCRIPTION_EVENTS:
+            self._queue.append(event)
+            self._news.set()
         else:
             self.lagged = True
             self.close()
 
 
 class EventHub:
-    """One a daemon; loop thread only."""
+    """One a node."""
 
-    def __init__(self) -> None:
+    def __init__(self, signal: Callable[[], Signal]) -> None:
+        """`signal` makes the runtime's signals."""
+        self._signal = signal
         self._listeners: list[Callable[[Event], None]] = []
         self._subscriptions: dict[Subscription, None] = {}
         self._closed = False
@@ -73,7 +87,7 @@ class EventHub:
     def subscribe(self, *kinds: type[Event]) -> Subscription:
         """A stream of the events from now on, of these kinds if any are named. Use it as a context manager, or close
         it."""
-        subscription = Subscription(self, kinds)
+        subscription = Subscription(self, kinds, self._signal())
         if self._closed:
             subscription.close()
         else:

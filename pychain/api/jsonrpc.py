@@ -6,19 +6,18 @@ both `result` and `error` in the answer, the kind of error in the HTTP status, a
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from pychain.api.backend import Clock
 from pychain.api.errors import Code, RpcError, told
 from pychain.api.method import Method
 from pychain.api.metrics.meters import CallMeter
 from pychain.base.time import NS
-from pychain.http.message import JSON, SNIFF_NOT, Response
+from pychain.http.message import JSON, SNIFF_NOT, Caller, Response
 from pychain.http.message import Request as HttpRequest
 
 MAX_BATCH_CALLS = 1_000
@@ -32,8 +31,6 @@ MAX_METHOD_CHARACTERS = 64
 _SLICE_NS = NS // 200
 """After 5 ms of a batch the loop has a turn."""
 
-
-CallerGone = Callable[[], asyncio.Future[None]]
 HEADERS = (JSON, SNIFF_NOT)
 
 
@@ -102,24 +99,26 @@ _encode = msgspec.json.Encoder().encode
 class JsonRpc:
     """Serves a table of methods; `context` is the first argument of each."""
 
-    def __init__(self, methods: Mapping[str, Method], context: object, meter: CallMeter) -> None:
+    def __init__(self, methods: Mapping[str, Method], context: object, meter: CallMeter, clock: Clock) -> None:
         self._methods = methods
         self._context = context
         self._meter = meter
+        self._mono_ns = clock.mono_ns
+        self._sleep = clock.sleep
 
     def serve(self, http: HttpRequest) -> Response | Awaitable[Response]:
         """Carry out a body's request or batch, at once where nothing has to be waited for."""
         try:
             request = _request_decoder.decode(http.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._serve_other(http.body, http.caller_gone)
-        outcome = self._begin(request, http.caller_gone)
+            return self._serve_other(http.body, http.caller)
+        outcome = self._begin(request, http.caller)
         return _respond(request, outcome) if isinstance(outcome, _Done) else self._finish(request, outcome)
 
     async def _finish(self, request: _Request, outcome: Awaitable[_Done]) -> Response:
         return _respond(request, await outcome)
 
-    async def _serve_other(self, body: bytes, caller_gone: CallerGone) -> Response:
+    async def _serve_other(self, body: bytes, caller: Caller) -> Response:
         """A body that is no request object: a batch, or an error."""
         try:
             document = _body_decoder.decode(body)
@@ -133,7 +132,7 @@ class JsonRpc:
             return _refusal(Code.INVALID_REQUEST, f"a batch has at most {MAX_BATCH_CALLS} calls")
         answers: list[bytes] = []
         room = MAX_BATCH_ANSWER_BYTES
-        turn_ends_ns = time.monotonic_ns() + _SLICE_NS
+        turn_ends_ns = self._mono_ns() + _SLICE_NS
         for part in document:
             try:
                 request = msgspec.convert(part, _Request)
@@ -143,22 +142,22 @@ class JsonRpc:
             if room <= 0:
                 done = _failed(request, RpcError(Code.MISC_ERROR, "the answers before it fill the batch"))
             else:
-                outcome = self._begin(request, caller_gone)
+                outcome = self._begin(request, caller)
                 done = outcome if isinstance(outcome, _Done) else await outcome
             if not request.is_notification:
                 answers.append(done.body)
                 room -= len(done.body)
-            if time.monotonic_ns() >= turn_ends_ns:
-                await asyncio.sleep(0)
-                turn_ends_ns = time.monotonic_ns() + _SLICE_NS
+            if self._mono_ns() >= turn_ends_ns:
+                await self._sleep(0)
+                turn_ends_ns = self._mono_ns() + _SLICE_NS
         if not answers:
             return _NOTHING
         return Response(HTTPStatus.OK, b"[" + b",".join(answers) + b"]", HEADERS)
 
-    def _begin(self, request: _Request, caller_gone: CallerGone) -> _Done | Awaitable[_Done]:
+    def _begin(self, request: _Request, caller: Caller) -> _Done | Awaitable[_Done]:
         """Call a method. What it raises is the answer's error; what it returns is encoded at once."""
         name = UNKNOWN
-        began_ns = time.monotonic_ns()
+        began_ns = self._mono_ns()
         try:
             if isinstance(request.id, (list, dict, bool)):
                 request.id = None
@@ -167,22 +166,24 @@ class JsonRpc:
             name = method.name
             result = method.function(self._context, *method.bind(request.params))
             if method.is_async:
-                return self._await(request, method, result, caller_gone, began_ns)
+                return self._await(request, method, result, caller, began_ns)
             done = _succeeded(request, result)
         except Exception as error:
             done = _failed(request, told(name, error))
-        self._meter.done(name, time.monotonic_ns() - began_ns, failed=done.failed)
+        self._meter.done(name, self._mono_ns() - began_ns, failed=done.failed)
         return done
 
     async def _await(
-        self, request: _Request, method: Method, result: Awaitable[Any], caller_gone: CallerGone, began_ns: int
+        self, request: _Request, method: Method, result: Awaitable[Any], caller: Caller, began_ns: int
     ) -> _Done:
+        failed = True  # as it stays where the caller hangs up
         try:
-            awaited = self._wait(result, caller_gone) if method.waits else result
-            done = _succeeded(request, await awaited)
+            done = _succeeded(request, await (_while_there(result, caller) if method.waits else result))
+            failed = False
         except Exception as error:
             done = _failed(request, told(method.name, error))
-        self._meter.done(method.name, time.monotonic_ns() - began_ns, failed=done.failed)
+        finally:
+            self._meter.done(method.name, self._mono_ns() - began_ns, failed=failed)
         return done
 
     def _method(self, name: object) -> Method:
@@ -194,16 +195,14 @@ class JsonRpc:
             raise RpcError(Code.METHOD_NOT_FOUND, f"method '{shown}' is unknown; help lists all there are")
         return method
 
-    async def _wait(self, method: Awaitable[Any], caller_gone: CallerGone) -> Any:
-        """The result of a method that may take for ever, unless its caller gives up first."""
-        work = asyncio.ensure_future(method)
-        try:
-            await asyncio.wait((work, caller_gone()), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise RpcError(Code.MISC_ERROR, "the caller hung up")
-            return work.result()
-        finally:
-            work.cancel()
+
+async def _while_there(result: Awaitable[Any], caller: Caller) -> Any:
+    """The result of a method that may take for ever, unless its caller gives up first."""
+    caller.waits(True)
+    try:
+        return await result
+    finally:
+        caller.waits(False)
 
 
 def _succeeded(request: _Request, result: Any) -> _Done:

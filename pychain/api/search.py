@@ -1,15 +1,15 @@
-"""Blocks on demand: the native search on a thread of its own, ended with whoever asked for it."""
+"""Blocks on demand: the native search aside, ended with whoever asked for it."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import NamedTuple
 
 from pychain import native
+from pychain.api.backend import Backend
+from pychain.base.entropy import Entropy
 from pychain.chain.block import Block
 from pychain.chain.transaction import MIN_EXTRA_BYTES
 from pychain.ledger.template import BlockTemplate
-from pychain.system.entropy import SystemEntropy
 
 NONCES = 2**32
 
@@ -21,19 +21,22 @@ class Search(NamedTuple):
     tries: int
 
 
-async def search_block(template: BlockTemplate, recipient: bytes, max_tries: int) -> Search:
+async def search_block(backend: Backend, template: BlockTemplate, recipient: bytes, max_tries: int) -> Search:
     """Solve a template that pays to a 32-byte key, in at most so many hashes. Cancelling ends the search."""
     stop = native.StopFlag()
     try:
-        return await asyncio.to_thread(_search, template, recipient, max_tries, stop)
+        return await backend.aside(lambda: search(backend.entropy, template, recipient, max_tries, stop))
     finally:
         stop.set()
 
 
-def _search(template: BlockTemplate, recipient: bytes, max_tries: int, stop: native.StopFlag) -> Search:
+def search(
+    entropy: Entropy, template: BlockTemplate, recipient: bytes, max_tries: int, stop: native.StopFlag
+) -> Search:
+    """The search itself, until it is done or the flag is set."""
     tries = 0
     while tries < max_tries and not stop.is_set():
-        coinbase = template.coinbase(recipient, SystemEntropy().bytes(MIN_EXTRA_BYTES))
+        coinbase = template.coinbase(recipient, entropy.bytes(MIN_EXTRA_BYTES))
         header = template.header_prefix(coinbase, template.time)
         nonce, done = native.search(header, template.target, 0, min(NONCES, max_tries - tries), stop)
         tries += done

@@ -1,14 +1,14 @@
 """Checking what is on disk: the last blocks are read, judged, taken back and connected again, all in memory.
 
-Bodies are read and judged beside the event loop. The state is walked on it, in slices, since that is where the store is
-read; a tip that moves on the way ends the check, whose layers would no longer fit.
+Bodies are read and judged aside. The state is walked in slices on the node's own thread, where the store is read; a tip
+that moves on the way ends the check, whose layers would no longer fit.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
+from pychain.api.backend import Backend
 from pychain.api.errors import Code, RpcError
 from pychain.base.errors import PychainError
 from pychain.chain.block import Block
@@ -17,7 +17,6 @@ from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import verify_block
 from pychain.consensus.state import Account, BlockConnection, Reward, Undo, decode_undo, maturing_height
-from pychain.daemon.services import Services
 from pychain.ledger.overlay import AccountLayer
 from pychain.ledger.tree import Entry
 
@@ -25,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 MAX_LEVEL = 4
 _SLICE = 500
-"""Accounts or transfers between two turns of the loop: a millisecond or two."""
+"""Accounts or transfers between which everything else has its turn: a millisecond or two."""
 
 
 class DamageError(PychainError):
@@ -35,11 +34,12 @@ class DamageError(PychainError):
 class ChainCheck:
     """One check of the chain that ends in the tip of now, newest block first."""
 
-    def __init__(self, services: Services, level: int) -> None:
-        self._services = services
+    def __init__(self, backend: Backend, level: int) -> None:
+        self._backend = backend
+        self._spec = backend.queries.spec
         self._level = level
-        self._tip = services.node.queries.tip
-        self._state = AccountLayer(services.store)
+        self._tip = backend.queries.tip
+        self._state = AccountLayer(backend.store)
 
     async def run(self, blocks: int) -> bool:
         """Check so many blocks, all of them for 0. False, and a line in the log, at the first that is wrong."""
@@ -56,12 +56,12 @@ class ChainCheck:
         return True
 
     async def _check(self, entry: Entry) -> None:
-        raw = await self._services.body(entry.hash)
+        raw = await self._backend.body(entry.hash)
         if raw is None:
             raise DamageError("its body is missing")
         if self._level == 0:
             return
-        block = await asyncio.to_thread(verify_block, self._services.settings.spec, raw)
+        block = await self._backend.aside(lambda: verify_block(self._spec, raw))
         if block.hash != entry.hash:
             raise DamageError(f"in its place is block {hash_hex(block.hash)}")
         if self._level == 1:
@@ -72,11 +72,11 @@ class ChainCheck:
             await self._take_back(entry, block, undo)
 
     async def _undo(self, entry: Entry) -> Undo:
-        encoded = self._services.store.undo(entry.hash)
+        encoded = self._backend.store.undo(entry.hash)
         if encoded is None:
             raise DamageError("its undo record is missing")
         try:
-            return await asyncio.to_thread(decode_undo, encoded)
+            return await self._backend.aside(lambda: decode_undo(encoded))
         except PychainError as error:
             raise DamageError(str(error)) from None
 
@@ -99,7 +99,7 @@ class ChainCheck:
         self._state.changes.update(undo)
         if self._level < MAX_LEVEL:
             return
-        connection = BlockConnection(self._services.settings.spec, block, entry.height, self._state, matured)
+        connection = BlockConnection(self._spec, block, entry.height, self._state, matured)
         while not connection.advance(_SLICE):
             await self._turn()
         if connection.undo != undo or connection.changes != after:
@@ -107,20 +107,20 @@ class ChainCheck:
         await self._turn()
 
     def _matured(self, entry: Entry) -> Reward | None:
-        height = maturing_height(self._services.settings.spec, entry.height)
+        height = maturing_height(self._spec, entry.height)
         if height is None:
             return None
-        reward = self._services.store.reward(entry.ancestor(height).hash)
+        reward = self._backend.store.reward(entry.ancestor(height).hash)
         if reward is None:
             raise DamageError(f"the reward of block {height} is missing")
         return reward
 
     async def _turn(self) -> None:
-        """Let the loop come round."""
-        await asyncio.sleep(0)
+        """Let everything else have its turn."""
+        await self._backend.clock.sleep(0)
         self._require_same_tip()
 
     def _require_same_tip(self) -> None:
         """The store shows the state of one tip, and so does what was taken back from it."""
-        if self._services.node.queries.tip is not self._tip:
+        if self._backend.queries.tip is not self._tip:
             raise RpcError(Code.MISC_ERROR, "the tip moved during the check: try again, or with level 2")

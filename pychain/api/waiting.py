@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
+from pychain.api.backend import Backend
 from pychain.api.errors import Code, RpcError
 from pychain.base.errors import DecodeError
+from pychain.base.time import NS, seconds
 from pychain.chain.hashes import HASH_BYTES, hash_hex, parse_hash_hex
-from pychain.daemon.services import Services
 from pychain.ledger.tree import Entry
 from pychain.node.events import NewTip
 
@@ -19,25 +18,31 @@ TRANSFERS_S = 10.0
 """How often they are looked for from then on."""
 
 
-async def wait_for_tip(services: Services, is_it: Callable[[Entry], bool], timeout_s: float | None) -> None:
+async def wait_for_tip(backend: Backend, is_it: Callable[[Entry], bool], timeout_s: float | None) -> None:
     """Return when the durable tip satisfies `is_it`, or after the timeout. RpcError when the node stops meanwhile."""
-    with suppress(TimeoutError), services.subscribe(NewTip) as events:
-        async with asyncio.timeout(timeout_s):
-            while not is_it(services.node.queries.tip):
-                async for _ in events:
-                    break
-                else:
-                    raise RpcError(Code.MISC_ERROR, "the node is stopping, or too busy to wait on")
+    clock = backend.clock
+    until_ns = None if timeout_s is None else clock.mono_ns() + seconds(timeout_s)
+    with backend.subscribe(NewTip) as events:
+        while not is_it(backend.queries.tip):
+            left_s = None if until_ns is None else (until_ns - clock.mono_ns()) / NS
+            if left_s is not None and left_s <= 0:
+                return
+            try:
+                event = await events.next(left_s)
+            except TimeoutError:
+                return
+            if event is None:
+                raise RpcError(Code.MISC_ERROR, "the node is stopping, or too busy to wait on")
 
 
-def long_poll_id(services: Services, prev_hash: bytes) -> str:
+def long_poll_id(backend: Backend, prev_hash: bytes) -> str:
     """Names a template by what it is made of: the block that it builds on, and the state of the mempool."""
-    return f"{hash_hex(prev_hash)}{services.node.queries.mempool.revision}"
+    return f"{hash_hex(prev_hash)}{backend.queries.mempool.revision}"
 
 
-async def wait_for_template(services: Services, poll_id: str) -> None:
+async def wait_for_template(backend: Backend, poll_id: str) -> None:
     """Return when a template is due that is better than the one of that id; at once where the id is none of ours."""
-    queries = services.node.queries
+    queries = backend.queries
     revision = poll_id[2 * HASH_BYTES :]
     try:
         built_on = queries.entry(parse_hash_hex(poll_id[: 2 * HASH_BYTES]))
@@ -51,7 +56,7 @@ async def wait_for_template(services: Services, poll_id: str) -> None:
 
     patience = SAME_TIP_S
     while not moved(queries.tip):
-        await wait_for_tip(services, moved, patience)
+        await wait_for_tip(backend, moved, patience)
         if str(queries.mempool.revision) != revision:
             return
         patience = TRANSFERS_S

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from pychain.base.time import NS, Now
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
 
 
 class Clock:
@@ -13,6 +17,9 @@ class Clock:
     def __init__(self) -> None:
         self._mocked_s: int | None = None
 
+    mono_ns = staticmethod(time.monotonic_ns)
+    sleep = staticmethod(asyncio.sleep)
+
     def now(self) -> Now:
         return Now(time.monotonic_ns(), self.wall_s())
 
@@ -20,6 +27,10 @@ class Clock:
         """Unix seconds, as mocked or as the machine has them."""
         mocked = self._mocked_s
         return time.time_ns() // NS if mocked is None else mocked
+
+    def unix_ms(self) -> int:
+        """The machine's time, mocked or not."""
+        return time.time_ns() // MS
 
     @property
     def mocked_s(self) -> int | None:

@@ -18,16 +18,14 @@ from contextlib import AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from pychain import __version__, native
-from pychain.api.dev.automine import Automine
-from pychain.api.dev.snapshots import Snapshots
-from pychain.api.forecast import SyncForecast
+from pychain.api.context import Context
 from pychain.api.hub import EventHub
 from pychain.api.metrics.meters import Meters
-from pychain.api.site import Site
 from pychain.base.errors import PychainError
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.rulebook import Rulebook
+from pychain.daemon.backend import DaemonBackend, LoopSignal, ThisMachine, prune_height
 from pychain.daemon.datadir import DataDirectory, Ready
 from pychain.daemon.engine import Engine, disk_limits
 from pychain.daemon.identity import load_identity, peer_id
@@ -38,10 +36,10 @@ from pychain.daemon.loop import loop_factory
 from pychain.daemon.miner import Miner
 from pychain.daemon.resolver import resolve
 from pychain.daemon.rlimit import raise_descriptor_limit
-from pychain.daemon.services import Services
 from pychain.daemon.settings import Settings, unknown_variables
 from pychain.daemon.transport import Transport
 from pychain.daemon.watchdog import LoopWatchdog
+from pychain.daemon.web import ApiServer
 from pychain.daemon.workers import default_verifiers
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
@@ -74,6 +72,8 @@ STRATUM_SHARE = 4
 """Miners take at most every fourth descriptor."""
 API_SHARE = 2
 """Callers and listeners of the API at most every second one."""
+COOKIE_BYTES = 32
+"""Random, of the password in `.cookie`, as in Core."""
 RESERVED_DESCRIPTORS = 128
 """Kept from the peers: store, log, API, loop."""
 
@@ -119,7 +119,7 @@ async def _serve(settings: Settings, directory: DataDirectory, live: bool) -> st
     async with AsyncExitStack() as stack:
         daemon = Daemon(settings, directory, stack)
         await daemon.start()
-        async with _live_view(daemon.services) if live else nullcontext():
+        async with _live_view(daemon.context) if live else nullcontext():
             await daemon.until_told()
         return await daemon.end()
 
@@ -146,42 +146,35 @@ class Daemon:
         self._stratum_listener = self._bind_stratum(settings)
         bound = tuple(NetAddress.observed(*listener.getsockname()[:2]) for listener in self._listeners)
         room = max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2)
-        transport = Transport(self._feed, min(MAX_CONNECTIONS, room))
+        self._transport = Transport(self._feed, min(MAX_CONNECTIONS, room))
         meters = Meters()
-        events = EventHub()
+        self._events = EventHub(LoopSignal)
         verifiers = settings.options.verify_threads or default_verifiers()
         config = _node_config(settings, bound)
         limits = disk_limits(settings.options)
         engine = Engine(
-            directory.path, config, verifiers, limits, stack, meters, self._carry, ANSWERING, transport.hold_all
+            directory.path, config, verifiers, limits, stack, meters, self._carry, ANSWERING, self._transport.hold_all
         )
-        node, driver, clock = engine.node, engine.driver, engine.clock
         for damage in engine.store.damaged:
             _log.warning("%s", damage)
-        miner = Miner(settings.options.threads, clock, self._mined, self._failed_elsewhere)
-        self.services = Services(
-            settings=settings,
-            node=node,
+        self._engine = engine
+        self._driver = engine.driver
+        self._miner = Miner(settings.options.threads, engine.clock, self._mined, self._failed_elsewhere)
+        self._watchdog = LoopWatchdog(self._loop, meters.lag.observe)
+        self._stratum = self._stratum_server(descriptors // STRATUM_SHARE)
+        machine = ThisMachine(
             node_id=peer_id(identity.verify_key.encode()),
-            cookie=secrets.token_hex(32),
-            bound=bound,
+            agent=config.agent,
+            addresses=bound,
             started_ns=time.monotonic_ns(),
-            driver=driver,
-            store=engine.store,
-            workers=engine.workers,
-            transport=transport,
-            miner=miner,
-            stratum=self._stratum(engine, events, descriptors // STRATUM_SHARE),
-            clock=clock,
-            events=events,
-            snapshots=Snapshots(driver.ask, node.queries, clock),
-            automine=Automine(driver.ask, node.queries.mempool, events),
+            miner=self._miner,
+            stratum=self._stratum,
             meters=meters,
-            watchdog=LoopWatchdog(self._loop, meters.lag.observe),
+            transport=self._transport,
             stop=self._stop_wanted.set,
-            forecast=SyncForecast(node.queries.sync, time.monotonic_ns),
+            prune_height=prune_height(engine),
         )
-        self._driver = driver
+        self.context = Context(DaemonBackend(engine, self._events, machine))
 
     def _bind(self, hosts: tuple[str, ...], port: int) -> list[socket.socket]:
         listeners = bind_listeners(hosts, port)
@@ -189,13 +182,14 @@ class Daemon:
             self._stack.callback(listener.close)
         return listeners
 
-    def _stratum(self, engine: Engine, events: EventHub, room: int) -> StratumServer | None:
+    def _stratum_server(self, room: int) -> StratumServer | None:
         """The Stratum server, where there is one."""
         if self._stratum_listener is None:
             return None
         from pychain.daemon.stratum.server import StratumServer  # most nodes have none, and start sooner
 
-        return StratumServer(engine.node.queries, engine.driver.ask, events, engine.clock, room)
+        engine = self._engine
+        return StratumServer(engine.node.queries, engine.driver.ask, self._events, engine.clock, room)
 
     def _bind_stratum(self, settings: Settings) -> socket.socket | None:
         port = settings.options.stratum_port
@@ -203,37 +197,35 @@ class Daemon:
 
     async def start(self) -> None:
         """Start the node and its API, and say in the data directory that it is ready."""
-        services = self.services
         for name in unknown_variables():
             _log.warning("%s is set, and is no setting of a node", name)
         if native.fallback_reason is not None:
             _log.warning("%s", native.fallback_reason)
         gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
-        services.events.listen(log_event)
-        services.events.listen(services.meters.events.note)
-        services.events.listen(services.forecast.note)
-        services.watchdog.start()
-        self._stack.callback(services.watchdog.stop)
-        self._stack.push_async_callback(services.workers.close)
-        self._stack.callback(services.miner.close)
-        self._stack.callback(services.automine.close)
-        self._stack.push_async_callback(services.transport.close, "this node is stopping")
+        self._events.listen(log_event)
+        self._watchdog.start()
+        self._stack.callback(self._watchdog.stop)
+        self._stack.push_async_callback(self._engine.workers.close)
+        self._stack.callback(self._miner.close)
+        self._stack.push_async_callback(self._transport.close, "this node is stopping")
         self._stack.push_async_callback(self.end)
         self._driver.feed(Start())
-        for damage in services.store.damaged:
+        for damage in self._engine.store.damaged:
             self._driver.feed(BodyDamaged(damage.block_hash))
-        await services.transport.serve(self._listeners)
-        self._directory.write_cookie(services.cookie)
-        site = Site(services, self._api_room)
-        await site.start(self._api_listener)
-        self._stack.push_async_callback(site.close)
-        self._stack.callback(services.events.close)
-        if services.stratum is not None and self._stratum_listener is not None:
-            await services.stratum.start(self._stratum_listener)
-            self._stack.push_async_callback(services.stratum.close)
+        await self._transport.serve(self._listeners)
+        cookie = secrets.token_hex(COOKIE_BYTES)
+        self._directory.write_cookie(cookie)
+        api = ApiServer(self._settings, self.context, cookie, self._api_room)
+        await api.start(self._api_listener)
+        self._stack.push_async_callback(api.close)
+        self._stack.callback(self._events.close)
+        if self._stratum is not None and self._stratum_listener is not None:
+            await self._stratum.start(self._stratum_listener)
+            self._stack.push_async_callback(self._stratum.close)
         self._directory.announce(self._ready())
-        _log.info("node %s on '%s' is ready (%s)", services.node_id, self._settings.spec.name, native.kernel)
-        _log.info("peers connect to %s", ", ".join(address.host_port for address in services.bound) or "nothing")
+        machine = self.context.machine
+        _log.info("node %s on '%s' is ready (%s)", machine.node_id, self._settings.spec.name, native.kernel)
+        _log.info("peers connect to %s", ", ".join(address.host_port for address in machine.addresses) or "nothing")
 
     async def until_told(self) -> None:
         """Wait until someone wants the node to stop, or it has ended by itself."""
@@ -273,22 +265,21 @@ class Daemon:
         self._loop.call_soon_threadsafe(self._driver.fail, error)
 
     def _carry(self, effect: Effect) -> None:
-        services = self.services
         match effect:
             case Send(peer, data):
-                services.transport.send(peer, data)
+                self._transport.send(peer, data)
             case Publish(event):
-                services.events.publish(event)
+                self._events.publish(event)
             case HangUp(peer, reason):
-                services.transport.hang_up(peer, reason)
+                self._transport.hang_up(peer, reason)
             case Dial(endpoint):
-                services.transport.dial(endpoint)
+                self._transport.dial(endpoint)
             case Resolve(name, port):
                 self._look_up(name, port)
             case StartMining(template, recipient):
-                services.miner.start(template, recipient)
+                self._miner.start(template, recipient)
             case StopMining():
-                services.miner.stop()
+                self._miner.stop()
             case _:
                 raise AssertionError("the driver and the engine keep the others to themselves")
 
@@ -301,23 +292,23 @@ class Daemon:
         task.add_done_callback(self._lookups.pop)
 
     def _ready(self) -> Ready:
-        services = self.services
+        machine = self.context.machine
         return Ready(
             pid=os.getpid(),
             version=__version__,
             network=self._settings.spec.name,
             genesis=hash_hex(self._settings.spec.genesis_hash),
-            node_id=services.node_id,
-            p2p=_reachable(services.bound[0]) if services.bound else "",
+            node_id=machine.node_id,
+            p2p=_reachable(machine.addresses[0]) if machine.addresses else "",
             api=f"http://{_local(self._api_listener)}",
             stratum=None if self._stratum_listener is None else _local(self._stratum_listener),
         )
 
 
-def _live_view(services: Services) -> LiveView:
+def _live_view(context: Context) -> LiveView:
     from pychain.daemon.live import LiveView  # what draws it takes long to import: in a pipe, a node starts without
 
-    return LiveView(services)
+    return LiveView(context)
 
 
 def _node_config(settings: Settings, bound: tuple[NetAddress, ...]) -> NodeConfig:

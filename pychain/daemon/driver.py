@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from pychain.base.errors import PychainError
+from pychain.api.backend import NodeEndedError
 from pychain.base.time import NS, Now
 from pychain.daemon.clock import Clock
 from pychain.node.effects import Effect, Reply, Stopped
@@ -40,10 +40,6 @@ class Machine(Protocol):
     def handle(self, event: Input, now: Now, /) -> list[Effect]: ...
 
     def deadline(self) -> int | None: ...
-
-
-class NodeEndedError(PychainError):
-    """The node has stopped, or stopped before it answered."""
 
 
 class Driver:

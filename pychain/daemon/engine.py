@@ -68,6 +68,7 @@ class Engine:
         roll_bytes = min(ROLL_BYTES, max(MIN_ROLL_BYTES, limits.prune_bytes // 8)) if limits.prune_bytes else ROLL_BYTES
         self.store = LmdbStore(directory, spec.genesis_hash, cache_bytes=limits.cache_bytes, roll_bytes=roll_bytes)
         stack.callback(self.store.close)
+        self.prunes = limits.prune_bytes > 0
         self._pruner = Pruner(self.store, limits.prune_bytes)
         stack.push_async_callback(self._pruner.close)
         self.node = Node(config, self.store, SystemEntropy())

@@ -15,11 +15,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pychain.api.context import Context
 from pychain.base.text import format_hash_rate, format_span, printable
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
 from pychain.daemon.log import describe
-from pychain.daemon.services import Services
 from pychain.node.events import Event, NewTip
 
 PERIOD_S = 0.5
@@ -29,14 +29,14 @@ RECENT_LINES = 6
 class LiveView:
     """Shown from `__aenter__` to `__aexit__`, which leaves the last picture and the cursor below it."""
 
-    def __init__(self, services: Services, console: Console | None = None) -> None:
-        self._services = services
+    def __init__(self, context: Context, console: Console | None = None) -> None:
+        self._context = context
         self._live = Live(console=console, auto_refresh=False)
         self._recent: deque[str] = deque(maxlen=RECENT_LINES)
         self._reorganisations = 0
         self._deepest = 0
         self._task: asyncio.Task[None] | None = None
-        services.events.listen(self._note)
+        context.backend.listen(self._note)
 
     async def __aenter__(self) -> LiveView:
         self._live.start()
@@ -73,14 +73,14 @@ class LiveView:
         for name, value in self._facts():
             rows.add_row(name, value)
         recent = Text("\n".join(self._recent), style="dim", no_wrap=True, overflow="ellipsis")
-        up = format_span((time.monotonic_ns() - self._services.started_ns) // NS)
-        title = f"pychain · {self._services.settings.spec.name} · up {up}"
+        up = format_span(self._context.uptime_ns() // NS)
+        title = f"pychain · {self._context.spec.name} · up {up}"
         return Panel(Group(rows, Text(), recent), title=title, title_align="left", subtitle="Ctrl-C stops the node")
 
     def _facts(self) -> list[tuple[str, RenderableType]]:
-        services, queries = self._services, self._services.node.queries
+        queries = self._context.queries
         tip, mempool = queries.tip, queries.mempool
-        age = max(0, services.clock.wall_s() - tip.header.time)
+        age = max(0, self._context.clock.now().wall_s - tip.header.time)
         facts: list[tuple[str, RenderableType]] = [
             ("height", f"{tip.height:,}"),
             ("last block", f"{hash_hex(tip.hash)}, {format_span(age)} ago"),
@@ -88,7 +88,7 @@ class LiveView:
         sync = queries.sync()
         if sync.behind:
             bar = Table.grid(padding=(0, 1))
-            left = services.forecast.seconds_left()
+            left = self._context.forecast.seconds_left()
             so_far = f"{sync.blocks:,} of {sync.headers:,}" + ("" if left is None else f", {format_span(left)} left")
             bar.add_row(ProgressBar(total=1.0, completed=sync.progress, width=30), so_far)
             facts.append(("syncing", bar))
@@ -101,9 +101,9 @@ class LiveView:
         ]
 
     def _peers(self) -> str:
-        peers = [peer for peer in self._services.node.queries.peers() if peer.hello is not None]
+        peers = [peer for peer in self._context.queries.peers() if peer.hello is not None]
         inbound = sum(peer.inbound for peer in peers)
-        listening = ", ".join(address.host_port for address in self._services.bound)
+        listening = ", ".join(address.host_port for address in self._context.machine.addresses)
         return f"{len(peers) - inbound} out, {inbound} in" + (f"; listening on {listening}" if listening else "")
 
     def _forks(self) -> str:
@@ -112,9 +112,9 @@ class LiveView:
         return f"{self._reorganisations} reorganisations, the deepest left {self._deepest} blocks"
 
     def _mining(self) -> str:
-        miner = self._services.miner
+        miner = self._context.machine.miner
         if miner.template is None:
-            return "off" if self._services.node.queries.mining_to is None else "waiting"
+            return "off" if self._context.queries.mining_to is None else "waiting"
         if not miner.threads:
             return f"left to others, block {miner.template.height:,} is next"
         threads = "1 thread" if miner.threads == 1 else f"{miner.threads} threads"

@@ -105,7 +105,7 @@ class Workers:
 
     async def body(self, block_hash: bytes) -> bytes | None:
         """A raw block for the API; OSError from a damaged disk."""
-        return await self._loop.run_in_executor(self._readers, self._body, block_hash)
+        return await self._loop.run_in_executor(self._readers, self.read_body, block_hash)
 
     async def close(self) -> None:
         """Drop the jobs that have not begun, and wait for those that have."""
@@ -170,14 +170,14 @@ class Workers:
 
     def _block_read(self, block_hash: bytes, decoded: bool) -> Block | bytes | None:
         try:
-            raw = self._body(block_hash)
+            raw = self.read_body(block_hash)
             return decode_block(raw) if decoded and raw is not None else raw
         except (OSError, DecodeError) as error:
             _log.error("block %s cannot be read: %s", hash_hex(block_hash), error)
             return None
 
-    def _body(self, block_hash: bytes) -> bytes | None:
-        """A raw block; the node hears of one that is damaged."""
+    def read_body(self, block_hash: bytes) -> bytes | None:
+        """A raw block, on whatever thread; the node hears of one that is damaged."""
         try:
             return self._store.body(block_hash)
         except DamagedBlockError:

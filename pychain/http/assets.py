@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from pychain.http.message import SNIFF_NOT, Header, Request, Response
+from pychain.http.message import SNIFF_NOT, Files, Header, Request, Response, RouteDef
 
 _TYPES = {
     "css": b"text/css; charset=utf-8",
@@ -57,17 +58,23 @@ class Asset:
         return self._unchanged if request.headers.get(b"if-none-match") == self._tag else self._whole
 
 
-def load_assets(directory: Traversable, at: str, add: Callable[[str, Asset], None]) -> None:
-    """Call `add` with the path and content of each file below a directory of the package; `at` ends in a slash; its
-    `index.html` is served there too, with the slash and without."""
+def load_assets(directory: Traversable, at: str) -> Iterator[RouteDef]:
+    """Routes to the files below a directory of a package, each read now; `at` ends in a slash; its `index.html` is
+    served there too, with the slash and without."""
     if not directory.is_dir():
         return
     for entry in sorted(directory.iterdir(), key=lambda each: each.name):
         if entry.is_dir():
-            load_assets(entry, f"{at}{entry.name}/", add)
+            yield from load_assets(entry, f"{at}{entry.name}/")
         elif entry.name.rpartition(".")[2] in _TYPES:
-            asset = Asset(entry.name, entry.read_bytes())
-            add(at + entry.name, asset)
+            serve = Asset(entry.name, entry.read_bytes()).serve
+            yield RouteDef("GET", at + entry.name, serve)
             if entry.name == INDEX:
                 for path in dict.fromkeys((at, at.rstrip("/") or at)):
-                    add(path, asset)
+                    yield RouteDef("GET", path, serve)
+
+
+def load_files(every: Iterable[Files]) -> Iterator[RouteDef]:
+    """Routes to the files that a site names."""
+    for each in every:
+        yield from load_assets(files(each.package) / each.folder, each.at)

@@ -16,7 +16,9 @@ from typing import Protocol, cast
 
 import httptools
 
-from pychain.http.message import App, Outcome, Request, Response, Route, Stream, line, render, render_stream_head
+from pychain.http.message import App, Outcome, Request, Response, Route, Stream, line
+from pychain.http.render import render, render_stream_head
+from pychain.http.routes import too_large
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._current: Request | None = None
         self._task: asyncio.Task[None] | None = None
         self._stream: Stream | None = None
-        self._gone: asyncio.Future[None] | None = None
+        self._caller_waits = False
         self._closing = False
         self._paused_reading = False
         self._choked = False
@@ -106,8 +108,9 @@ class Connection(asyncio.Protocol):
         self._owner.connections.pop(self, None)
         self._closing = True
         self._queue.clear()
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        if self._caller_waits and self._task is not None:
+            self._task.cancel()
+        self._current = None
         if self._stream is not None:
             stream, self._stream = self._stream, None
             stream.gone()
@@ -149,7 +152,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         upgrade = parser.should_upgrade()  # we speak HTTP/1.1 alone
         keep_alive = parser.should_keep_alive() and not upgrade
-        request = Request(parser.get_method(), self._target, self._headers, self._remote, self._caller_gone, keep_alive)
+        request = Request(parser.get_method(), self._target, self._headers, self._remote, self, keep_alive)
         route = self._owner.app.route(request)
         limit = route.body_limit
         if limit is not None and upgrade:  # what follows is not parsed as a body
@@ -273,8 +276,7 @@ class Connection(asyncio.Protocol):
             self.idle_since = self._owner.tick
 
     def _too_large(self, request: Request, limit: int) -> None:
-        refusal = line(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request here has at most {limit} bytes")
-        request.route = Route(lambda _: refusal)
+        request.route = Route(lambda _: too_large(limit))
         self._enqueue(request)
 
     def _refuse(self, response: Response) -> None:
@@ -286,14 +288,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(render(response, keep_alive=False))
         self._transport.close()
 
-    def _caller_gone(self) -> asyncio.Future[None]:
-        if self._gone is None:
-            self._gone = asyncio.get_running_loop().create_future()
-            if self._transport.is_closing():
-                self._gone.set_result(None)
-        return self._gone
+    # --- for handlers, streams and the server
 
-    # --- for streams and the server
+    def waits(self, waiting: bool) -> None:
+        self._caller_waits = waiting
+        if waiting and self._transport.is_closing() and self._task is not None:
+            self._task.cancel()
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)

@@ -1,14 +1,10 @@
-"""What goes in and out: requests, responses, streams, and the routes between them."""
+"""What goes in and out: requests, responses, streams, and the routes between them. Data alone: no socket, no clock."""
 
 from __future__ import annotations
 
-import time
-from asyncio import Future
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping, Sized
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
-from wsgiref.handlers import format_date_time
 
 from msgspec import Struct
 
@@ -20,19 +16,27 @@ SNIFF_NOT: Header = (b"x-content-type-options", b"nosniff")
 """Browsers take a body for what its type says, nothing else."""
 
 
+class Caller(Protocol):
+    """The one who asked, as far as a handler needs to know it."""
+
+    def waits(self, waiting: bool) -> None:
+        """Whether its answer may take for ever: while so, the server cancels the handler once the caller is gone."""
+        ...
+
+
 class Request(Struct, gc=False):
     """A request's head, and once it is served its body.
 
     target: path and query as they came. headers: by lower-case name; of a repeated one, the first counts. remote: the
-    caller's IP address, empty for this machine's loopback. caller_gone: gives a future that is done when the caller has
-    hung up. keep_alive: whether another may follow. route: who serves it, once the application has decided.
+    caller's IP address, empty for this machine's loopback. keep_alive: whether another may follow. route: who serves
+    it, once the application has decided.
     """
 
     method: bytes
     target: bytes
     headers: dict[bytes, bytes]
     remote: str
-    caller_gone: Callable[[], Future[None]]
+    caller: Caller
     keep_alive: bool = True
     body: bytes = b""
     route: Route | None = None
@@ -87,6 +91,38 @@ class Route(NamedTuple):
     body_limit: int | None = None
 
 
+class RouteDef(NamedTuple):
+    """An entry of a site's table: what serves a method of HTTP (GET for HEAD too) at a path, or at all paths that begin
+    with it where it is `below`. One that is `locked` needs a password always. `body_limit` as in `Route`; what has one
+    takes JSON alone.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    locked: bool = False
+    body_limit: int | None = None
+    below: bool = False
+
+
+class Files(NamedTuple):
+    """Files of a package that a site serves as they are: those below `folder` at paths that begin with `at`."""
+
+    package: str
+    folder: str
+    at: str
+
+
+class Counters(Protocol):
+    """What a server counts: responses by status since its start, and connections that stand."""
+
+    @property
+    def responses(self) -> Mapping[int, int]: ...
+
+    @property
+    def connections(self) -> Sized: ...
+
+
 class App(Protocol):
     """Decides over requests by their heads."""
 
@@ -96,25 +132,3 @@ class App(Protocol):
 def line(status: HTTPStatus, text: str, *headers: Header) -> Response:
     """One line of text for a person."""
     return Response(status.value, text.encode() + b"\n", (TEXT, *headers))
-
-
-def render(response: Response, *, keep_alive: bool, body: bool = True) -> bytes:
-    """The bytes of a response; without its body for HEAD."""
-    head = _head(response.status, response.headers, int(time.time()))
-    close = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    if response.status == HTTPStatus.NO_CONTENT:
-        return head + close
-    return b"%bcontent-length: %d\r\n%b%b" % (head, len(response.body), close, response.body if body else b"")
-
-
-def render_stream_head(headers: tuple[Header, ...]) -> bytes:
-    """The head of an answer that lasts until the connection ends."""
-    return _head(HTTPStatus.OK.value, headers, int(time.time())) + b"connection: close\r\n\r\n"
-
-
-@lru_cache(maxsize=64)
-def _head(status: int, headers: tuple[Header, ...], second: int) -> bytes:
-    """Status line, date (RFC 9110, 6.6.1: a server with a clock sends it) and headers."""
-    lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
-    lines += [b"%b: %b" % header for header in headers]
-    return b"\r\n".join([*lines, b"date: " + format_date_time(second).encode(), b""])

@@ -1,4 +1,4 @@
-"""The door: which path leads where, and who may come in. Nothing here knows a method or an endpoint.
+"""The router: a site's routes, and who may use them.
 
 Reads (GET) are open to whoever reaches the port under an allowed Host, as Core's REST interface is, unless the operator
 asks for passwords there too; calls (POST) always need one.
@@ -7,58 +7,27 @@ asks for passwords there too; calls (POST) always need one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import NamedTuple
 
 from pychain.http.guard import BasicAuth, HostGuard
 from pychain.http.limiter import RateLimiter
-from pychain.http.message import Handler, Request, Response, Route, line
+from pychain.http.message import Request, Response, Route, line
+from pychain.http.routes import NOT_JSON, Routes, is_acceptable
 
 FAILED_LOGIN_DELAY_S = 0.25
 """As in Core: what a guess at a password costs at least."""
 
 
-class Entrance(NamedTuple):
-    """Where one method of HTTP leads at a path, and whether only who has a password gets there."""
-
-    route: Route
-    locked: bool
-
-
-def read(handler: Handler) -> Entrance:
-    """An entrance for all."""
-    return Entrance(Route(handler), locked=False)
-
-
-def call(handler: Handler, body_limit: int) -> Entrance:
-    """An entrance for those with a password, who bring so many bytes of JSON at most."""
-    return Entrance(Route(handler, body_limit), locked=True)
-
-
-Entrances = Mapping[bytes, Entrance]
-"""Method -> entrance."""
-
-
-class Door:
-    """Routes requests. Paths are exact but for those under a prefix, whose entrances see the target themselves."""
+class Router(Routes):
+    """Routes for the server: the heads of requests are judged before they are served."""
 
     def __init__(self, hosts: HostGuard, auth: BasicAuth, limiter: RateLimiter, *, open_reads: bool) -> None:
+        super().__init__()
         self._hosts = hosts
         self._auth = auth
         self._limiter = limiter
         self._open_reads = open_reads
-        self._exact: dict[bytes, Entrances] = {}
-        self._prefixes: dict[bytes, Entrances] = {}
-
-    def add(self, path: str, method: str, entrance: Entrance, *, below: bool = False) -> None:
-        """An entrance at exactly this path, or at all paths that begin with it."""
-        table = self._prefixes if below else self._exact
-        entrances = {**table.get(path.encode(), {}), method.encode(): entrance}
-        if method == "GET":
-            entrances[b"HEAD"] = entrance
-        table[path.encode()] = entrances
 
     def route(self, request: Request) -> Route:
         headers = request.headers
@@ -66,29 +35,12 @@ class Door:
             return _route(_WRONG_HOST)
         if request.remote and not self._limiter.allows(request.remote):
             return _route(_TOO_MANY)
-        entrances = self._exact.get(request.target) or self._find(request.target)
-        if entrances is None:
-            return _route(line(HTTPStatus.NOT_FOUND, "there is nothing here; /docs lists what there is"))
-        entrance = entrances.get(request.method)
-        if entrance is None:
-            allow = b", ".join(entrances)
-            return _route(line(HTTPStatus.METHOD_NOT_ALLOWED, "not by this method", (b"allow", allow)))
-        if (entrance.locked or not self._open_reads) and not self._auth.allows(headers.get(b"authorization")):
+        endpoint = self.find(request)
+        if isinstance(endpoint, Response):
+            return _route(endpoint)
+        if (endpoint.locked or not self._open_reads) and not self._auth.allows(headers.get(b"authorization")):
             return _REFUSE_LOGIN
-        if entrance.route.body_limit is not None and not _is_json(headers.get(b"content-type", b"")):
-            return _route(line(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be application/json"))
-        return entrance.route
-
-    def _find(self, target: bytes) -> Entrances | None:
-        """The entrances of a target that is no exact path: one with a query, or below a prefix."""
-        path = target.partition(b"?")[0]
-        exact = self._exact.get(path)
-        if exact is not None:
-            return exact
-        for prefix, entrances in self._prefixes.items():
-            if path.startswith(prefix):
-                return entrances
-        return None
+        return endpoint.route if is_acceptable(request, endpoint.route) else _route(NOT_JSON)
 
 
 _WRONG_HOST = line(
@@ -118,10 +70,3 @@ def _route(response: Response) -> Route:
 
 def _answer(response: Response, request: Request) -> Response:
     return response
-
-
-def _is_json(content_type: bytes) -> bool:
-    """Whatever its case and parameters."""
-    return content_type == b"application/json" or (
-        content_type.partition(b";")[0].strip().lower() == b"application/json"
-    )

@@ -17,6 +17,7 @@ from pychain.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
 from pychain.api.method import Group, table
 from pychain.api.metrics.meters import CallMeter
 from pychain.base.errors import DecodeError
+from pychain.daemon.clock import Clock
 from pychain.http.message import Request, Response
 
 group = Group("test", "Methods to be called")
@@ -74,9 +75,23 @@ def secret(context: Context) -> int:
     return 42
 
 
-def served_by(rpc: JsonRpc, body: bytes, gone: asyncio.Future[None]) -> asyncio.Future[Response]:
+class Caller:
+    """Notes when the server is told that its answer may take for ever."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def waits(self, waiting: bool) -> None:
+        self.told.append(waiting)
+
+
+def rpc_of(groups: list[Group], context: Context, *, dev: bool = False) -> JsonRpc:
+    return JsonRpc(table(groups, dev=dev), context, CallMeter(), Clock())
+
+
+def served_by(rpc: JsonRpc, body: bytes, caller: Caller) -> asyncio.Future[Response]:
     """Serve a body, whether at once or in time."""
-    served = rpc.serve(Request(b"POST", b"/", {}, "", lambda: gone, body=body))
+    served = rpc.serve(Request(b"POST", b"/", {}, "", caller, body=body))
     if isinstance(served, Response):
         done: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         done.set_result(served)
@@ -88,8 +103,8 @@ def serve(body: bytes | object, context: Context | None = None, *, dev: bool = T
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     async def run() -> tuple[int, bytes]:
-        rpc = JsonRpc(table([group, dev_group], dev=dev), context or Context(), CallMeter())
-        response = await served_by(rpc, raw, asyncio.get_running_loop().create_future())
+        rpc = rpc_of([group, dev_group], context or Context(), dev=dev)
+        response = await served_by(rpc, raw, Caller())
         return response.status, response.body
 
     return asyncio.run(run())
@@ -252,17 +267,21 @@ def test_a_batch_has_a_bounded_number_of_calls(batch: list[object]) -> None:
 # --- waiting
 
 
-def test_nobody_waits_for_a_caller_who_hung_up() -> None:
+def test_the_server_knows_which_answers_may_take_for_ever() -> None:
     async def run() -> None:
-        context = Context()
-        gone = asyncio.get_running_loop().create_future()
-        rpc = JsonRpc(table([group], dev=False), context, CallMeter())
-        serving = served_by(rpc, json.dumps(call("wait")).encode(), gone)
-        await asyncio.sleep(0)
-        gone.set_result(None)
-        assert json.loads((await serving).body)["error"]["message"] == "the caller hung up"
-        await asyncio.sleep(0)
-        assert context.calls == ["cancelled"]
+        context, caller, meter = Context(), Caller(), CallMeter()
+        rpc = JsonRpc(table([group], dev=False), context, meter, Clock())
+        serving = served_by(rpc, json.dumps([call("add", [1]), call("echo", ["a"]), call("wait")]).encode(), caller)
+        for _ in range(5):  # turns, of which the calls before it take one
+            await asyncio.sleep(0)
+        assert context.calls == ["add", "echo"]
+        assert caller.told == [True]
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        assert context.calls == ["add", "echo", "cancelled"]
+        assert caller.told == [True, False]
+        assert meter.errors == {"wait": 1}
 
     asyncio.run(run())
 
@@ -270,9 +289,7 @@ def test_nobody_waits_for_a_caller_who_hung_up() -> None:
 def test_a_method_that_waits_gives_its_result_when_it_is_there() -> None:
     async def run() -> None:
         context = Context()
-        rpc = JsonRpc(table([group], dev=False), context, CallMeter())
-        gone = asyncio.get_running_loop().create_future()
-        serving = served_by(rpc, json.dumps(call("wait")).encode(), gone)
+        serving = served_by(rpc_of([group], context), json.dumps(call("wait")).encode(), Caller())
         await asyncio.sleep(0)
         context.released.set()
         assert json.loads((await serving).body)["result"] == "released"

@@ -19,16 +19,23 @@ from hypothesis import strategies as st
 from pychain.api.jsonrpc import JsonRpc
 from pychain.api.method import Group, table
 from pychain.api.metrics.meters import CallMeter
+from pychain.daemon.clock import Clock
 from pychain.http import server as server_module
 from pychain.http.connection import MAX_HEAD_BYTES, Connection
 from pychain.http.guard import BasicAuth, HostGuard, credential
 from pychain.http.limiter import RateLimiter
-from pychain.http.router import Door, call
+from pychain.http.message import RouteDef
+from pychain.http.router import Router
 from pychain.http.server import HttpServer
+from tests.support.turns import turn_until
 
 MAX_BODY = 100_000
 LOGIN = "Basic " + base64.b64encode(b"zoe:secret").decode()
 group = Group("test", "Methods to be called")
+
+
+left: list[str] = []
+"""The asynchronous calls that ended, in this order."""
 
 
 @group.method()
@@ -46,7 +53,18 @@ def echo(context: object, text: str) -> str:
 @group.method(waits=True)
 async def wait(context: object) -> None:
     """Wait for ever."""
-    await asyncio.Event().wait()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        left.append("wait")
+
+
+@group.method()
+async def finish(context: object) -> None:
+    """Take some turns of the loop."""
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+    left.append("finish")
 
 
 class Caller:
@@ -88,18 +106,17 @@ class Caller:
 Connect = Callable[[], Coroutine[Any, Any, Caller]]
 
 
-def _door() -> Door:
+def _router() -> Router:
     """The test's methods at both of their paths, for one user."""
-    rpc = JsonRpc(table([group], dev=False), None, CallMeter())
-    door = Door(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(0), open_reads=True)
-    for path in ("/", "/rpc"):
-        door.add(path, "POST", call(rpc.serve, MAX_BODY))
-    return door
+    rpc = JsonRpc(table([group], dev=False), None, CallMeter(), Clock())
+    router = Router(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(0), open_reads=True)
+    router.mount(RouteDef("POST", path, rpc.serve, locked=True, body_limit=MAX_BODY) for path in ("/", "/rpc"))
+    return router
 
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[HttpServer, Connect]]:
-    server = HttpServer(_door())
+    server = HttpServer(_router())
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     await server.start(listener)
@@ -284,6 +301,21 @@ def test_one_who_waits_for_an_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> 
     on_a_server(test)
 
 
+@pytest.mark.parametrize("order", [["wait"], ["finish"], ["finish", "wait", "finish"]])
+def test_a_call_that_waits_ends_with_its_caller_and_others_are_carried_out(order: list[str]) -> None:
+    async def test(server: HttpServer, connect: Connect) -> None:
+        left.clear()
+        caller = await connect()
+        caller.call(json.dumps([{"jsonrpc": "2.0", "id": 1, "method": method} for method in order]).encode())
+        await turn_until(lambda: any(connection._task for connection in server.connections))
+        caller.writer.close()
+        ended = order[: order.index("wait") + 1] if "wait" in order else order
+        await turn_until(lambda: left == ended)
+        assert not server.connections
+
+    on_a_server(test)
+
+
 def test_the_end_does_not_wait_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "GRACE_S", 0.05)
 
@@ -447,7 +479,7 @@ REQUEST = (
 
 @given(data=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300), max_size=5))
 def test_no_bytes_make_it_stumble(data: bytes, cuts: list[int]) -> None:
-    server = HttpServer(_door())
+    server = HttpServer(_router())
     bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     _fed(server, (data[start:end] for start, end in pairwise(bounds)))
     assert not server.connections
@@ -457,7 +489,7 @@ def test_no_bytes_make_it_stumble(data: bytes, cuts: list[int]) -> None:
 def test_however_calls_are_cut_they_are_answered(cuts: list[int]) -> None:
     data = 2 * REQUEST
     bounds = [0, *sorted(cuts), len(data)]
-    wire = _fed(HttpServer(_door()), (data[start:end] for start, end in pairwise(bounds)))
+    wire = _fed(HttpServer(_router()), (data[start:end] for start, end in pairwise(bounds)))
     assert wire.written.count(b'"result":3') == 2
 
 
@@ -466,7 +498,7 @@ def test_a_call_with_one_wrong_byte_is_answered_or_refused(position: int, byte: 
     async def run() -> None:
         data = bytearray(REQUEST)
         data[position] = byte
-        wire = _fed(HttpServer(_door()), [bytes(data)])
+        wire = _fed(HttpServer(_router()), [bytes(data)])
         assert re.fullmatch(rb"(HTTP/1\.1 \d{3} .*)?", wire.written, re.DOTALL)
 
     asyncio.run(run())

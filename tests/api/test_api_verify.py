@@ -9,15 +9,18 @@ from typing import cast
 
 import pytest
 
+from pychain import native
+from pychain.api.backend import Backend
 from pychain.api.errors import RpcError
-from pychain.api.search import search_block
+from pychain.api.search import search
 from pychain.api.verify import MAX_LEVEL, ChainCheck
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.state import ABSENT, Account, Reward, decode_undo
-from pychain.daemon.services import Services
+from pychain.daemon.clock import Clock
 from pychain.ledger.store import Batch
 from pychain.ledger.template import BlockTemplate
 from pychain.node.requests import GetTemplate, SubmitBlock, SubmitTransfer
+from pychain.system.entropy import SystemEntropy
 from pychain.wallet.keys import dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 from tests.api.node import SPEC
@@ -41,7 +44,7 @@ class World:
     def mine(self) -> None:
         template = self.lone.ask(GetTemplate())
         assert isinstance(template, BlockTemplate)
-        block, _ = asyncio.run(search_block(template, MINER.public_key, 1000))
+        block, _ = search(SystemEntropy(), template, MINER.public_key, 1000, native.StopFlag())
         assert block is not None
         assert self.lone.ask(SubmitBlock(block.raw)) is None
 
@@ -59,10 +62,10 @@ class World:
             before_body()
             return self.lone.store.body(block_hash)
 
-        services = SimpleNamespace(
-            node=self.lone.node, store=self.lone.store, settings=SimpleNamespace(spec=SPEC), body=body
+        backend = SimpleNamespace(
+            queries=self.lone.node.queries, store=self.lone.store, body=body, aside=asyncio.to_thread, clock=Clock()
         )
-        return asyncio.run(ChainCheck(cast(Services, services), level).run(blocks))
+        return asyncio.run(ChainCheck(cast(Backend, backend), level).run(blocks))
 
 
 @pytest.fixture

@@ -18,13 +18,16 @@ from pychain.api.events.ring import KEPT, Ring
 from pychain.api.events.stream import Events, EventStream
 from pychain.api.events.views import KINDS, Kind
 from pychain.api.hub import EventHub
+from pychain.daemon.backend import LoopSignal
+from pychain.daemon.clock import Clock
 from pychain.daemon.rlimit import raise_descriptor_limit
 from pychain.http.message import Request, Response
 from pychain.node.events import PeerDown
 from tests.api.node import ApiNode
 from tests.daemon.process import TIMEOUT_S
+from tests.support.turns import turn_until
 
-SPEC = SimpleNamespace(spec=SimpleNamespace(hrp="dpyc"))
+QUERIES = SimpleNamespace(spec=SimpleNamespace(hrp="dpyc"))
 
 
 class Sink:
@@ -58,8 +61,15 @@ class Stage:
     """A hub, a broadcaster and its listeners, without sockets."""
 
     def __init__(self) -> None:
-        self.hub = EventHub()
-        self.broadcaster = Broadcaster(self.hub, cast(Any, SPEC), Ring("run"))
+        self.hub = EventHub(LoopSignal)
+        backend = SimpleNamespace(
+            queries=QUERIES,
+            clock=Clock(),
+            signal=LoopSignal,
+            listen=self.hub.listen,
+            spawn=asyncio.get_running_loop().create_task,
+        )
+        self.broadcaster = Broadcaster(cast(Any, backend), Ring("run"))
         self.broadcaster.start()
 
     def listen(self, room: int = 10**9, kinds: tuple[Kind, ...] = KINDS, last_event_id: str | None = None) -> Sink:
@@ -71,15 +81,6 @@ class Stage:
     def happen(self, count: int = 1) -> None:
         for number in range(count):
             self.hub.publish(PeerDown(number, "/ip4/192.0.2.1/tcp/1", "timed out"))
-
-
-async def turn_until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until something is so."""
-    async with asyncio.timeout(TIMEOUT_S):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.001)
 
 
 def staged(test: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
@@ -175,20 +176,18 @@ def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast_module, "MAX_LISTENERS", 1)
 
     async def test(stage: Stage) -> None:
-        entrance = Events(stage.broadcaster)
+        events = Events(stage.broadcaster)
 
-        def request() -> Request:
-            return Request(b"GET", b"/api/v1/events", {}, "", asyncio.get_running_loop().create_future)
-
-        first = entrance.serve(request())
+        request = Request(b"GET", b"/api/v1/events", {}, "", cast(Any, None))
+        first = events.serve(request)
         assert isinstance(first, EventStream)
         sink = Sink()
         first.opened(sink)
-        second = entrance.serve(request())
+        second = events.serve(request)
         assert isinstance(second, Response)
         assert second.status == 503
         first.gone()
-        assert isinstance(entrance.serve(request()), EventStream)
+        assert isinstance(events.serve(request), EventStream)
 
     staged(test)
 

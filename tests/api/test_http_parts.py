@@ -16,17 +16,25 @@ from pychain.http import limiter as limiter_module
 from pychain.http.assets import Asset, load_assets
 from pychain.http.guard import BasicAuth, HostGuard, credential
 from pychain.http.limiter import BURST_S, RateLimiter
-from pychain.http.message import Handler, Request, Response, line, render
-from pychain.http.router import Door, call, read
+from pychain.http.message import Handler, Request, Response, RouteDef, line
+from pychain.http.render import render
+from pychain.http.router import Router
 
 STRANGER = "192.0.2.7"
+
+
+class NobodyWaits:
+    """A caller for handlers that answer at once."""
+
+    def waits(self, waiting: bool) -> None:
+        pytest.fail("this answer is there at once")
 
 
 def request(method: str = "GET", target: str = "/", remote: str = "", **headers: str) -> Request:
     sent = {b"host": b"localhost"} | {
         name.replace("_", "-").encode(): value.encode() for name, value in headers.items()
     }
-    return Request(method.encode(), target.encode(), sent, remote, asyncio.Future)
+    return Request(method.encode(), target.encode(), sent, remote, NobodyWaits())
 
 
 # --- rates
@@ -92,16 +100,20 @@ def answer(text: str) -> Handler:
     return lambda request: Response(200, text.encode())
 
 
-def door(*, open_reads: bool = True, rate: int = 0) -> Door:
-    made = Door(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(rate), open_reads=open_reads)
-    made.add("/", "GET", read(answer("page")))
-    made.add("/", "POST", call(answer("call"), 10))
-    made.add("/a/", "GET", read(answer("below")), below=True)
-    made.add("/a/b", "GET", read(answer("exact")))
+def router(*, open_reads: bool = True, rate: int = 0) -> Router:
+    made = Router(HostGuard(), BasicAuth({"zoe": credential("secret")}), RateLimiter(rate), open_reads=open_reads)
+    made.mount(
+        [
+            RouteDef("GET", "/", answer("page")),
+            RouteDef("POST", "/", answer("call"), locked=True, body_limit=10),
+            RouteDef("GET", "/a/", answer("below"), below=True),
+            RouteDef("GET", "/a/b", answer("exact")),
+        ]
+    )
     return made
 
 
-def ask(made: Door, asked: Request) -> tuple[int, str]:
+def ask(made: Router, asked: Request) -> tuple[int, str]:
     served = made.route(asked).serve(asked)
     if not isinstance(served, Response):
 
@@ -130,7 +142,7 @@ LOGIN = "Basic em9lOnNlY3JldA=="
     ],
 )
 def test_where_requests_lead(asked: Request, expected: tuple[int, str]) -> None:
-    assert ask(door(), asked) == expected
+    assert ask(router(), asked) == expected
 
 
 @pytest.mark.parametrize(
@@ -146,17 +158,17 @@ def test_where_requests_lead(asked: Request, expected: tuple[int, str]) -> None:
     ],
 )
 def test_what_leads_nowhere(asked: Request, status: int) -> None:
-    assert ask(door(), asked)[0] == status
+    assert ask(router(), asked)[0] == status
 
 
 def test_reads_may_need_a_password_too() -> None:
-    closed = door(open_reads=False)
+    closed = router(open_reads=False)
     assert ask(closed, request())[0] == 401
     assert ask(closed, request(authorization=LOGIN)) == (200, "page")
 
 
 def test_strangers_are_held_to_a_rate() -> None:
-    held = door(rate=1)
+    held = router(rate=1)
     found = [ask(held, request(remote=STRANGER))[0] for _ in range(10)]
     assert found == [200] * BURST_S + [429] * (10 - BURST_S)
     assert ask(held, request())[0] == 200
@@ -189,10 +201,12 @@ def test_files_below_a_directory_are_served_under_their_names(tmp_path: Path) ->
     for name in ("index.html", "app.js", "parts/style.css", "notes.py", ".hidden"):
         (tmp_path / name).write_text(name)
     found: dict[str, Asset] = {}
-    load_assets(tmp_path, "/x/", found.__setitem__)
+    found = {each.path: each.handler for each in load_assets(tmp_path, "/x/")}
     assert sorted(found) == ["/x", "/x/", "/x/app.js", "/x/index.html", "/x/parts/style.css"]
-    assert found["/x"].serve(request()).body == b"index.html"
-    load_assets(tmp_path / "nowhere", "/", lambda path, asset: pytest.fail(path))
+    page = found["/x"](request())
+    assert isinstance(page, Response)
+    assert page.body == b"index.html"
+    assert list(load_assets(tmp_path / "nowhere", "/")) == []
 
 
 def test_a_file_is_not_sent_to_who_has_it() -> None:

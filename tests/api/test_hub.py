@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pychain.api.hub import SUBSCRIPTION_EVENTS, EventHub
+from pychain.daemon.backend import LoopSignal
 from pychain.node.events import BlockRefused, Event, Notice, PeerDown
 from tests.conftest import Run
 
@@ -15,7 +16,7 @@ def notices(count: int) -> list[Event]:
 
 def test_listeners_and_subscribers_have_events_in_order_from_when_they_came(run: Run[None]) -> None:
     async def scenario() -> None:
-        hub = EventHub()
+        hub = EventHub(LoopSignal)
         heard: list[Event] = []
         hub.listen(heard.append)
         events = notices(4)
@@ -34,7 +35,7 @@ def test_listeners_and_subscribers_have_events_in_order_from_when_they_came(run:
 
 def test_a_reader_that_waits_is_woken(run: Run[None]) -> None:
     async def scenario() -> None:
-        hub = EventHub()
+        hub = EventHub(LoopSignal)
         with hub.subscribe() as subscription:
             waiting = asyncio.ensure_future(anext(subscription))
             await asyncio.sleep(0)
@@ -46,7 +47,7 @@ def test_a_reader_that_waits_is_woken(run: Run[None]) -> None:
 
 def test_one_who_falls_behind_is_cut_off_and_told(run: Run[None]) -> None:
     async def scenario() -> None:
-        hub = EventHub()
+        hub = EventHub(LoopSignal)
         slow, quick = hub.subscribe(), hub.subscribe()
         events = notices(SUBSCRIPTION_EVENTS + 100)
         for event in events:
@@ -62,7 +63,7 @@ def test_one_who_falls_behind_is_cut_off_and_told(run: Run[None]) -> None:
 
 def test_closing_ends_streams_after_what_is_queued(run: Run[None]) -> None:
     async def scenario() -> None:
-        hub = EventHub()
+        hub = EventHub(LoopSignal)
         subscription = hub.subscribe()
         hub.publish(*notices(1))
         hub.close()
@@ -75,7 +76,7 @@ def test_closing_ends_streams_after_what_is_queued(run: Run[None]) -> None:
 
 def test_a_closed_subscription_takes_no_more(run: Run[None]) -> None:
     async def scenario() -> None:
-        hub = EventHub()
+        hub = EventHub(LoopSignal)
         with hub.subscribe() as subscription:
             pass
         hub.publish(*notices(1))
@@ -86,7 +87,7 @@ def test_a_closed_subscription_takes_no_more(run: Run[None]) -> None:
 
 def test_one_who_wants_some_kinds_is_not_bothered_with_others(run: Run[None]) -> None:
     async def scenario() -> None:
-        hub = EventHub()
+        hub = EventHub(LoopSignal)
         with hub.subscribe(Notice) as some, hub.subscribe(Notice, PeerDown) as more:
             both: list[Event] = [PeerDown(1, "/ip4/192.0.2.1/tcp/1", "gone"), Notice("info", "news")]
             for event in both:

@@ -10,9 +10,10 @@ from functools import partial
 
 import pytest
 
+from pychain.api.backend import NodeEndedError
 from pychain.base.time import NS, Now, seconds
 from pychain.daemon.clock import Clock
-from pychain.daemon.driver import CONGESTED_INPUTS, SLICE_NS, Driver, NodeEndedError
+from pychain.daemon.driver import CONGESTED_INPUTS, SLICE_NS, Driver
 from pychain.ledger.store import Batch
 from pychain.node.effects import Commit, Dial, Effect, Reply, Send, Stopped
 from pychain.node.inputs import Asked, AskedTogether, BytesDrained, BytesReceived, CommitDone, Input, Stop, Tick

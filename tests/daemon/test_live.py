@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,9 @@ from rich.console import Console
 
 from pychain.api.hub import EventHub
 from pychain.base.text import format_hash_rate
+from pychain.base.time import Now
 from pychain.chain.header import new_header
+from pychain.daemon.backend import LoopSignal
 from pychain.daemon.live import LiveView
 from pychain.node.events import NewTip, Notice, PeerUp
 from pychain.node.queries import SyncState
@@ -28,8 +29,8 @@ class Pool:
         return 89
 
 
-def services(**changes: Any) -> Any:
-    """What the view reads of a daemon, as a table."""
+def context(hub: EventHub | None = None, **changes: Any) -> Any:
+    """What the view reads of a node's API, as a table."""
     parts = {
         "tip": SimpleNamespace(height=1234, hash=HEADER.hash, header=HEADER),
         "sync": SyncState(headers=1234, blocks=1234, in_flight=0, verifying=0, behind=False, progress=1.0),
@@ -47,14 +48,14 @@ def services(**changes: Any) -> Any:
         peers=lambda: parts["peers"],
         mining_to=parts["mining_to"],
     )
+    miner = SimpleNamespace(template=parts["template"], hash_rate=lambda: 2_500_000.0, threads=3)
     return SimpleNamespace(
-        settings=SimpleNamespace(spec=SimpleNamespace(name="race")),
-        node=SimpleNamespace(queries=queries),
-        miner=SimpleNamespace(template=parts["template"], hash_rate=lambda: 2_500_000.0, threads=3),
-        clock=SimpleNamespace(wall_s=lambda: 1_700_000_090),
-        events=EventHub(),
-        bound=parts["bound"],
-        started_ns=time.monotonic_ns(),
+        spec=SimpleNamespace(name="race"),
+        queries=queries,
+        machine=SimpleNamespace(miner=miner, addresses=parts["bound"]),
+        clock=SimpleNamespace(now=lambda: Now(0, 1_700_000_090)),
+        backend=hub or EventHub(LoopSignal),
+        uptime_ns=lambda: 0,
         forecast=SimpleNamespace(seconds_left=lambda: parts["seconds_left"]),
     )
 
@@ -73,7 +74,7 @@ def test_a_node_in_step() -> None:
     out = SimpleNamespace(hello=object(), inbound=False)
     text = shown(
         LiveView(
-            services(
+            context(
                 peers=[up, up, out, coming], bound=(NetAddress("127.0.0.1", 7),), template=SimpleNamespace(height=1235)
             )
         )
@@ -94,25 +95,25 @@ def test_a_node_in_step() -> None:
 
 def test_a_node_that_syncs_shows_how_far_it_is() -> None:
     state = SyncState(headers=10_000, blocks=2_500, in_flight=8, verifying=4, behind=True, progress=0.25)
-    text = shown(LiveView(services(sync=state)))
+    text = shown(LiveView(context(sync=state)))
     assert "syncing" in text
     assert "2,500 of 10,000" in text
     assert "left" not in text
-    assert "2,500 of 10,000, 5 min left" in shown(LiveView(services(sync=state, seconds_left=300)))
+    assert "2,500 of 10,000, 5 min left" in shown(LiveView(context(sync=state, seconds_left=300)))
 
 
 @pytest.mark.parametrize(("mining_to", "word"), [(None, "off"), (bytes(32), "waiting")])
 def test_mining_that_does_not_run_says_why(mining_to: bytes | None, word: str) -> None:
-    assert f"mining      {word}" in shown(LiveView(services(mining_to=mining_to)))
+    assert f"mining      {word}" in shown(LiveView(context(mining_to=mining_to)))
 
 
 def test_reorganisations_are_counted_and_recent_events_are_told_safely() -> None:
-    parts = services()
-    view = LiveView(parts)
-    parts.events.publish(NewTip(HEADER, 7, (b"a" * 32, b"b" * 32), (HEADER.hash,)))
-    parts.events.publish(NewTip(HEADER, 8, (b"a" * 32,), (HEADER.hash,)))
-    parts.events.publish(PeerUp(1, "/ip4/192.0.2.1/tcp/1", True, "/[bold]evil\x1b[2J/"))
-    parts.events.publish(Notice("warning", "mind the gap"))
+    hub = EventHub(LoopSignal)
+    view = LiveView(context(hub))
+    hub.publish(NewTip(HEADER, 7, (b"a" * 32, b"b" * 32), (HEADER.hash,)))
+    hub.publish(NewTip(HEADER, 8, (b"a" * 32,), (HEADER.hash,)))
+    hub.publish(PeerUp(1, "/ip4/192.0.2.1/tcp/1", True, "/[bold]evil\x1b[2J/"))
+    hub.publish(Notice("warning", "mind the gap"))
     text = shown(view)
     assert "2 reorganisations, the deepest left 2 blocks" in text
     assert r"/[bold]evil\x1b[2J/" in text

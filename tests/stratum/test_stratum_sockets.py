@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from pychain.api.backend import NodeEndedError
 from pychain.api.hub import EventHub
+from pychain.api.views.stratum import StratumInfo, stratum_info
 from pychain.base.rate import Rate
 from pychain.base.time import NS
 from pychain.chain.address import encode_address
+from pychain.daemon.backend import LoopSignal
 from pychain.daemon.clock import Clock
-from pychain.daemon.driver import NodeEndedError
 from pychain.daemon.listeners import bind_listeners
 from pychain.daemon.stratum import connection as connection_module
 from pychain.daemon.stratum import server as server_module
@@ -46,9 +48,12 @@ class Backing:
         self.templates = 0
         self.clock = Clock()
         self.clock.mock(self.made.time)
-        self.events = EventHub()
+        self.events = EventHub(LoopSignal)
         queries: Any = SimpleNamespace(spec=SPEC, sync=lambda: SimpleNamespace(behind=self.behind))
         self.server = StratumServer(queries, self.ask, self.events, self.clock, room)
+
+    def info(self) -> StratumInfo:
+        return stratum_info(self.server, self.clock.now())
 
     async def ask(self, request: Request) -> Answer:
         if self.ended:
@@ -201,7 +206,7 @@ def test_a_block_is_handed_in_and_the_next_job_comes_before_its_answer(run: Run[
             assert [raw[:80] for raw in backing.submitted] == [
                 work.header(miner.desk.extranonce1, bytes(4), work.time, int(found.params[3], 16), work.version)
             ]
-            assert backing.server.info().shares.blocks == 1
+            assert backing.info().shares.blocks == 1
             backing_moved.cancel()
 
     run(check())
@@ -215,14 +220,14 @@ def test_a_block_that_the_node_refuses_is_still_a_share(run: Run[None]) -> None:
             miner = await (await connect()).log_in()
             await miner.work()
             assert await miner.call("mining.submit", MINER, *miner.desk.search().params) is True
-            info = backing.server.info()
+            info = backing.info()
             assert (info.shares.accepted, info.shares.blocks) == (1, 0)
             [connection] = info.connections
             assert (connection.users, connection.ready, connection.shares.accepted) == ([MINER], True, 1)
             [worker] = info.workers
             assert worker.connections == 1
             assert worker.shares.hashespersec == info.shares.hashespersec > 0
-        assert [worker.connections for worker in backing.server.info().workers] == [0]
+        assert [worker.connections for worker in backing.info().workers] == [0]
 
     run(check())
 
@@ -288,9 +293,9 @@ def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.Monkey
                 deaf.connect(reads.writer.get_extra_info("peername"))
                 desk = Desk()
                 deaf.sendall(desk.request("mining.subscribe")[1] + desk.request("mining.authorize", MINER)[1])
-                while len(backing.server.info().connections) < 2:
+                while len(backing.info().connections) < 2:
                     await reads.work(after=reads.desk.work)
-                while len(backing.server.info().connections) == 2:
+                while len(backing.info().connections) == 2:
                     await reads.work(after=reads.desk.work)
             finally:
                 deaf.close()
@@ -310,7 +315,7 @@ def test_places_are_bounded(run: Run[None]) -> None:
             assert await silent.gone(), "it had not logged in, so its place is free for the next"
             miners.append(await (await connect()).log_in())
             assert await (await connect()).gone()
-            assert len(backing.server.info().connections) == 3
+            assert len(backing.info().connections) == 3
             assert await miners[0].call("mining.extranonce.subscribe") is True
 
     run(check())

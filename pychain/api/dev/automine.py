@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from pychain.api.hub import EventHub
+from pychain.api.backend import Backend, Task
 from pychain.api.search import search_block
 from pychain.base.errors import PychainError
-from pychain.ledger.mempool import MempoolReader
 from pychain.ledger.template import BlockTemplate
 from pychain.node.events import Event, TransferAccepted
-from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
+from pychain.node.requests import GetTemplate, SubmitBlock
 
 _log = logging.getLogger(__name__)
 
@@ -24,17 +21,16 @@ TRIES = 1 << 24
 
 
 class Automine:
-    """One a node; loop thread only."""
+    """One a node."""
 
-    def __init__(self, ask: Callable[[Request], Awaitable[Answer]], mempool: MempoolReader, events: EventHub) -> None:
-        self._ask = ask
-        self._mempool = mempool
-        self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._wanted = backend.signal()
+        self._task: Task | None = None
         self.mode: Mode = "off"
         self.recipient: bytes | None = None
         """Whom the blocks pay, None while it is off."""
-        events.listen(self._note)
+        backend.listen(self._note)
 
     def set(self, mode: Mode, recipient: bytes) -> None:
         """Mine in this mode from now on, to a public key."""
@@ -43,7 +39,7 @@ class Automine:
             return
         self.mode, self.recipient = mode, recipient
         mining = self._each_transfer(recipient) if isinstance(mode, str) else self._every(mode, recipient)
-        self._task = asyncio.get_running_loop().create_task(mining)
+        self._task = self._backend.spawn(mining)
 
     def close(self) -> None:
         self.mode, self.recipient = "off", None
@@ -57,13 +53,13 @@ class Automine:
 
     async def _every(self, seconds: float, recipient: bytes) -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await self._backend.clock.sleep(seconds)
             await self._mine(recipient)
 
     async def _each_transfer(self, recipient: bytes) -> None:
         """A block is mined while transfers wait; those that come meanwhile are in the next one."""
         while True:
-            while len(self._mempool):
+            while len(self._backend.queries.mempool):
                 self._wanted.clear()
                 if not await self._mine(recipient):
                     break
@@ -73,13 +69,13 @@ class Automine:
     async def _mine(self, recipient: bytes) -> bool:
         """Whether a block was mined and became the tip."""
         try:
-            template = await self._ask(GetTemplate())
+            template = await self._backend.ask(GetTemplate())
             assert isinstance(template, BlockTemplate)
-            block, _ = await search_block(template, recipient, TRIES)
+            block, _ = await search_block(self._backend, template, recipient, TRIES)
             if block is None:
                 _log.warning("no block was found in %d hashes", TRIES)
                 return False
-            refused = await self._ask(SubmitBlock(block.raw))
+            refused = await self._backend.ask(SubmitBlock(block.raw))
         except PychainError as error:
             _log.warning("no block was mined: %s", error)
             return False

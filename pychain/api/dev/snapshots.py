@@ -6,20 +6,15 @@ off, since peers would not follow and would send them again.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from pychain.api.backend import Backend
 from pychain.base.errors import PychainError
-from pychain.daemon.clock import Clock
 from pychain.ledger.tree import Entry
-from pychain.node.queries import Queries
 from pychain.node.requests import (
-    Answer,
     DropTransfers,
     InvalidateBlock,
     ReconsiderBlock,
-    Request,
     SetNetworking,
     SubmitTransfer,
 )
@@ -45,21 +40,22 @@ class Snapshot:
 
 
 class Snapshots:
-    """One a node; loop thread only."""
+    """One a node."""
 
-    def __init__(self, ask: Callable[[Request], Awaitable[Answer]], queries: Queries, clock: Clock) -> None:
-        self._ask = ask
-        self._queries = queries
-        self._clock = clock
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._ask = backend.ask
+        self._queries = backend.queries
         self._kept: dict[int, Snapshot] = {}
         self._last = 0
-        self._busy = asyncio.Lock()
+        self._reverting = False
+        self._free = backend.signal()
 
     def take(self) -> int:
         """Keep the present, and return its number."""
         pending = tuple(each.transfer.raw for each in self._queries.mempool.entries())
         self._last += 1
-        self._kept[self._last] = Snapshot(self._queries.tip, pending, self._clock.mocked_s)
+        self._kept[self._last] = Snapshot(self._queries.tip, pending, self._backend.mocked_s)
         if len(self._kept) > MAX_SNAPSHOTS:
             del self._kept[next(iter(self._kept))]
         return self._last
@@ -67,20 +63,30 @@ class Snapshots:
     async def revert(self, number: int) -> bool:
         """Go back to a snapshot, and forget it and all that were taken later. False where there is none of that number;
         RevertError where the node does not come to rest there."""
-        async with self._busy:
-            snapshot = self._kept.get(number)
-            if snapshot is None:
-                return False
-            await self._ask(SetNetworking(False))
-            await self._go_back(snapshot.tip)
+        while self._reverting:
+            await self._free.wait()
+        self._reverting = True
+        self._free.clear()
+        try:
+            return await self._revert(number)
+        finally:
+            self._reverting = False
+            self._free.set()
+
+    async def _revert(self, number: int) -> bool:
+        snapshot = self._kept.get(number)
+        if snapshot is None:
+            return False
+        await self._ask(SetNetworking(False))
+        await self._go_back(snapshot.tip)
+        await self._ask(DropTransfers(_ACCOUNTS_A_TURN))
+        while len(self._queries.mempool):
             await self._ask(DropTransfers(_ACCOUNTS_A_TURN))
-            while len(self._queries.mempool):
-                await self._ask(DropTransfers(_ACCOUNTS_A_TURN))
-            self._clock.mock(snapshot.mocked_s)
-            for raw in snapshot.pending:
-                await self._ask(SubmitTransfer(raw))
-            self._kept = {each: kept for each, kept in self._kept.items() if each < number}
-            return True
+        self._backend.mock_time(snapshot.mocked_s)
+        for raw in snapshot.pending:
+            await self._ask(SubmitTransfer(raw))
+        self._kept = {each: kept for each, kept in self._kept.items() if each < number}
+        return True
 
     async def _go_back(self, goal: Entry) -> None:
         """Leave branches until the goal is the tip."""

@@ -1,24 +1,21 @@
 """Telling all listeners: events are rendered once, and handed to thousands of listeners in slices of the loop's time.
 
 A listener is a place in the ring and nothing more: who reads slowly is told later, from the ring, and who falls out of
-it, or does not read at all, is hung up on. So a listener costs no memory but what his connection has unsent.
+it, or does not read at all, is hung up on. So a listener costs no memory but what its connection has unsent.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from pychain.api.backend import Backend, Task
 from pychain.api.events.ring import Ring
 from pychain.api.events.views import kinds_of, view
-from pychain.api.hub import EventHub
-from pychain.base.time import NS
+from pychain.base.time import NS, seconds
 from pychain.node.events import Event
-from pychain.node.queries import Queries
 
 _log = logging.getLogger(__name__)
 
@@ -42,61 +39,77 @@ class Listener(Protocol):
         """Send what there is that was not sent, as far as the listener takes it."""
         ...
 
-    def beat(self, now: float) -> None:
+    def beat(self, now_ns: int) -> None:
         """Show that the connection lives, or end one that has stalled."""
         ...
 
 
 class Broadcaster:
-    """One a node; loop thread only."""
+    """One a node. Nothing runs while nobody listens."""
 
-    def __init__(self, events: EventHub, queries: Queries, ring: Ring) -> None:
+    def __init__(self, backend: Backend, ring: Ring) -> None:
         self.ring = ring
+        self.clock = backend.clock
         self.listeners: dict[Listener, None] = {}
-        self._queries = queries
-        self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        events.listen(self._note)
+        self._backend = backend
+        self._queries = backend.queries
+        self._news = backend.signal()
+        self._task: Task | None = None
+        backend.listen(self._note)
 
     @property
     def is_full(self) -> bool:
         return len(self.listeners) >= MAX_LISTENERS
 
     def start(self) -> None:
-        self._task = self._loop.create_task(self._run())
+        self._task = self._backend.spawn(self._run())
 
     def close(self) -> None:
         """Tell nothing more; the server ends the connections."""
         if self._task is not None:
             self._task.cancel()
 
+    def join(self, listener: Listener) -> None:
+        """Tell a listener of what happens from now on."""
+        self.listeners[listener] = None
+        if len(self.listeners) == 1:
+            self._news.set()
+
+    def leave(self, listener: Listener) -> None:
+        self.listeners.pop(listener, None)
+
     def _note(self, event: Event) -> None:
         for kind in kinds_of(event):
             self.ring.add(kind, partial(view, kind, event, self._queries))
-        self._news.set()
+        if self.listeners:
+            self._news.set()
 
     async def _run(self) -> None:
-        next_beat = self._loop.time() + HEARTBEAT_S
         while True:
-            try:
-                async with asyncio.timeout_at(next_beat):
-                    await self._news.wait()
-            except TimeoutError:
-                next_beat += HEARTBEAT_S
-                await self._for_all(lambda listener: listener.beat(self._loop.time()))
-                continue
-            await asyncio.sleep(GATHER_S)
-            self._news.clear()
-            await self._for_all(lambda listener: listener.tell())
+            await self._news.wait()
+            await self._tell_while_heard()
+
+    async def _tell_while_heard(self) -> None:
+        """Tell what happens, and give signs of life in between, until nobody listens."""
+        next_beat_ns = self.clock.mono_ns() + seconds(HEARTBEAT_S)
+        while self.listeners:
+            left_ns = next_beat_ns - self.clock.mono_ns()
+            if left_ns > 0 and await self._news.wait(left_ns / NS):
+                await self.clock.sleep(GATHER_S)
+                self._news.clear()
+                await self._for_all(lambda listener: listener.tell())
+            else:
+                next_beat_ns += seconds(HEARTBEAT_S)
+                await self._for_all(lambda listener: listener.beat(self.clock.mono_ns()))
+        self._news.clear()
 
     async def _for_all(self, do: Callable[[Listener], None]) -> None:
-        until_ns = time.monotonic_ns() + _SLICE_NS
+        until_ns = self.clock.mono_ns() + _SLICE_NS
         for count, listener in enumerate(list(self.listeners)):
             try:
                 do(listener)
             except Exception:
                 _log.exception("internal error in telling events")
-            if count % _LOOKS == _LOOKS - 1 and time.monotonic_ns() >= until_ns:
-                await asyncio.sleep(0)
-                until_ns = time.monotonic_ns() + _SLICE_NS
+            if count % _LOOKS == _LOOKS - 1 and self.clock.mono_ns() >= until_ns:
+                await self.clock.sleep(0)
+                until_ns = self.clock.mono_ns() + _SLICE_NS

@@ -1,8 +1,7 @@
-"""One listener of GET /api/v1/events, and the entrance where he comes in."""
+"""One listener of GET /api/v1/events, and the handler that lets it in."""
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 
 from pychain.api.errors import RpcError, out_of_range
@@ -10,6 +9,7 @@ from pychain.api.events.broadcast import STALL_S, Broadcaster
 from pychain.api.events.ring import render
 from pychain.api.events.views import KINDS, Kind, ResetEvent
 from pychain.api.rest.endpoint import fields_of, problem
+from pychain.base.time import seconds
 from pychain.http.message import SNIFF_NOT, Header, Request, Response, Sink, line
 
 _HEADERS: tuple[Header, ...] = (
@@ -25,7 +25,7 @@ RESET = "reset"
 
 
 class EventStream:
-    """A listener: where he is in the ring, and the connection that he reads from."""
+    """A listener: where it is in the ring, and the connection that it reads from."""
 
     headers = _HEADERS
 
@@ -35,24 +35,24 @@ class EventStream:
         self._last_event_id = last_event_id
         self._told = broadcaster.ring.last
         self._sink: Sink | None = None
-        self._paused_since: float | None = None
+        self._paused_since_ns: int | None = None
 
     # --- the connection's side
 
     def opened(self, sink: Sink) -> None:
         self._sink = sink
         sink.write(_GREETING + self._resume())
-        self._broadcaster.listeners[self] = None
+        self._broadcaster.join(self)
         self.tell()
 
     def paused(self, paused: bool) -> None:
-        self._paused_since = asyncio.get_running_loop().time() if paused else None
+        self._paused_since_ns = self._broadcaster.clock.mono_ns() if paused else None
         if not paused:
             self.tell()
 
     def gone(self) -> None:
         self._sink = None
-        self._broadcaster.listeners.pop(self, None)
+        self._broadcaster.leave(self)
 
     # --- the broadcaster's side
 
@@ -60,7 +60,7 @@ class EventStream:
         ring = self._broadcaster.ring
         while self._sink is not None and self._told < ring.last:
             covered = ring.covers(self._told, self._kinds)
-            if self._paused_since is not None:
+            if self._paused_since_ns is not None:
                 if not covered:
                     self._sink.abort()
                 return
@@ -73,16 +73,16 @@ class EventStream:
             if chunk.data:
                 self._sink.write(chunk.data)
 
-    def beat(self, now: float) -> None:
+    def beat(self, now_ns: int) -> None:
         if self._sink is None:
             return
-        if self._paused_since is None:
+        if self._paused_since_ns is None:
             self._sink.write(_HEARTBEAT)
-        elif self._paused_since < now - STALL_S:
+        elif self._paused_since_ns < now_ns - seconds(STALL_S):
             self._sink.abort()
 
     def _resume(self) -> bytes:
-        """Go back to the event that the listener had last; where that cannot be, what tells him to begin anew."""
+        """Go back to the event that the listener had last; where that cannot be, what tells it to begin anew."""
         if self._last_event_id is None:
             return b""
         ring = self._broadcaster.ring
@@ -99,7 +99,7 @@ class EventStream:
 
 
 class Events:
-    """The entrance: `?types=` picks kinds, and Last-Event-ID (or `?last_event_id=`) goes on where a listener was."""
+    """The handler: `?types=` picks kinds, and Last-Event-ID (or `?last_event_id=`) goes on where a listener was."""
 
     def __init__(self, broadcaster: Broadcaster) -> None:
         self._broadcaster = broadcaster

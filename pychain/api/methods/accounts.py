@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from pychain.api.context import Context
 from pychain.api.errors import Code, RpcError
 from pychain.api.method import Group
 from pychain.api.methods.lookups import key_of, payable_key
@@ -18,7 +19,6 @@ from pychain.api.views.transactions import PendingPaymentView, pending_payment_v
 from pychain.chain.address import encode_address
 from pychain.chain.block import decode_block
 from pychain.chain.hashes import parse_hash_hex
-from pychain.daemon.services import Services
 from pychain.ledger.store import TransactionPlace
 
 group = Group("accounts", "Accounts")
@@ -59,10 +59,10 @@ class AddressCheck(Struct, kw_only=True):
 
 
 @group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
-def getaccount(services: Services, address: Address) -> AccountView:
+def getaccount(context: Context, address: Address) -> AccountView:
     """An account's balance, and the sequence of its next transfer."""
-    queries = services.node.queries
-    key = key_of(services, address)
+    queries = context.queries
+    key = key_of(context, address)
     account = queries.account(key)
     pending_sequence = queries.mempool.next_sequence(key)  # of the working tip, which may be a moment ahead
     queue = queries.mempool.queue(key)
@@ -79,13 +79,13 @@ def getaccount(services: Services, address: Address) -> AccountView:
 
 
 @group.method(example=("dpyc1...",))
-def validateaddress(services: Services, address: Annotated[str, Meta(max_length=1000)]) -> AddressCheck:
+def validateaddress(context: Context, address: Annotated[str, Meta(max_length=1000)]) -> AddressCheck:
     """Whether a text is an address of this network that coins may be paid to, and why not."""
     try:
-        key = payable_key(services, address)
+        key = payable_key(context, address)
     except RpcError as error:
         return AddressCheck(isvalid=False, error=error.message)
-    return AddressCheck(isvalid=True, address=encode_address(services.settings.spec.hrp, key), public_key=key.hex())
+    return AddressCheck(isvalid=True, address=encode_address(context.spec.hrp, key), public_key=key.hex())
 
 
 @group.method(
@@ -96,7 +96,7 @@ def validateaddress(services: Services, address: Annotated[str, Meta(max_length=
     example=("dpyc1...", 10),
 )
 async def getaccounthistory(
-    services: Services,
+    context: Context,
     address: Address,
     count: Annotated[int, Meta(ge=1, le=MAX_HISTORY, description="at most so many")] = 100,
     before: HashHex | None = None,
@@ -105,19 +105,19 @@ async def getaccounthistory(
 
     For the next page give the last txid of this one as `before`. Pending transfers are in the mempool alone.
     """
-    return await account_history(services, address, count, before, lambda views: views)
+    return await account_history(context, address, count, before, lambda views: views)
 
 
 async def account_history(
-    services: Services,
+    context: Context,
     address: Address,
     count: int,
     before: HashHex | None,
     shape: Callable[[list[HistoryView]], Shape],
 ) -> Shape:
     """A page of an account's history in the shape that is asked for, made and encoded beside the loop."""
-    queries = services.node.queries
-    key = key_of(services, address)
+    queries = context.queries
+    key = key_of(context, address)
     last = None if before is None else parse_hash_hex(before)
     if last is not None and queries.transaction(last) is None:
         raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "No such transaction in the active chain to go on from")
@@ -128,20 +128,21 @@ async def account_history(
         block = Confirmed(block_hash, entry.height, entry.header.time, queries.confirmations(entry))
         blocks.append((block, list(places)))
     hrp = queries.spec.hrp
-    return await rendered(lambda: shape(_history(services.store.body, hrp, key, blocks)))
+    backend = context.backend
+    return await rendered(backend, lambda: shape(_history(backend.read_body, hrp, key, blocks)))
 
 
 @group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
-def getaccountpending(services: Services, address: Address) -> list[PendingPaymentView]:
+def getaccountpending(context: Context, address: Address) -> list[PendingPaymentView]:
     """What an account sends that waits in the mempool, in the order of its sequences."""
-    queries = services.node.queries
-    return [pending_payment_view(queries.spec.hrp, each) for each in queries.mempool.queue(key_of(services, address))]
+    queries = context.queries
+    return [pending_payment_view(queries.spec.hrp, each) for each in queries.mempool.queue(key_of(context, address))]
 
 
 def _history(
     read: Callable[[bytes], bytes | None], hrp: str, key: bytes, blocks: list[tuple[Confirmed, list[TransactionPlace]]]
 ) -> list[HistoryView]:
-    """The views of an account's transactions, a block read and decoded at a time. For a thread beside the loop."""
+    """The views of an account's transactions, a block read and decoded at a time. For work aside."""
     views = []
     for block, places in blocks:
         raw = read(block.hash)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from pychain.api.blockstats import BlockStats, block_stats
+from pychain.api.context import Context
 from pychain.api.errors import Code, RpcError
 from pychain.api.method import Group
 from pychain.api.methods.lookups import body, granted, known_block
@@ -29,8 +29,6 @@ from pychain.api.views.targets import bits_hex, difficulty, target_hex, work_hex
 from pychain.api.waiting import wait_for_tip
 from pychain.chain.block import decode_block
 from pychain.chain.hashes import hash_hex
-from pychain.daemon.pruner import lowest_kept
-from pychain.daemon.services import Services
 from pychain.node.requests import InvalidateBlock, ReconsiderBlock
 
 group = Group("blockchain", "The chain")
@@ -102,10 +100,11 @@ class ChainSpecView(Struct, kw_only=True):
 
 
 @group.method()
-def getblockchaininfo(services: Services) -> ChainInfo:
+def getblockchaininfo(context: Context) -> ChainInfo:
     """The state of the chain."""
-    queries = services.node.queries
+    queries = context.queries
     tip, sync = queries.tip, queries.sync()
+    prune_height = context.machine.prune_height()
     return ChainInfo(
         chain=queries.spec.name,
         genesis=hash_hex(queries.spec.genesis_hash),
@@ -119,53 +118,53 @@ def getblockchaininfo(services: Services) -> ChainInfo:
         mediantime=queries.median_time(tip),
         verificationprogress=sync.progress,
         initialblockdownload=sync.behind,
-        secondsleft=services.forecast.seconds_left(),
+        secondsleft=context.forecast.seconds_left(),
         chainwork=work_hex(tip.work),
-        pruned=services.settings.options.prune_mb > 0,
-        pruneheight=lowest_kept(services.store, queries) if services.settings.options.prune_mb else None,
+        pruned=prune_height is not None,
+        pruneheight=prune_height,
     )
 
 
 @group.method()
-def getbestblockhash(services: Services) -> HashHex:
+def getbestblockhash(context: Context) -> HashHex:
     """Hash of the tip."""
-    return hash_hex(services.node.queries.tip.hash)
+    return hash_hex(context.queries.tip.hash)
 
 
 @group.method()
-def getblockcount(services: Services) -> Height:
+def getblockcount(context: Context) -> Height:
     """Height of the tip."""
-    return services.node.queries.tip.height
+    return context.queries.tip.height
 
 
 @group.method()
-def getdifficulty(services: Services) -> Difficulty:
+def getdifficulty(context: Context) -> Difficulty:
     """Difficulty of the tip."""
-    return difficulty(services.node.queries.tip.header.bits)
+    return difficulty(context.queries.tip.header.bits)
 
 
 @group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(0,))
-def getblockhash(services: Services, height: Height) -> HashHex:
+def getblockhash(context: Context, height: Height) -> HashHex:
     """Hash of the active block at a height."""
-    entry = services.node.queries.at(height)
+    entry = context.queries.at(height)
     if entry is None:
         raise RpcError(Code.INVALID_PARAMETER, "Block height out of range")
     return hash_hex(entry.hash)
 
 
 @group.method(errors=BLOCK_UNKNOWN, example=("00" * 32,))
-def getblockheader(services: Services, blockhash: HashHex, verbose: bool = True) -> HeaderView | str:
+def getblockheader(context: Context, blockhash: HashHex, verbose: bool = True) -> HeaderView | str:
     """A header with its place in the chain, or (verbose false) its 80 bytes in hex."""
-    entry = known_block(services, blockhash)
-    return header_view(services.node.queries, entry) if verbose else entry.header.raw.hex()
+    entry = known_block(context, blockhash)
+    return header_view(context.queries, entry) if verbose else entry.header.raw.hex()
 
 
 @group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(0, 2))
 def getblockheaders(
-    services: Services, start: Height, count: Annotated[int, Meta(ge=1, le=MAX_HEADERS)] = MAX_HEADERS
+    context: Context, start: Height, count: Annotated[int, Meta(ge=1, le=MAX_HEADERS)] = MAX_HEADERS
 ) -> HeadersView:
     """Raw headers of the active chain from a height on, for who checks work and links himself."""
-    queries = services.node.queries
+    queries = context.queries
     if start > queries.tip.height:
         raise RpcError(Code.INVALID_PARAMETER, "Block height out of range")
     entry = queries.at(min(start + count - 1, queries.tip.height))
@@ -182,19 +181,21 @@ def getblockheaders(
     example=("00" * 32, 1),
 )
 async def getblock(
-    services: Services, blockhash: HashHex, verbosity: Annotated[int, Meta(ge=0, le=2)] | bool = 1
+    context: Context, blockhash: HashHex, verbosity: Annotated[int, Meta(ge=0, le=2)] | bool = 1
 ) -> BlockView | str:
     """A block: 0 for its bytes in hex, 1 with txids, 2 with whole transactions."""
-    entry = known_block(services, blockhash)
-    raw = await body(services, entry)
+    entry = known_block(context, blockhash)
+    raw = await body(context, entry)
     if not verbosity:
         return raw.hex()
-    header, hrp = header_view(services.node.queries, entry), services.settings.spec.hrp
-    return await rendered(lambda: block_view(hrp, header, decode_block(raw), whole=int(verbosity) == 2))
+    header, hrp = header_view(context.queries, entry), context.spec.hrp
+    return await rendered(
+        context.backend, lambda: block_view(hrp, header, decode_block(raw), whole=int(verbosity) == 2)
+    )
 
 
 @group.method()
-def getchaintips(services: Services) -> list[ChainTipView]:
+def getchaintips(context: Context) -> list[ChainTipView]:
     """The ends of all branches, the active one first.
 
     As in Core: `valid-fork` was once connected, `valid-headers` has its block here but was never tried, `headers-only`
@@ -204,7 +205,7 @@ def getchaintips(services: Services) -> list[ChainTipView]:
         ChainTipView(
             height=tip.entry.height, hash=hash_hex(tip.entry.hash), branchlen=tip.branch_length, status=tip.status
         )
-        for tip in services.node.queries.tips()
+        for tip in context.queries.tips()
     ]
 
 
@@ -214,29 +215,29 @@ def getchaintips(services: Services) -> list[ChainTipView]:
     example=(1, ["txs", "totalfee"]),
 )
 async def getblockstats(
-    services: Services, hash_or_height: HashHex | Height, stats: list[str] | None = None
+    context: Context, hash_or_height: HashHex | Height, stats: list[str] | None = None
 ) -> BlockStats:
     """Statistics of a block; `stats` picks some by name."""
-    queries = services.node.queries
+    queries = context.queries
     if isinstance(hash_or_height, int):
         entry = queries.at(hash_or_height)
         if entry is None:
             raise RpcError(Code.INVALID_PARAMETER, f"Target block height {hash_or_height} after current tip")
     else:
-        entry = known_block(services, hash_or_height)
+        entry = known_block(context, hash_or_height)
     known = BlockStats.__struct_fields__
     for name in stats or ():
         if name not in known:
             raise RpcError(Code.INVALID_PARAMETER, f"Invalid selected statistic '{name[:64]}'")
-    raw = await body(services, entry)
+    raw = await body(context, entry)
     median_time = queries.median_time(entry)
-    found = await asyncio.to_thread(block_stats, queries.spec, raw, entry.height, median_time)
+    found = await context.backend.aside(lambda: block_stats(queries.spec, raw, entry.height, median_time))
     return BlockStats(**{name: getattr(found, name) for name in stats}) if stats else found
 
 
 @group.method(errors={Code.MISC_ERROR: "the tip moved on the way"}, waits=True, example=(1, 10))
 async def verifychain(
-    services: Services,
+    context: Context,
     checklevel: Annotated[int, Meta(ge=0, le=MAX_LEVEL)] = 3,
     nblocks: Annotated[int, Meta(ge=0, description="0 for all")] = 6,
 ) -> bool:
@@ -245,62 +246,62 @@ async def verifychain(
     Level 0 reads them, 1 checks structure and everything semantic (signatures included), 2 the undo records, 3 takes
     the blocks back in memory, 4 connects them again and compares. False where something is wrong; the log says what.
     """
-    return await ChainCheck(services, checklevel).run(nblocks)
+    return await ChainCheck(context.backend, checklevel).run(nblocks)
 
 
 @group.method(waits=True, example=(1000,))
 async def waitfornewblock(
-    services: Services,
+    context: Context,
     timeout: Milliseconds = 0,  # noqa: ASYNC109  # Core's name
     current_tip: HashHex | None = None,
 ) -> TipView:
     """Wait until the tip is another than it was at the call, or than `current_tip`."""
-    old = hash_hex(services.node.queries.tip.hash) if current_tip is None else current_tip.lower()
-    await wait_for_tip(services, lambda tip: hash_hex(tip.hash) != old, timeout / 1000 or None)
-    return _tip(services)
+    old = hash_hex(context.queries.tip.hash) if current_tip is None else current_tip.lower()
+    await wait_for_tip(context.backend, lambda tip: hash_hex(tip.hash) != old, timeout / 1000 or None)
+    return _tip(context)
 
 
 @group.method(waits=True, example=(100, 1000))
 async def waitforblockheight(
-    services: Services,
+    context: Context,
     height: Height,
     timeout: Milliseconds = 0,  # noqa: ASYNC109  # Core's name
 ) -> TipView:
     """Wait until the tip is at least at this height."""
-    await wait_for_tip(services, lambda tip: tip.height >= height, timeout / 1000 or None)
-    return _tip(services)
+    await wait_for_tip(context.backend, lambda tip: tip.height >= height, timeout / 1000 or None)
+    return _tip(context)
 
 
 @group.method(waits=True, example=("00" * 32, 1000))
 async def waitforblock(
-    services: Services,
+    context: Context,
     blockhash: HashHex,
     timeout: Milliseconds = 0,  # noqa: ASYNC109  # Core's name
 ) -> TipView:
     """Wait until a block is the tip."""
     wanted = blockhash.lower()
-    await wait_for_tip(services, lambda tip: hash_hex(tip.hash) == wanted, timeout / 1000 or None)
-    return _tip(services)
+    await wait_for_tip(context.backend, lambda tip: hash_hex(tip.hash) == wanted, timeout / 1000 or None)
+    return _tip(context)
 
 
 @group.method(errors=BLOCK_UNKNOWN, example=("00" * 32,))
-async def invalidateblock(services: Services, blockhash: HashHex) -> None:
+async def invalidateblock(context: Context, blockhash: HashHex) -> None:
     """Treat a block and all that builds on it as invalid, until `reconsiderblock`; returns when the tip has moved."""
-    answer = await services.ask(InvalidateBlock(known_block(services, blockhash).hash))
+    answer = await context.ask(InvalidateBlock(known_block(context, blockhash).hash))
     granted(answer, {"not-found": Code.INVALID_ADDRESS_OR_KEY})
 
 
 @group.method(errors=BLOCK_UNKNOWN, example=("00" * 32,))
-async def reconsiderblock(services: Services, blockhash: HashHex) -> None:
+async def reconsiderblock(context: Context, blockhash: HashHex) -> None:
     """Take `invalidateblock` back for a block, its ancestors and descendants."""
-    answer = await services.ask(ReconsiderBlock(known_block(services, blockhash).hash))
+    answer = await context.ask(ReconsiderBlock(known_block(context, blockhash).hash))
     granted(answer, {"not-found": Code.INVALID_ADDRESS_OR_KEY})
 
 
 @group.method()
-def getchainspec(services: Services) -> ChainSpecView:
+def getchainspec(context: Context) -> ChainSpecView:
     """The network's rules, the text that genesis commits to, and genesis itself."""
-    spec = services.settings.spec
+    spec = context.spec
     canonical = spec.canonical()
     return ChainSpecView(
         name=spec.name,
@@ -316,6 +317,6 @@ def getchainspec(services: Services) -> ChainSpecView:
     )
 
 
-def _tip(services: Services) -> TipView:
-    tip = services.node.queries.tip
+def _tip(context: Context) -> TipView:
+    tip = context.queries.tip
     return TipView(hash_hex(tip.hash), tip.height)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from pychain.api.context import Context
 from pychain.api.describe import method_text, overview_text
 from pychain.api.errors import Code, RpcError
 from pychain.api.method import Group, table
@@ -12,7 +12,6 @@ from pychain.api.methods import accounts, blockchain, dev, fees, mempool, mining
 from pychain.api.openrpc import document
 from pychain.api.render import rendered
 from pychain.base.time import NS
-from pychain.daemon.services import Services
 
 group = Group("control", "The node")
 
@@ -21,9 +20,9 @@ GROUPS = (blockchain.group, mempool.group, fees.group, mining.group, network.gro
 
 
 @group.method(errors={Code.METHOD_NOT_FOUND: "there is no such method"}, example=("getblock",))
-def help(services: Services, command: str | None = None) -> str:
+def help(context: Context, command: str | None = None) -> str:
     """All methods, or one with its parameters, result and errors."""
-    methods = table(GROUPS, dev=services.settings.spec.dev)
+    methods = table(GROUPS, dev=context.spec.dev)
     if not command:
         return overview_text(GROUPS, methods)
     if command not in methods:
@@ -32,9 +31,9 @@ def help(services: Services, command: str | None = None) -> str:
 
 
 @group.method(name="rpc.discover")
-async def discover(services: Services) -> dict[str, Any]:
+async def discover(context: Context) -> dict[str, Any]:
     """An OpenRPC document of all methods, from the definitions that serve them."""
-    return await rendered(lambda: openrpc(services.settings.spec.dev))
+    return await rendered(context.backend, lambda: openrpc(context.spec.dev))
 
 
 def openrpc(dev: bool) -> dict[str, Any]:
@@ -43,13 +42,13 @@ def openrpc(dev: bool) -> dict[str, Any]:
 
 
 @group.method()
-def uptime(services: Services) -> int:
+def uptime(context: Context) -> int:
     """Seconds since the node started."""
-    return (time.monotonic_ns() - services.started_ns) // NS
+    return context.uptime_ns() // NS
 
 
 @group.method()
-def stop(services: Services) -> str:
+def stop(context: Context) -> str:
     """Stop the node in order; answers at once."""
-    services.stop()
+    context.machine.stop()
     return "pychain stopping"

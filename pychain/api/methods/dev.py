@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from pychain.api.context import Context
 from pychain.api.errors import Code, out_of_range
 from pychain.api.method import Group
 from pychain.api.methods.lookups import payable_key
 from pychain.api.types import Address, UnixTime
 from pychain.chain.address import encode_address
-from pychain.daemon.services import Services
-from pychain.node.inputs import Tick
 from pychain.wallet.keys import dev_key
 
 group = Group("dev", "Development networks alone", dev_only=True)
@@ -38,31 +37,28 @@ class AutomineView(Struct, kw_only=True):
 
 
 @group.method(example=(1795132800,))
-def setmocktime(services: Services, timestamp: UnixTime) -> None:
+def setmocktime(context: Context, timestamp: UnixTime) -> None:
     """Let the node's clock stand still at a time, or (0) go with the machine's again."""
-    services.clock.mock(timestamp or None)
-    services.driver.feed(Tick())  # what waited for that time is looked at now
+    context.backend.mock_time(timestamp or None)
 
 
 @group.method()
-def dev_snapshot(services: Services) -> SnapshotId:
+def dev_snapshot(context: Context) -> SnapshotId:
     """Keep the present state: tip, pending transfers, clock. Gives a number for dev_revert.
 
     Snapshots live in memory, as long as the node runs.
     """
-    return services.snapshots.take()
+    return context.snapshots.take()
 
 
 @group.method(errors={Code.MISC_ERROR: "new blocks keep coming, or old ones are not stored any more"}, example=(1,))
-async def dev_revert(services: Services, snapshot: SnapshotId) -> bool:
+async def dev_revert(context: Context, snapshot: SnapshotId) -> bool:
     """Go back to a snapshot, clock and pending transfers included; it and later ones are forgotten.
 
     False where there is no such snapshot. The blocks since then count as invalid here, and networking is switched off,
     since peers do not follow; `setnetworkactive true` switches it on.
     """
-    reverted = await services.snapshots.revert(snapshot)
-    services.driver.feed(Tick())
-    return reverted
+    return await context.snapshots.revert(snapshot)
 
 
 @group.method(
@@ -72,15 +68,15 @@ async def dev_revert(services: Services, snapshot: SnapshotId) -> bool:
     },
     example=("transaction",),
 )
-def dev_automine(services: Services, mode: AutomineMode | None = None, address: Address | None = None) -> AutomineView:
+def dev_automine(context: Context, mode: AutomineMode | None = None, address: Address | None = None) -> AutomineView:
     """Mine by itself: a block for each transfer that arrives, one every so many seconds, or not; without a mode, tell.
 
     Blocks pay `address`, by default whom the node mines to, else the first of the well-known keys.
     """
-    automine, queries = services.automine, services.node.queries
+    automine, queries = context.automine, context.queries
     if mode is not None:
         recipient = queries.mining_to or dev_key(0).public_key
-        automine.set(_mode(mode), recipient if address is None else payable_key(services, address))
+        automine.set(_mode(mode), recipient if address is None else payable_key(context, address))
     current, paid = automine.mode, automine.recipient
     return AutomineView(
         mode=current if isinstance(current, str) else "interval",

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from pychain.api.context import Context
 from pychain.api.method import Group
 from pychain.api.types import FeeRate
-from pychain.daemon.services import Services
 
 group = Group("fees", "Fees")
 
@@ -26,11 +26,11 @@ class FeeEstimateView(Struct, kw_only=True):
 
 
 @group.method(example=(3,))
-async def estimatesmartfee(services: Services, conf_target: Target) -> FeeEstimateView:
+async def estimatesmartfee(context: Context, conf_target: Target) -> FeeEstimateView:
     """What a transfer should pay to be mined within so many blocks.
 
     The dearer of two answers: the least rate with which it would have been mined within that time, whenever in the last
     24 blocks it had been sent; and the rate that overtakes enough of the mempool. Never less than the relay fee. This
     is arithmetic on what happened, no forecast.
     """
-    return FeeEstimateView(feerate=await services.fees.rate(services, conf_target), blocks=conf_target)
+    return FeeEstimateView(feerate=await context.fees.rate(conf_target), blocks=conf_target)

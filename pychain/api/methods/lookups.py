@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pychain.api.context import Context
 from pychain.api.errors import Code, RpcError
 from pychain.api.types import Address, HashHex, Hex
 from pychain.base.errors import DecodeError
 from pychain.chain.address import decode_address
 from pychain.chain.hashes import parse_hash_hex
-from pychain.daemon.services import Services
 from pychain.ledger.store import Status
 from pychain.ledger.tree import Entry
 from pychain.node.requests import Answer, Refused
@@ -15,34 +15,34 @@ from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import check_recipient
 
 
-def known_block(services: Services, blockhash: HashHex) -> Entry:
+def known_block(context: Context, blockhash: HashHex) -> Entry:
     """The block of that hash, on whatever branch."""
-    entry = services.node.queries.entry(parse_hash_hex(blockhash))
+    entry = context.queries.entry(parse_hash_hex(blockhash))
     if entry is None:
         raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "Block not found")
     return entry
 
 
-async def body(services: Services, entry: Entry) -> bytes:
+async def body(context: Context, entry: Entry) -> bytes:
     """The raw block, from memory or disk."""
-    raw = services.node.queries.raw_block(entry) or await services.body(entry.hash)
+    raw = context.queries.raw_block(entry) or await context.backend.body(entry.hash)
     if raw is None:
         why = "pruned data" if Status.CONNECTED in entry.status else "its body has not come yet"
         raise RpcError(Code.MISC_ERROR, f"Block not available ({why})")
     return raw
 
 
-def key_of(services: Services, address: Address) -> bytes:
+def key_of(context: Context, address: Address) -> bytes:
     """The public key behind an address of this network."""
     try:
-        return decode_address(services.settings.spec.hrp, address)
+        return decode_address(context.spec.hrp, address)
     except DecodeError as error:
         raise RpcError(Code.INVALID_ADDRESS_OR_KEY, f"Invalid address: {error}") from None
 
 
-def payable_key(services: Services, address: Address) -> bytes:
+def payable_key(context: Context, address: Address) -> bytes:
     """As `key_of`, for a key that coins are to go to."""
-    key = key_of(services, address)
+    key = key_of(context, address)
     try:
         check_recipient(key)
     except WalletError as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from pychain import native
+from pychain.api.context import Context
 from pychain.api.errors import Code, RpcError, not_found
 from pychain.api.method import Group
 from pychain.api.methods.lookups import body, from_hex, known_block
@@ -28,7 +28,6 @@ from pychain.chain.hashes import hash_hex, parse_hash_hex
 from pychain.chain.transaction import Transfer, decode_transaction, recipient_of, signed_message
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.structure import parse_transfer
-from pychain.daemon.services import Services
 from pychain.ledger.mempool import Policy
 from pychain.ledger.tree import Entry
 from pychain.node.requests import Refused, SubmitTransfer, TestTransfer
@@ -80,20 +79,20 @@ class Acceptance(Struct, kw_only=True):
     example=("00" * 32, True),
 )
 async def getrawtransaction(
-    services: Services,
+    context: Context,
     txid: HashHex,
     verbose: bool | Annotated[int, Meta(ge=0, le=2)] = False,
     blockhash: HashHex | None = None,
 ) -> TransferView | CoinbaseView | Hex:
     """A transaction of the mempool or of the active chain (or of the named block): its bytes in hex, or verbose."""
-    queries = services.node.queries
+    queries = context.queries
     wanted = parse_hash_hex(txid)
     pending = queries.mempool.get(wanted) if blockhash is None else None
     entry: Entry | None = None
     if pending is not None:
         raw = pending.transfer.raw
     else:
-        entry, raw = await _mined(services, wanted, blockhash)
+        entry, raw = await _mined(context, wanted, blockhash)
     if not verbose:
         return raw.hex()
     return located(transaction_view(queries.spec.hrp, decode_transaction(raw)), queries, entry)
@@ -108,7 +107,7 @@ async def getrawtransaction(
     },
     example=("00",),
 )
-async def sendrawtransaction(services: Services, hexstring: Hex) -> HashHex:
+async def sendrawtransaction(context: Context, hexstring: Hex) -> HashHex:
     """Take a signed transfer into the mempool and tell the network; gives its txid.
 
     One that pays to a key that is no canonical point of large order is refused: its coins could be anybody's.
@@ -116,36 +115,36 @@ async def sendrawtransaction(services: Services, hexstring: Hex) -> HashHex:
     raw = from_hex(hexstring, "TX")
     refused = _judge_recipient(raw)
     if refused is None:
-        answer = await services.ask(SubmitTransfer(raw))
+        answer = await context.ask(SubmitTransfer(raw))
         if not isinstance(answer, Refused):
             assert isinstance(answer, bytes)
             return hash_hex(answer)
         refused = answer
-    raise _refusal(services, raw, refused)
+    raise _refusal(context, raw, refused)
 
 
 @group.method(errors={Code.INVALID_PARAMETER: f"none, or over {MAX_TESTED}"} | NOT_DECODED, example=(["00"],))
 async def testmempoolaccept(
-    services: Services, rawtxs: Annotated[list[Hex], Meta(min_length=1, max_length=MAX_TESTED)]
+    context: Context, rawtxs: Annotated[list[Hex], Meta(min_length=1, max_length=MAX_TESTED)]
 ) -> list[Acceptance]:
     """Would the mempool take these? Each is judged by itself, signature included; nothing changes."""
-    return [await _try(services, from_hex(text, "TX")) for text in rawtxs]
+    return [await _try(context, from_hex(text, "TX")) for text in rawtxs]
 
 
 @group.method(errors=NOT_DECODED, example=("00",))
-def decoderawtransaction(services: Services, hexstring: Hex) -> TransferView | CoinbaseView:
+def decoderawtransaction(context: Context, hexstring: Hex) -> TransferView | CoinbaseView:
     """What the bytes of a transaction say; nothing is checked but their form."""
     try:
         transaction = decode_transaction(from_hex(hexstring, "TX"))
     except DecodeError as error:
         raise RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {error}") from None
-    return transaction_view(services.settings.spec.hrp, transaction)
+    return transaction_view(context.spec.hrp, transaction)
 
 
 @group.method()
-def getmempoolinfo(services: Services) -> MempoolInfo:
+def getmempoolinfo(context: Context) -> MempoolInfo:
     """The state of the mempool."""
-    mempool = services.node.queries.mempool
+    mempool = context.queries.mempool
     return MempoolInfo(
         loaded=True,
         size=len(mempool),
@@ -161,9 +160,9 @@ def getmempoolinfo(services: Services) -> MempoolInfo:
 
 
 @group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "it is not in the mempool"}, example=("00" * 32,))
-def getmempoolentry(services: Services, txid: HashHex) -> PendingView:
+def getmempoolentry(context: Context, txid: HashHex) -> PendingView:
     """What a transfer in the mempool pays, and since when it waits."""
-    queries = services.node.queries
+    queries = context.queries
     pending = queries.mempool.get(parse_hash_hex(txid))
     if pending is None:
         raise not_found("Transaction not in mempool")
@@ -171,24 +170,26 @@ def getmempoolentry(services: Services, txid: HashHex) -> PendingView:
 
 
 @group.method(example=(True,))
-async def getrawmempool(services: Services, verbose: bool = False) -> list[HashHex] | dict[HashHex, PendingView]:
+async def getrawmempool(context: Context, verbose: bool = False) -> list[HashHex] | dict[HashHex, PendingView]:
     """The mempool's txids, oldest first; verbose, with what each pays."""
-    entries = list(services.node.queries.mempool.entries())
-    hrp = services.settings.spec.hrp
+    entries = list(context.queries.mempool.entries())
+    hrp = context.spec.hrp
     if verbose:
-        return await rendered(lambda: {hash_hex(each.transfer.txid): pending_view(hrp, each) for each in entries})
-    return await rendered(lambda: [hash_hex(each.transfer.txid) for each in entries])
+        return await rendered(
+            context.backend, lambda: {hash_hex(each.transfer.txid): pending_view(hrp, each) for each in entries}
+        )
+    return await rendered(context.backend, lambda: [hash_hex(each.transfer.txid) for each in entries])
 
 
-async def _mined(services: Services, txid: bytes, blockhash: HashHex | None) -> tuple[Entry, bytes]:
+async def _mined(context: Context, txid: bytes, blockhash: HashHex | None) -> tuple[Entry, bytes]:
     """A transaction's block and its bytes."""
-    queries = services.node.queries
+    queries = context.queries
     if blockhash is not None:
-        entry = known_block(services, blockhash)
+        entry = known_block(context, blockhash)
     else:
         place = queries.transaction(txid)
         if place is None and queries.is_settling and not queries.sync().behind:
-            await wait_for_tip(services, lambda _: not queries.is_settling, SETTLING_S)
+            await wait_for_tip(context.backend, lambda _: not queries.is_settling, SETTLING_S)
             place = queries.transaction(txid)
         known = None if place is None else queries.entry(place.block_hash)
         if known is None:
@@ -196,8 +197,8 @@ async def _mined(services: Services, txid: bytes, blockhash: HashHex | None) -> 
                 Code.INVALID_ADDRESS_OR_KEY, "No such mempool or blockchain transaction (of the active chain)"
             )
         entry = known
-    raw = await body(services, entry)
-    block = await asyncio.to_thread(decode_block, raw)
+    raw = await body(context, entry)
+    block = await context.backend.aside(lambda: decode_block(raw))
     for transaction in block.transactions:
         if transaction.txid == txid:
             return entry, transaction.raw
@@ -215,27 +216,27 @@ def _judge_recipient(raw: bytes) -> Refused | None:
     return None
 
 
-def _refusal(services: Services, raw: bytes, refused: Refused) -> RpcError:
+def _refusal(context: Context, raw: bytes, refused: Refused) -> RpcError:
     """What the node refused, under Core's codes."""
     message = f"{refused.code}: {refused.text}"
     if refused.code == Rule.TX_ENCODING.code:
         return RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {refused.text}")
     if refused.code == Policy.SEQUENCE_GAP.value:
         return RpcError(Code.VERIFY_ERROR, message)
-    if refused.code == Policy.SEQUENCE_USED.value and services.node.queries.transaction(native.sha256d(raw)):
+    if refused.code == Policy.SEQUENCE_USED.value and context.queries.transaction(native.sha256d(raw)):
         return RpcError(Code.VERIFY_ALREADY_IN_CHAIN, "Transaction already in block chain")
     return RpcError(Code.VERIFY_REJECTED, message)
 
 
-async def _try(services: Services, raw: bytes) -> Acceptance:
-    refused: object = _judge_recipient(raw) or await services.ask(TestTransfer(raw))
+async def _try(context: Context, raw: bytes) -> Acceptance:
+    refused: object = _judge_recipient(raw) or await context.ask(TestTransfer(raw))
     try:
         transfer = parse_transfer(raw)
     except RuleError as error:
         if error.rule is Rule.TX_ENCODING:
             raise RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {error.detail}") from None
         return Acceptance(allowed=False, reject_reason=error.rule.code, reject_details=error.detail)
-    if not isinstance(refused, Refused) and not _is_signed(services, transfer):
+    if not isinstance(refused, Refused) and not _is_signed(context, transfer):
         refused = Refused(Policy.SIGNATURE.value, "the signature does not hold")
     txid = hash_hex(transfer.txid)
     if isinstance(refused, Refused):
@@ -243,6 +244,6 @@ async def _try(services: Services, raw: bytes) -> Acceptance:
     return Acceptance(txid=txid, allowed=True, size=len(raw), fee=transfer.fee)
 
 
-def _is_signed(services: Services, transfer: Transfer) -> bool:
-    message = signed_message(services.settings.spec.genesis_hash, transfer)
+def _is_signed(context: Context, transfer: Transfer) -> bool:
+    message = signed_message(context.spec.genesis_hash, transfer)
     return native.verify_strict(transfer.sender, message, transfer.signature)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from pychain.api.context import Context
 from pychain.api.errors import Code, RpcError
 from pychain.api.method import Group
 from pychain.api.methods.lookups import from_hex, payable_key
@@ -24,11 +25,9 @@ from pychain.chain.hashes import HASH_BYTES, hash_hex, parse_hash_hex
 from pychain.chain.transaction import MIN_EXTRA_BYTES, Transfer
 from pychain.consensus.rules import RuleError
 from pychain.consensus.structure import parse_transfer
-from pychain.daemon.services import Services
 from pychain.ledger.template import BlockTemplate
 from pychain.ledger.tree import Entry
 from pychain.node.requests import GetTemplate, SetMining, SubmitBlock
-from pychain.system.entropy import SystemEntropy
 from pychain.wallet.keys import dev_key
 
 group = Group("mining", "Mining")
@@ -89,9 +88,9 @@ class GeneratedBlock(Struct, kw_only=True):
 
 
 @group.method()
-def getmininginfo(services: Services) -> MiningInfo:
+def getmininginfo(context: Context) -> MiningInfo:
     """The state of mining."""
-    queries, miner = services.node.queries, services.miner
+    queries, miner = context.queries, context.machine.miner
     tip = queries.tip
     next_bits = queries.next_bits(tip)
     template, recipient = miner.template, queries.mining_to
@@ -118,19 +117,19 @@ def getmininginfo(services: Services) -> MiningInfo:
 
 
 @group.method()
-def getstratuminfo(services: Services) -> StratumInfo:
+def getstratuminfo(context: Context) -> StratumInfo:
     """Who mines over Stratum: shares, rejects and estimated hash rates of workers and connections."""
-    return services.stratum_info()
+    return context.stratum_info()
 
 
 @group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(120,))
 def getnetworkhashps(
-    services: Services,
+    context: Context,
     nblocks: Annotated[int, Meta(ge=1)] = HASH_RATE_BLOCKS,
     height: Annotated[int, Meta(ge=-1, description="of the last of them, -1 for the tip")] = -1,
 ) -> float:
     """Hashes a second of the whole network, by the work and the time of some blocks."""
-    queries = services.node.queries
+    queries = context.queries
     last = queries.tip if height == -1 else queries.at(height)
     if last is None:
         raise RpcError(Code.INVALID_PARAMETER, "Block does not exist at specified height")
@@ -138,9 +137,9 @@ def getnetworkhashps(
 
 
 @group.method(errors=BAD_ADDRESS, example=(None,))
-async def setmining(services: Services, address: Address | None) -> None:
+async def setmining(context: Context, address: Address | None) -> None:
     """Mine to an address from now on, or not at all for null."""
-    await services.ask(SetMining(None if address is None else payable_key(services, address)))
+    await context.ask(SetMining(None if address is None else payable_key(context, address)))
 
 
 @group.method(
@@ -152,15 +151,15 @@ async def setmining(services: Services, address: Address | None) -> None:
     waits=True,
     example=({"rules": []},),
 )
-async def getblocktemplate(services: Services, template_request: TemplateRequest | None = None) -> TemplateView:
+async def getblocktemplate(context: Context, template_request: TemplateRequest | None = None) -> TemplateView:
     """A block to mine, as BIP 22 has it, its coinbase whole in `coinbasetxn`.
 
     With the `longpollid` of an earlier answer, waits for a new tip, or for better paying transfers after a minute.
     `submitblock` takes header, count, coinbase and transactions in Bitcoin's framing.
     """
     request = template_request or TemplateRequest()
-    queries = services.node.queries
-    recipient = queries.mining_to if request.address is None else payable_key(services, request.address)
+    queries = context.queries
+    recipient = queries.mining_to if request.address is None else payable_key(context, request.address)
     if recipient is None and queries.spec.dev:
         recipient = dev_key(0).public_key
     if recipient is None:
@@ -168,15 +167,17 @@ async def getblocktemplate(services: Services, template_request: TemplateRequest
     if queries.sync().behind:
         raise RpcError(Code.IN_INITIAL_DOWNLOAD, f"{queries.spec.name} is still being synced")
     if request.longpollid is not None:
-        await wait_for_template(services, request.longpollid)
-    template = await _template(services)
-    poll_id = long_poll_id(services, template.prev_hash)
-    coinbase = template.coinbase(recipient, SystemEntropy().bytes(MIN_EXTRA_BYTES))
-    return await rendered(lambda: template_view(template, coinbase, poll_id, queries.spec.max_block_bytes))
+        await wait_for_template(context.backend, request.longpollid)
+    template = await _template(context)
+    poll_id = long_poll_id(context.backend, template.prev_hash)
+    coinbase = template.coinbase(recipient, context.backend.entropy.bytes(MIN_EXTRA_BYTES))
+    return await rendered(
+        context.backend, lambda: template_view(template, coinbase, poll_id, queries.spec.max_block_bytes)
+    )
 
 
 @group.method(errors={Code.DESERIALIZATION_ERROR: "the hex is no block"}, example=("00",))
-async def submitblock(services: Services, hexdata: Hex, dummy: str | None = None) -> str | None:
+async def submitblock(context: Context, hexdata: Hex, dummy: str | None = None) -> str | None:
     """Take a block as if mined here. Null once it is the durable tip, else why not, as BIP 22 words it.
 
     That is a rule's code, `duplicate`, `duplicate-invalid`, `duplicate-inconclusive`, or `inconclusive` for a block
@@ -187,23 +188,23 @@ async def submitblock(services: Services, hexdata: Hex, dummy: str | None = None
         decode_block(raw)
     except DecodeError as error:
         raise RpcError(Code.DESERIALIZATION_ERROR, f"Block decode failed: {error}") from None
-    return await _submit(services, raw)
+    return await _submit(context, raw)
 
 
 @group.method(errors=BAD_ADDRESS | {Code.MISC_ERROR: "the chain refused a block"}, waits=True, example=(1, "dpyc1..."))
 async def generatetoaddress(
-    services: Services,
+    context: Context,
     nblocks: Annotated[int, Meta(ge=0, le=1_000_000)],
     address: Address,
     maxtries: SearchTries = DEFAULT_TRIES,
 ) -> list[HashHex]:
     """Mine blocks to an address, one after the other, and give their hashes: fewer where `maxtries` hashes run out."""
-    recipient = payable_key(services, address)
+    recipient = payable_key(context, address)
     hashes: list[HashHex] = []
     while len(hashes) < nblocks and maxtries:
-        block, tries = await search_block(await _template(services), recipient, maxtries)
+        block, tries = await search_block(context.backend, await _template(context), recipient, maxtries)
         maxtries -= tries
-        if block is not None and await _extended(services, block):
+        if block is not None and await _extended(context, block):
             hashes.append(hash_hex(block.hash))
     return hashes
 
@@ -219,22 +220,22 @@ async def generatetoaddress(
     example=("dpyc1...", []),
 )
 async def generateblock(
-    services: Services, output: Address, transactions: list[Hex], submit: bool = True
+    context: Context, output: Address, transactions: list[Hex], submit: bool = True
 ) -> GeneratedBlock:
     """Mine one block to an address, with exactly these transactions, in this order: hex, or txids of the mempool."""
-    recipient = payable_key(services, output)
-    transfers = tuple(_transfer(services, text) for text in transactions)
-    template = await _template(services)
+    recipient = payable_key(context, output)
+    transfers = tuple(_transfer(context, text) for text in transactions)
+    template = await _template(context)
     fees = sum(transfer.fee for transfer in transfers)
     template = replace(
         template, transfers=transfers, fees=fees, coinbase_amount=template.coinbase_amount - template.fees + fees
     )
-    block, _ = await search_block(template, recipient, DEFAULT_TRIES)
+    block, _ = await search_block(context.backend, template, recipient, DEFAULT_TRIES)
     if block is None:
         raise RpcError(Code.MISC_ERROR, f"no block was found in {DEFAULT_TRIES} tries")
     if not submit:
         return GeneratedBlock(hash=hash_hex(block.hash), hex=block.raw.hex())
-    refused = await _submit(services, block.raw)
+    refused = await _submit(context, block.raw)
     if refused == INCONCLUSIVE:
         raise RpcError(Code.MISC_ERROR, "another block became the tip first")
     if refused is not None:
@@ -242,31 +243,31 @@ async def generateblock(
     return GeneratedBlock(hash=hash_hex(block.hash))
 
 
-async def _template(services: Services) -> BlockTemplate:
-    template = await services.ask(GetTemplate())
+async def _template(context: Context) -> BlockTemplate:
+    template = await context.ask(GetTemplate())
     assert isinstance(template, BlockTemplate)
     return template
 
 
-async def _submit(services: Services, raw: bytes) -> str | None:
-    answer = await services.ask(SubmitBlock(raw))
+async def _submit(context: Context, raw: bytes) -> str | None:
+    answer = await context.ask(SubmitBlock(raw))
     assert answer is None or isinstance(answer, str)
     return answer
 
 
-async def _extended(services: Services, block: Block) -> bool:
+async def _extended(context: Context, block: Block) -> bool:
     """Submit a block that was just mined; False where another one became the tip first."""
-    refused = await _submit(services, block.raw)
+    refused = await _submit(context, block.raw)
     if refused not in (None, INCONCLUSIVE):
         raise RpcError(Code.MISC_ERROR, f"the chain refused the block: {refused}")
     return refused is None
 
 
-def _transfer(services: Services, text: Hex) -> Transfer:
+def _transfer(context: Context, text: Hex) -> Transfer:
     """A transfer from its hex, or from the mempool by its txid."""
     raw = from_hex(text, "TX")
     if len(raw) == HASH_BYTES:
-        pending = services.node.queries.mempool.get(parse_hash_hex(text))
+        pending = context.queries.mempool.get(parse_hash_hex(text))
         if pending is None:
             raise RpcError(Code.INVALID_ADDRESS_OR_KEY, f"Transaction {text} not in mempool")
         return pending.transfer

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from pychain import __version__
+from pychain.api.context import Context
 from pychain.api.errors import Code, RpcError
 from pychain.api.method import Group
 from pychain.api.methods.lookups import granted
 from pychain.api.types import Bytes, Count, FeeRate, UnixTime
 from pychain.api.views.peers import PeerId, PeerView, peer_view
-from pychain.daemon.services import Services
 from pychain.node.requests import AddPeer, Ban, DisconnectPeer, RemovePeer, Request, SetNetworking, TryPeer
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.limits import DEFAULT_BAN_S, PROTOCOL_VERSION
@@ -61,21 +60,21 @@ class BanView(Struct, kw_only=True):
 
 
 @group.method()
-def getnetworkinfo(services: Services) -> NetworkInfo:
+def getnetworkinfo(context: Context) -> NetworkInfo:
     """This node in the network. Connections count once both sides have said hello."""
-    queries = services.node.queries
+    queries, machine = context.queries, context.machine
     ready = [peer for peer in queries.peers() if peer.hello is not None]
     inbound = sum(peer.inbound for peer in ready)
     return NetworkInfo(
         version=__version__,
-        subversion=services.node.config.agent,
+        subversion=machine.agent,
         protocolversion=PROTOCOL_VERSION,
-        node_id=services.node_id,
+        node_id=machine.node_id,
         networkactive=queries.networking,
         connections=len(ready),
         connections_in=inbound,
         connections_out=len(ready) - inbound,
-        localaddresses=[address.host_port for address in services.bound],
+        localaddresses=[address.host_port for address in machine.addresses],
         addednodes=[address.host_port for address in queries.kept_peers()],
         knownaddresses=queries.known_addresses(),
         relayfee=queries.mempool.limits.relay_fee,
@@ -83,33 +82,33 @@ def getnetworkinfo(services: Services) -> NetworkInfo:
 
 
 @group.method()
-def getconnectioncount(services: Services) -> Count:
+def getconnectioncount(context: Context) -> Count:
     """How many peers have said hello."""
-    return sum(peer.hello is not None for peer in services.node.queries.peers())
+    return sum(peer.hello is not None for peer in context.queries.peers())
 
 
 @group.method(example=(True,))
-async def setnetworkactive(services: Services, state: bool) -> bool:
+async def setnetworkactive(context: Context, state: bool) -> bool:
     """Have connections with peers, or none at all until it is switched on again; gives the new state."""
-    await services.ask(SetNetworking(state))
-    return services.node.queries.networking
+    await context.ask(SetNetworking(state))
+    return context.queries.networking
 
 
 @group.method()
-def getnettotals(services: Services) -> NetTotals:
+def getnettotals(context: Context) -> NetTotals:
     """Bytes exchanged with peers since the node started, over all connections."""
-    queries = services.node.queries
+    queries = context.queries
     return NetTotals(
         totalbytesrecv=queries.received().bytes,
         totalbytessent=queries.sent().bytes,
-        timemillis=time.time_ns() // 1_000_000,
+        timemillis=context.clock.unix_ms(),
     )
 
 
 @group.method()
-def getpeerinfo(services: Services) -> list[PeerView]:
+def getpeerinfo(context: Context) -> list[PeerView]:
     """All connections."""
-    queries, now = services.node.queries, services.clock.now()
+    queries, now = context.queries, context.clock.now()
     return [peer_view(peer, queries, now) for peer in queries.peers()]
 
 
@@ -122,10 +121,10 @@ def getpeerinfo(services: Services) -> list[PeerView]:
     },
     example=("192.0.2.1:30700", "add"),
 )
-async def addnode(services: Services, node: PeerText, command: Literal["add", "remove", "onetry"]) -> None:
+async def addnode(context: Context, node: PeerText, command: Literal["add", "remove", "onetry"]) -> None:
     """Keep a connection to a peer up for good, no longer, or try to connect once."""
     try:
-        endpoint = Endpoint.parse(node, services.settings.spec.p2p_port or None)
+        endpoint = Endpoint.parse(node, context.spec.p2p_port or None)
     except AddressError as error:
         raise RpcError(Code.INVALID_PARAMETER, str(error)) from None
     request: Request
@@ -141,7 +140,7 @@ async def addnode(services: Services, node: PeerText, command: Literal["add", "r
         "not-found": Code.NODE_NOT_ADDED,
         "networking-off": Code.NETWORK_DISABLED,
     }
-    granted(await services.ask(request), codes)
+    granted(await context.ask(request), codes)
 
 
 @group.method(
@@ -151,17 +150,15 @@ async def addnode(services: Services, node: PeerText, command: Literal["add", "r
     },
     example=("192.0.2.1:30700",),
 )
-async def disconnectnode(services: Services, address: PeerText | None = None, nodeid: PeerId | None = None) -> None:
+async def disconnectnode(context: Context, address: PeerText | None = None, nodeid: PeerId | None = None) -> None:
     """End a connection, named by its `addr` or its `id` in `getpeerinfo`."""
     if (address is None or address == "") == (nodeid is None):
         raise RpcError(Code.INVALID_PARAMETER, "Only one of address and nodeid should be provided.")
     if nodeid is None:
-        nodeid = next(
-            (peer.peer_id for peer in services.node.queries.peers() if peer.address.host_port == address), None
-        )
+        nodeid = next((peer.peer_id for peer in context.queries.peers() if peer.address.host_port == address), None)
     if nodeid is None:
         raise RpcError(Code.NODE_NOT_CONNECTED, "Node not found in connected nodes")
-    granted(await services.ask(DisconnectPeer(nodeid)), {"not-found": Code.NODE_NOT_CONNECTED})
+    granted(await context.ask(DisconnectPeer(nodeid)), {"not-found": Code.NODE_NOT_CONNECTED})
 
 
 @group.method(
@@ -172,7 +169,7 @@ async def disconnectnode(services: Services, address: PeerText | None = None, no
     example=("192.0.2.0/24", "add", 3600),
 )
 async def setban(
-    services: Services,
+    context: Context,
     subnet: HostText,
     command: Literal["add", "remove"],
     bantime: UnixTime = 0,
@@ -184,17 +181,17 @@ async def setban(
     """
     duration_s = 0
     if command == "add":
-        duration_s = bantime - services.clock.wall_s() if absolute else bantime or DEFAULT_BAN_S
+        duration_s = bantime - context.clock.now().wall_s if absolute else bantime or DEFAULT_BAN_S
         if duration_s <= 0:
             raise RpcError(Code.INVALID_PARAMETER, "Error: Absolute timestamp is in the past")
     codes = {"bad-host": Code.INVALID_IP_OR_SUBNET, "not-found": Code.INVALID_IP_OR_SUBNET}
-    granted(await services.ask(Ban(subnet, duration_s)), codes)
+    granted(await context.ask(Ban(subnet, duration_s)), codes)
 
 
 @group.method()
-def listbanned(services: Services) -> list[BanView]:
+def listbanned(context: Context) -> list[BanView]:
     """The bans that hold."""
-    now = services.clock.now()
+    now = context.clock.now()
     return [
         BanView(
             address=str(ban.network),
@@ -203,5 +200,5 @@ def listbanned(services: Services) -> list[BanView]:
             ban_duration=ban.until - ban.created,
             time_remaining=ban.until - now.wall_s,
         )
-        for ban in services.node.queries.bans(now)
+        for ban in context.queries.bans(now)
     ]

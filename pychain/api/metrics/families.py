@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import (
@@ -15,14 +14,14 @@ from prometheus_client.core import (
 )
 
 from pychain import __version__, native
+from pychain.api.backend import Stratum
+from pychain.api.context import Context
 from pychain.api.methods.mining import network_hash_rate
 from pychain.api.metrics.meters import Distribution
-from pychain.api.metrics.sources import Sources
 from pychain.api.views.targets import difficulty
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex
-from pychain.daemon.services import Services
-from pychain.daemon.stratum.server import StratumServer
+from pychain.http.message import Counters
 from pychain.p2p.messages import type_name
 from pychain.p2p.peer import Traffic
 
@@ -30,21 +29,20 @@ MAX_WORKERS_SHOWN = 100
 """Workers told apart, those with the highest rates: miners choose their names, and each is a handful of series."""
 
 
-def families(sources: Sources) -> Iterator[Metric]:
+def families(context: Context, counters: Counters) -> Iterator[Metric]:
     """All families, as of now."""
-    services = sources.services
-    yield from _chain(services)
-    yield from _peers(services)
-    yield from _mempool(services)
-    yield from _work(services)
-    yield from _mining(services)
-    if services.stratum is not None:
-        yield from _stratum(services.stratum, time.monotonic_ns())
-    yield from _api(sources)
+    yield from _chain(context)
+    yield from _peers(context)
+    yield from _mempool(context)
+    yield from _work(context)
+    yield from _mining(context)
+    if (server := context.machine.stratum) is not None:
+        yield from _stratum(server, context.clock.mono_ns())
+    yield from _api(context, counters)
 
 
-def _chain(services: Services) -> Iterator[Metric]:
-    queries, events = services.node.queries, services.meters.events
+def _chain(context: Context) -> Iterator[Metric]:
+    queries, events = context.queries, context.events
     tip, sync = queries.tip, queries.sync()
     about = {
         "version": __version__,
@@ -53,14 +51,14 @@ def _chain(services: Services) -> Iterator[Metric]:
         "kernel": native.kernel,
     }
     yield InfoMetricFamily("pychain_build", "The node, its network and its kernels.", about)
-    yield _gauge("pychain_uptime_seconds", "Time since the node started.", _since(services.started_ns))
+    yield _gauge("pychain_uptime_seconds", "Time since the node started.", context.uptime_ns() / NS)
     yield _gauge("pychain_block_height", "Height of the durable tip.", tip.height)
     yield _gauge("pychain_header_height", "Height of the best header.", sync.headers)
     yield _gauge("pychain_tip_timestamp_seconds", "Time in the tip's header.", tip.header.time)
     yield _gauge("pychain_difficulty", "Times harder than Bitcoin's easiest target.", difficulty(tip.header.bits))
     yield _gauge("pychain_sync_progress_ratio", "Share of the best header's work that is connected.", sync.progress)
     yield _gauge("pychain_syncing", "1 while the tip is well behind the best header.", sync.behind)
-    if (left := services.forecast.seconds_left()) is not None:
+    if (left := context.forecast.seconds_left()) is not None:
         yield _gauge("pychain_sync_remaining_seconds", "Until the best header, by the last minute's speed.", left)
     yield _gauge("pychain_blocks_in_flight", "Blocks asked of peers and not come yet.", sync.in_flight)
     yield _gauge("pychain_blocks_verifying", "Blocks under verification.", sync.verifying)
@@ -74,8 +72,8 @@ def _chain(services: Services) -> Iterator[Metric]:
     yield depths
 
 
-def _peers(services: Services) -> Iterator[Metric]:
-    queries = services.node.queries
+def _peers(context: Context) -> Iterator[Metric]:
+    queries = context.queries
     peers = GaugeMetricFamily("pychain_peers", "Peers that have said hello.", labels=["direction"])
     ready = [peer for peer in queries.peers() if peer.hello is not None]
     inbound = sum(peer.inbound for peer in ready)
@@ -93,14 +91,14 @@ def _peers(services: Services) -> Iterator[Metric]:
             messages.add_metric([direction, type_name(kind)], count)
     yield transferred
     yield messages
-    refused = services.transport.refused
+    refused = context.machine.refused_connections
     yield _counter("pychain_peer_connections_refused", "Connections closed for want of room.", refused)
     yield _gauge("pychain_known_addresses", "Addresses of nodes that are known.", queries.known_addresses())
-    yield _gauge("pychain_banned_networks", "Bans that hold.", len(queries.bans(services.clock.now())))
+    yield _gauge("pychain_banned_networks", "Bans that hold.", len(queries.bans(context.clock.now())))
 
 
-def _mempool(services: Services) -> Iterator[Metric]:
-    mempool, events = services.node.queries.mempool, services.meters.events
+def _mempool(context: Context) -> Iterator[Metric]:
+    mempool, events = context.queries.mempool, context.events
     yield _gauge("pychain_mempool_transfers", "Transfers that wait to be mined.", len(mempool))
     yield _gauge("pychain_mempool_bytes", "Their bytes.", mempool.bytes)
     yield _gauge("pychain_mempool_fees", "What they pay, in base units.", mempool.fees)
@@ -113,8 +111,8 @@ def _mempool(services: Services) -> Iterator[Metric]:
     yield dropped
 
 
-def _work(services: Services) -> Iterator[Metric]:
-    meters = services.meters
+def _work(context: Context) -> Iterator[Metric]:
+    meters = context.machine.meters
     checks = HistogramMetricFamily("pychain_verify_seconds", "Verify jobs beside the loop.", labels=["kind"])
     _observe(checks, ["blocks"], meters.block_checks, NS)
     _observe(checks, ["transfers"], meters.transfer_checks, NS)
@@ -129,18 +127,18 @@ def _work(services: Services) -> Iterator[Metric]:
         yield family
 
 
-def _mining(services: Services) -> Iterator[Metric]:
-    miner = services.miner
+def _mining(context: Context) -> Iterator[Metric]:
+    miner = context.machine.miner
     yield _gauge("pychain_mining_threads", "Threads that mine.", miner.threads if miner.template is not None else 0)
     yield _gauge("pychain_mining_hashes_per_second", "This node's hash rate.", miner.hash_rate())
     yield _counter("pychain_mining_hashes", "Hashes that this node tried.", miner.hashes)
-    rate = network_hash_rate(services.node.queries.tip)
+    rate = network_hash_rate(context.queries.tip)
     yield _gauge("pychain_network_hashes_per_second", "The network's hash rate by its last blocks.", rate)
 
 
-def _stratum(server: StratumServer, now_ns: int) -> Iterator[Metric]:
+def _stratum(server: Stratum, now_ns: int) -> Iterator[Metric]:
     total = server.registry.total
-    yield _gauge("pychain_stratum_connections", "Connections of miners.", len(server))
+    yield _gauge("pychain_stratum_connections", "Connections of miners.", len(server.sessions))
     shares = CounterMetricFamily("pychain_stratum_shares", "Shares by what became of them.", labels=["result"])
     shares.add_metric(["accepted"], total.accepted)
     for code, count in total.rejected.items():
@@ -162,8 +160,8 @@ def _stratum(server: StratumServer, now_ns: int) -> Iterator[Metric]:
     yield by_worker
 
 
-def _api(sources: Sources) -> Iterator[Metric]:
-    calls = sources.services.meters.calls
+def _api(context: Context, counters: Counters) -> Iterator[Metric]:
+    calls = context.calls
     durations = HistogramMetricFamily(
         "pychain_api_request_seconds", "Calls and reads of the API until their answer was ready.", labels=["method"]
     )
@@ -174,14 +172,10 @@ def _api(sources: Sources) -> Iterator[Metric]:
     yield durations
     yield failed
     responses = CounterMetricFamily("pychain_http_responses", "HTTP responses by status.", labels=["code"])
-    _add(responses, {str(status): count for status, count in sources.server.responses.items()})
+    _add(responses, {str(status): count for status, count in counters.responses.items()})
     yield responses
-    yield _gauge("pychain_http_connections", "Open connections to the API.", len(sources.server.connections))
-    yield _gauge("pychain_event_listeners", "Listeners of server-sent events.", len(sources.broadcaster.listeners))
-
-
-def _since(started_ns: int) -> float:
-    return (time.monotonic_ns() - started_ns) / NS
+    yield _gauge("pychain_http_connections", "Open connections to the API.", len(counters.connections))
+    yield _gauge("pychain_event_listeners", "Listeners of server-sent events.", len(context.broadcaster.listeners))
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

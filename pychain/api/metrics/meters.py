@@ -1,5 +1,5 @@
-"""Meters: plain counts that the parts of a daemon keep as they work. A few hundred nanoseconds each, and no lock: all
-are written on the loop's thread.
+"""Meters: plain counts that the parts of a node keep as they work. A few hundred nanoseconds each, and no lock: all are
+written on one thread.
 
 They are not the Prometheus library's own, whose locks and labels cost a microsecond or two where a call takes ten;
 `exposition` hands them to it when somebody asks.
@@ -57,7 +57,7 @@ DEPTHS = (1, 2, 3, 4, 6, 10, 20, 50, 100)
 
 
 class CallMeter:
-    """Calls of the API by name, and how long each took until its answer was ready. Loop thread only."""
+    """Calls of the API by name, and how long each took until its answer was ready."""
 
     def __init__(self) -> None:
         self.durations: dict[str, Distribution] = {}
@@ -74,7 +74,7 @@ class CallMeter:
 
 
 class EventMeter:
-    """What the node's events add up to. Loop thread only."""
+    """What the node's events add up to."""
 
     def __init__(self) -> None:
         self.connected = 0
@@ -103,10 +103,10 @@ class EventMeter:
 
 
 class Meters:
-    """All meters of one daemon.
+    """What the runtime measures of its work.
 
     turns: the node's handling of one input. lag: how late the loop comes to a timer. block_checks, transfer_checks:
-    verify jobs. commits: durable commits. Loop thread only.
+    verify jobs. commits: durable commits.
     """
 
     def __init__(self) -> None:
@@ -115,5 +115,3 @@ class Meters:
         self.block_checks = Distribution(JOB_NS)
         self.transfer_checks = Distribution(JOB_NS)
         self.commits = Distribution(JOB_NS)
-        self.calls = CallMeter()
-        self.events = EventMeter()

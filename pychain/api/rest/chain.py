@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from pychain.api.context import Context
 from pychain.api.errors import not_found
 from pychain.api.methods import blockchain
 from pychain.api.methods.blockchain import BLOCK_UNKNOWN, ChainTipView
+from pychain.api.methods.lookups import body
 from pychain.api.render import rendered
-from pychain.api.rest.context import Context
 from pychain.api.rest.endpoint import Resources
 from pychain.api.types import (
     Address,
@@ -113,7 +114,7 @@ async def blocks(
     limit: Annotated[int, Meta(ge=1, le=50)] = 20,
 ) -> BlockPage:
     """Blocks of the active chain, newest first."""
-    queries = context.services.node.queries
+    queries = context.queries
     tip = queries.tip
     top = tip.height if before is None else min(tip.height, before - 1)
     entries = [tip.ancestor(height) for height in range(top, max(-1, top - limit), -1)]
@@ -132,22 +133,22 @@ async def block(
 ) -> BlockDetail:
     """A block of any branch, by hash or by its height in the active chain, with its transactions."""
     entry = entry_of(context, block)
-    raw = await context.body(entry)
-    queries = context.services.node.queries
+    raw = await body(context, entry)
+    queries = context.queries
     header, hrp = header_view(queries, entry), queries.spec.hrp
-    return await rendered(lambda: _detail(hrp, header, raw, offset, limit))
+    return await rendered(context.backend, lambda: _detail(hrp, header, raw, offset, limit))
 
 
 @chain.get("/header/{block}", errors=BLOCK_UNKNOWN, example=("0",))
 def header(context: Context, block: BlockName) -> HeaderView:
     """A block's header and its place in the chain; known before the block itself has come."""
-    return header_view(context.services.node.queries, entry_of(context, block))
+    return header_view(context.queries, entry_of(context, block))
 
 
 @chain.get("/tips")
 def tips(context: Context) -> list[ChainTipView]:
     """The ends of all branches, the active one first."""
-    return blockchain.getchaintips(context.services)
+    return blockchain.getchaintips(context)
 
 
 @chain.get("/tree")
@@ -155,7 +156,7 @@ def tree(
     context: Context, depth: Annotated[int, Meta(ge=1, le=500, description="heights below the tip")] = 50
 ) -> TreeView:
     """The upper part of the block tree with all its branches, for drawing it."""
-    queries = context.services.node.queries
+    queries = context.queries
     tip = queries.tip
     floor = max(0, tip.height - depth)
     found: dict[bytes, TreeBlock] = {}
@@ -183,7 +184,7 @@ def series(
     blocks: Annotated[int, Meta(ge=1, description="how many of the last ones; all without it")] | None = None,
 ) -> Series:
     """Difficulty, block interval and hash rate over time, for charts."""
-    tip = context.services.node.queries.tip
+    tip = context.queries.tip
     first = 1 if blocks is None else max(1, tip.height - blocks)  # genesis' time says nothing of how long block 1 took
     count = min(points, tip.height - first + 1)
     heights = dict.fromkeys(first + (tip.height - first) * each // max(1, count - 1) for each in range(count))
@@ -193,7 +194,7 @@ def series(
 
 def entry_of(context: Context, name: BlockName) -> Entry:
     """The block that a path names."""
-    queries = context.services.node.queries
+    queries = context.queries
     if name == "tip":
         return queries.tip
     entry = queries.at(int(name)) if len(name) <= 10 else queries.entry(parse_hash_hex(name))
@@ -203,7 +204,7 @@ def entry_of(context: Context, name: BlockName) -> Entry:
 
 
 async def _summary(context: Context, entry: Entry) -> BlockSummary:
-    content = await context.content(entry)
+    content = await context.contents.of(entry)
     summary = BlockSummary(
         hash=hash_hex(entry.hash),
         height=entry.height,
@@ -219,7 +220,7 @@ async def _summary(context: Context, entry: Entry) -> BlockSummary:
 
 
 def _detail(hrp: str, header: HeaderView, raw: bytes, offset: int, limit: int) -> BlockDetail:
-    """Reads nothing of the node: for any thread."""
+    """Reads nothing of the node: for work aside."""
     block = decode_block(raw)
     shown = block.transactions[offset : offset + limit]
     end = offset + len(shown)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -19,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from pychain.api.backend import Clock
 from pychain.api.errors import Code, RpcError, out_of_range, told
 from pychain.api.method import Method, describe
 from pychain.api.metrics.meters import CallMeter
@@ -109,9 +109,10 @@ def _given(method: Method) -> type[msgspec.Struct]:
 class Rest:
     """Answers requests for endpoints; `context` is the first argument of each."""
 
-    def __init__(self, context: object, meter: CallMeter) -> None:
+    def __init__(self, context: object, meter: CallMeter, clock: Clock) -> None:
         self._context = context
         self._meter = meter
+        self._mono_ns = clock.mono_ns
 
     def handler(self, endpoints: list[Endpoint]) -> Callable[[Request], Response | Awaitable[Response]]:
         """The handler of endpoints that share a prefix and differ in what follows the name in their path."""
@@ -120,7 +121,7 @@ class Rest:
 
     def _serve(self, by_suffix: dict[str, Endpoint], request: Request) -> Response | Awaitable[Response]:
         path, _, query = request.target.decode("ascii", "replace").partition("?")
-        began_ns = time.monotonic_ns()
+        began_ns = self._mono_ns()
         try:
             endpoint, given = _resolve(by_suffix, path)
         except RpcError as error:
@@ -145,7 +146,7 @@ class Rest:
 
     def _counted(self, endpoint: Endpoint, response: Response, began_ns: int) -> Response:
         failed = response.status >= HTTPStatus.BAD_REQUEST
-        self._meter.done(f"GET {endpoint.path}", time.monotonic_ns() - began_ns, failed=failed)
+        self._meter.done(f"GET {endpoint.path}", self._mono_ns() - began_ns, failed=failed)
         return response
 
 

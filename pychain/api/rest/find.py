@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from pychain.api.rest.context import Context
+from pychain.api.context import Context
 from pychain.api.rest.endpoint import Resources
 from pychain.api.types import Address, HashHex, Height
 from pychain.base.errors import DecodeError
@@ -34,7 +34,7 @@ def search(context: Context, q: Annotated[str, Meta(max_length=128, description=
     """What a height, a block's hash, a transaction's id or an address names."""
     text = q.strip()
     if text.isdecimal() and len(text) <= MAX_HEIGHT_DIGITS:
-        entry = context.services.node.queries.at(int(text))
+        entry = context.queries.at(int(text))
         return Found(kind="nothing") if entry is None else _block(entry)
     if len(text) == 2 * HASH_BYTES:
         return _by_hash(context, text)
@@ -42,7 +42,7 @@ def search(context: Context, q: Annotated[str, Meta(max_length=128, description=
 
 
 def _by_hash(context: Context, text: str) -> Found:
-    queries = context.services.node.queries
+    queries = context.queries
     try:
         wanted = parse_hash_hex(text)
     except DecodeError:
@@ -56,7 +56,7 @@ def _by_hash(context: Context, text: str) -> Found:
 
 
 def _account(context: Context, text: str) -> Found:
-    hrp = context.services.settings.spec.hrp
+    hrp = context.spec.hrp
     try:
         return Found(kind="account", address=encode_address(hrp, decode_address(hrp, text)))
     except DecodeError:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
+from pychain.api.context import Context
 from pychain.api.errors import Code
 from pychain.api.methods import accounts, mempool
 from pychain.api.methods.accounts import MAX_HISTORY, AccountView
 from pychain.api.methods.mempool import MempoolInfo
-from pychain.api.rest.context import Context
 from pychain.api.rest.endpoint import Resources
 from pychain.api.types import Address, Amount, Bytes, Count, FeeRate, HashHex
 from pychain.api.views.history import HistoryView
@@ -62,7 +61,7 @@ class MempoolView(MempoolInfo, kw_only=True):
 @ledger.get("/tx/{txid}", errors={Code.INVALID_ADDRESS_OR_KEY: "no such transaction"}, example=("00" * 32,))
 async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
     """A transaction of the mempool (`confirmations` 0) or of the active chain, with its place there."""
-    view = await mempool.getrawtransaction(context.services, txid, True)
+    view = await mempool.getrawtransaction(context, txid, True)
     assert not isinstance(view, str)
     return view
 
@@ -72,7 +71,7 @@ async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
 )
 def account(context: Context, address: Address) -> AccountView:
     """What an account has, and the sequence of its next transfer. One that was never paid to has zeros."""
-    return accounts.getaccount(context.services, address)
+    return accounts.getaccount(context, address)
 
 
 @ledger.get("/account/{address}/history", errors=NO_ADDRESS, example=("dpyc1...",))
@@ -87,7 +86,7 @@ async def history(
     def page(views: list[HistoryView]) -> HistoryPage:
         return HistoryPage(transactions=views, next=views[-1].txid if len(views) == limit else None)
 
-    return await accounts.account_history(context.services, address, limit, before, page)
+    return await accounts.account_history(context, address, limit, before, page)
 
 
 @ledger.get("/mempool")
@@ -97,15 +96,13 @@ async def mempool_view(
     limit: Annotated[int, Meta(ge=0, le=500)] = 100,
 ) -> MempoolView:
     """The transfers that wait to be mined, best paying first, and how much waits at which fee."""
-    services = context.services
-    info = mempool.getmempoolinfo(services)
-    entries = list(services.node.queries.mempool.entries())
-    hrp = services.settings.spec.hrp
-    return await asyncio.to_thread(_mempool, hrp, info, entries, offset, limit)
+    info = mempool.getmempoolinfo(context)
+    entries = list(context.queries.mempool.entries())
+    return await context.backend.aside(lambda: _mempool(context.spec.hrp, info, entries, offset, limit))
 
 
 def _mempool(hrp: str, info: MempoolInfo, entries: Sequence[Pending], offset: int, limit: int) -> MempoolView:
-    """Reads nothing that the node changes: for any thread."""
+    """Reads nothing that the node changes: for work aside."""
     best = heapq.nlargest(offset + limit, entries, key=lambda each: each.rate)[offset:]
     bands: dict[int, FeeBand] = {}
     for pending in entries:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from pychain import __version__
+from pychain.api.context import Context
 from pychain.api.methods import mempool, mining, network
 from pychain.api.methods.mempool import MempoolInfo
 from pychain.api.methods.mining import MiningInfo
 from pychain.api.methods.network import NetworkInfo
-from pychain.api.rest.context import Context
 from pychain.api.rest.endpoint import Resources
 from pychain.api.types import Count, Difficulty, HashHex, Height, Share, UnixTime, Work
 from pychain.api.views.peers import PeerView
@@ -70,17 +69,16 @@ class Status(Struct, kw_only=True):
 @surroundings.get("/status")
 def status(context: Context) -> Status:
     """The node at a glance: tip, sync, peers, mempool, mining."""
-    services = context.services
-    queries, spec = services.node.queries, services.settings.spec
+    queries, spec = context.queries, context.spec
     tip, sync = queries.tip, queries.sync()
-    network_info, mining_info = network.getnetworkinfo(services), mining.getmininginfo(services)
+    network_info, mining_info = network.getnetworkinfo(context), mining.getmininginfo(context)
     return Status(
         version=__version__,
         network=spec.name,
         genesis=hash_hex(spec.genesis_hash),
         dev=spec.dev,
-        node_id=services.node_id,
-        uptime=(time.monotonic_ns() - services.started_ns) // NS,
+        node_id=context.machine.node_id,
+        uptime=context.uptime_ns() // NS,
         height=tip.height,
         tip=hash_hex(tip.hash),
         time=tip.header.time,
@@ -92,14 +90,14 @@ def status(context: Context) -> Status:
         sync=SyncView(
             behind=sync.behind,
             progress=sync.progress,
-            seconds_left=services.forecast.seconds_left(),
+            seconds_left=context.forecast.seconds_left(),
             headers=sync.headers,
             blocks=sync.blocks,
             in_flight=sync.in_flight,
             verifying=sync.verifying,
         ),
         peers=Connections(inbound=network_info.connections_in, outbound=network_info.connections_out),
-        mempool=mempool.getmempoolinfo(services),
+        mempool=mempool.getmempoolinfo(context),
         mining=mining_info.mining,
         hashespersec=mining_info.hashespersec,
     )
@@ -108,22 +106,22 @@ def status(context: Context) -> Status:
 @surroundings.get("/peers")
 def peers(context: Context) -> list[PeerView]:
     """All connections: direction, traffic, latency."""
-    return network.getpeerinfo(context.services)
+    return network.getpeerinfo(context)
 
 
 @surroundings.get("/network")
 def network_view(context: Context) -> NetworkInfo:
     """This node in the network."""
-    return network.getnetworkinfo(context.services)
+    return network.getnetworkinfo(context)
 
 
 @surroundings.get("/mining/stratum")
 def stratum(context: Context) -> StratumInfo:
     """Who mines with this node over Stratum, and with what success."""
-    return context.services.stratum_info()
+    return context.stratum_info()
 
 
 @surroundings.get("/mining")
 def mining_view(context: Context) -> MiningInfo:
     """The node's own mining, and the network's."""
-    return mining.getmininginfo(context.services)
+    return mining.getmininginfo(context)

@@ -5,15 +5,15 @@ What a miner calls itself and its workers is text from outside: it is printable,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pychain.api.backend import Stratum
 from pychain.api.types import Address, Count, UnixTime
 from pychain.base.time import Now
 from pychain.stratum.messages import ErrorCode
-from pychain.stratum.server.registry import Registry, ShareMeter, Tally, Worker
+from pychain.stratum.server.registry import ShareMeter, Tally, Worker
 
 if TYPE_CHECKING:
     from pychain.stratum.server.session import Session
@@ -72,22 +72,21 @@ class StratumInfo(Struct, kw_only=True):
     connections: list[StratumConnection]
 
 
-def stratum_info(listening: str, registry: Registry, sessions: Iterable[Session], now: Now) -> StratumInfo:
-    """The snapshot of a server at a moment. Its hash rate is the workers' together: it stood idle before they came."""
-    workers = [_worker(worker, now) for worker in registry.workers]
-    shares = _shares(registry.total, now)
+def stratum_info(server: Stratum | None, now: Now) -> StratumInfo:
+    """The snapshot of a server at a moment, empty where there is none. Its hash rate is the workers' together: it
+    stood idle before they came."""
+    if server is None:
+        nothing = _shares(Tally(ShareMeter(now.mono_ns)), now)
+        return StratumInfo(listening=None, shares=nothing, workers=[], connections=[])
+    workers = [_worker(worker, now) for worker in server.registry.workers]
+    shares = _shares(server.registry.total, now)
     shares.hashespersec = sum(worker.shares.hashespersec for worker in workers)
     return StratumInfo(
-        listening=listening,
+        listening=server.listening,
         shares=shares,
         workers=workers,
-        connections=[_connection(session, now) for session in sessions],
+        connections=[_connection(session, now) for session in server.sessions],
     )
-
-
-def no_stratum(now: Now) -> StratumInfo:
-    """The snapshot of a node that serves no Stratum."""
-    return StratumInfo(listening=None, shares=_shares(Tally(ShareMeter(now.mono_ns)), now), workers=[], connections=[])
 
 
 def _worker(worker: Worker, now: Now) -> StratumWorker:

@@ -7,16 +7,15 @@ import itertools
 import logging
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 
+from pychain.api.backend import NodeEndedError
 from pychain.api.hub import EventHub
-from pychain.api.views.stratum import StratumInfo, stratum_info
 from pychain.base.time import Now
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.daemon.clock import Clock
-from pychain.daemon.driver import NodeEndedError
 from pychain.daemon.stratum.connection import MinerConnection
 from pychain.ledger.template import BlockTemplate
 from pychain.node.events import Event, NewTip
@@ -102,9 +101,10 @@ class StratumServer:
         """What is counted of shares."""
         return self._registry
 
-    def info(self) -> StratumInfo:
-        """Who mines here, and with what success."""
-        return stratum_info(self.listening, self._registry, self._connections.values(), self.clock.now())
+    @property
+    def sessions(self) -> Collection[Session]:
+        """Those of the connections that stand."""
+        return self._connections.values()
 
     # --- the connections' side
 
