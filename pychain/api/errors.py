@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 
 from pychain.base.errors import PychainError
+from pychain.node.requests import Answer, Refused
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +67,12 @@ def not_found(message: str) -> RpcError:
 
 def out_of_range(message: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMETER, message)
+
+
+def granted(answer: Answer, codes: Mapping[str, Code] = MappingProxyType({})) -> None:
+    """Raise what the node refused; `codes` translates its codes, others (it is stopping) are the general error."""
+    if isinstance(answer, Refused):
+        raise RpcError(codes.get(answer.code, Code.MISC_ERROR), answer.text)
 
 
 def told(what: str, error: Exception) -> RpcError:

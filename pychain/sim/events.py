@@ -24,6 +24,11 @@ class EventHeap:
         self._heap: list[tuple[int, int, Action]] = []
         self._ticket = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is planned: time alone brings nothing about any more."""
+        return not self._heap
+
     def at(self, when_ns: int, action: Action) -> None:
         """Plan an action; one in the past runs next."""
         self._ticket += 1

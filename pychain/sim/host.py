@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pychain import native
 from pychain.base.entropy import Random
@@ -12,6 +12,7 @@ from pychain.chain.block import Block, decode_block
 from pychain.chain.target import work_from_target
 from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
+from pychain.ledger.template import BlockTemplate
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Commit,
@@ -51,6 +52,9 @@ from pychain.p2p.netaddress import NetAddress
 from pychain.sim.entropy import SeededEntropy
 from pychain.sim.events import EventHeap, Trace
 from pychain.sim.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from pychain.sim.api import HostApi
 
 VERIFY_BLOCK_NS = 1_000_000
 VERIFY_TRANSFER_NS = 40_000
@@ -124,6 +128,17 @@ class Host:
         self.mined = 0
         self.clock_offset_s = 0
         """How far this machine's wall clock is ahead of the world's."""
+        self.mocked_s: int | None = None
+        """Where the node's wall clock stands still, until its next life."""
+        self.started_ns = 0
+        """When the present life began."""
+        self.template: BlockTemplate | None = None
+        """What is being mined, None while nothing is."""
+        self._events_before = 0
+        self._mined_ns = 0
+        self._template_since_ns = 0
+        self._api: HostApi | None = None
+        self._replies: dict[int, Callable[[Answer], None]] = {}
         self._world = world
         self._config = config
         self._node: Node | None = None
@@ -159,14 +174,42 @@ class Host:
 
     @property
     def now(self) -> Now:
-        ns = self._world.heap.now_ns
-        return Now(ns, self._world.start_wall_s + ns // NS + self.clock_offset_s)
+        return Now(self._world.heap.now_ns, self.machine_s if self.mocked_s is None else self.mocked_s)
+
+    @property
+    def machine_s(self) -> int:
+        """The machine's wall clock, whatever the node's is."""
+        return self._world.start_wall_s + self._world.heap.now_ns // NS + self.clock_offset_s
+
+    @property
+    def mining_ns(self) -> int:
+        """How long this life has been mining."""
+        now_ns = self._world.heap.now_ns
+        return self._mined_ns + (0 if self.template is None else now_ns - self._template_since_ns)
+
+    @property
+    def events_of_life(self) -> list[Event]:
+        """Those of `events` that the node published in its present life."""
+        return self.events[self._events_before :]
+
+    @property
+    def api(self) -> HostApi:
+        """The API of the node, as a daemon serves it. It serves from its first use on."""
+        if self._api is None:
+            from pychain.sim.api import HostApi  # a world that never asks starts sooner without
+
+            self._api = HostApi(self, self._world)
+        return self._api
 
     # --- life
 
     def start(self) -> None:
         """Begin a life on whatever the store holds."""
         self._life += 1
+        self.started_ns = self._world.heap.now_ns
+        self._events_before = len(self.events)
+        self.mocked_s = None
+        self._mined_ns = 0
         entropy = SeededEntropy(self._world.seed, f"{self.name}/{self._life}")
         self._node = Node(self._config, self.store, entropy)
         self.feed(Start())
@@ -179,12 +222,18 @@ class Host:
         """Pull the plug: what was not durable is gone, connections just break."""
         self._node = None
         self._search += 1
+        self._mine(None)
+        self._replies.clear()
+        if self._api is not None:
+            self._api.crash()
         self.store.crash()
         self._world.drop_connections(self)
 
-    def ask(self, request: Request) -> int:
-        """Hand a request to the node; its answer comes to `answers` under the id returned."""
+    def ask(self, request: Request, then: Callable[[Answer], None] | None = None) -> int:
+        """Hand a request to the node; its answer comes to `then`, or else to `answers` under the id returned."""
         self._requests += 1
+        if then is not None:
+            self._replies[self._requests] = then
         self.feed(Asked(self._requests, request))
         return self._requests
 
@@ -251,6 +300,7 @@ class Host:
 
     def _start_mining(self, effect: StartMining) -> None:
         self._search += 1
+        self._mine(effect.template)
         if not self.hash_rate:
             return
         search = self._search
@@ -275,17 +325,32 @@ class Host:
 
     def _stop_mining(self, _: StopMining) -> None:
         self._search += 1
+        self._mine(None)
+
+    def _mine(self, template: BlockTemplate | None) -> None:
+        """This is being mined from now on."""
+        self._mined_ns = self.mining_ns
+        self.template, self._template_since_ns = template, self._world.heap.now_ns
 
     def _take_reply(self, effect: Reply) -> None:
-        self.answers[effect.request_id] = effect.answer
+        if then := self._replies.pop(effect.request_id, None):
+            then(effect.answer)
+        else:
+            self.answers[effect.request_id] = effect.answer
 
     def _publish(self, effect: Publish) -> None:
         self.events.append(effect.event)
         self._world.published(self, effect.event)
+        if self._api is not None:
+            self._api.publish(effect.event)
 
     def _ended(self, effect: Stopped) -> None:
         self.fault = effect.fault
         self._node = None
+        self._mine(None)
+        self._replies.clear()
+        if self._api is not None:
+            self._api.end()
         self._world.drop_connections(self)
 
 

@@ -6,6 +6,7 @@ import logging
 from typing import Literal
 
 from pychain.api.backend import Backend, Task
+from pychain.api.errors import granted
 from pychain.api.search import search_block
 from pychain.base.errors import PychainError
 from pychain.ledger.template import BlockTemplate
@@ -70,12 +71,14 @@ class Automine:
         """Whether a block was mined and became the tip."""
         try:
             template = await self._backend.ask(GetTemplate())
+            granted(template)
             assert isinstance(template, BlockTemplate)
             block, _ = await search_block(self._backend, template, recipient, TRIES)
             if block is None:
                 _log.warning("no block was found in %d hashes", TRIES)
                 return False
             refused = await self._backend.ask(SubmitBlock(block.raw))
+            granted(refused)
         except PychainError as error:
             _log.warning("no block was mined: %s", error)
             return False

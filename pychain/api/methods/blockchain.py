@@ -9,9 +9,9 @@ from msgspec import Meta, Struct
 
 from pychain.api.blockstats import BlockStats, block_stats
 from pychain.api.context import Context
-from pychain.api.errors import Code, RpcError
+from pychain.api.errors import Code, RpcError, granted
 from pychain.api.method import Group
-from pychain.api.methods.lookups import body, granted, known_block
+from pychain.api.methods.lookups import body, known_block
 from pychain.api.render import rendered
 from pychain.api.types import (
     Bits,

@@ -10,7 +10,6 @@ from pychain.chain.address import decode_address
 from pychain.chain.hashes import parse_hash_hex
 from pychain.ledger.store import Status
 from pychain.ledger.tree import Entry
-from pychain.node.requests import Answer, Refused
 from pychain.wallet.errors import WalletError
 from pychain.wallet.payment import check_recipient
 
@@ -56,9 +55,3 @@ def from_hex(text: Hex, what: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise RpcError(Code.DESERIALIZATION_ERROR, f"{what} decode failed: it has characters that are no hex") from None
-
-
-def granted(answer: Answer, codes: dict[str, Code]) -> None:
-    """Raise what the node refused; `codes` translates its codes, others are the general error."""
-    if isinstance(answer, Refused):
-        raise RpcError(codes.get(answer.code, Code.MISC_ERROR), answer.text)

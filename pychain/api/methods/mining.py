@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pychain.api.context import Context
-from pychain.api.errors import Code, RpcError
+from pychain.api.errors import Code, RpcError, granted
 from pychain.api.method import Group
 from pychain.api.methods.lookups import from_hex, payable_key
 from pychain.api.render import rendered
@@ -245,12 +245,14 @@ async def generateblock(
 
 async def _template(context: Context) -> BlockTemplate:
     template = await context.ask(GetTemplate())
+    granted(template)
     assert isinstance(template, BlockTemplate)
     return template
 
 
 async def _submit(context: Context, raw: bytes) -> str | None:
     answer = await context.ask(SubmitBlock(raw))
+    granted(answer)
     assert answer is None or isinstance(answer, str)
     return answer
 

@@ -8,9 +8,8 @@ from msgspec import Meta, Struct
 
 from pychain import __version__
 from pychain.api.context import Context
-from pychain.api.errors import Code, RpcError
+from pychain.api.errors import Code, RpcError, granted
 from pychain.api.method import Group
-from pychain.api.methods.lookups import granted
 from pychain.api.types import Bytes, Count, FeeRate, UnixTime
 from pychain.api.views.peers import PeerId, PeerView, peer_view
 from pychain.node.requests import AddPeer, Ban, DisconnectPeer, RemovePeer, Request, SetNetworking, TryPeer

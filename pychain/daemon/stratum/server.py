@@ -168,7 +168,8 @@ class StratumServer:
             template = await self._ask(GetTemplate())
         except NodeEndedError:
             return None
-        assert isinstance(template, BlockTemplate)
+        if not isinstance(template, BlockTemplate):  # the node is stopping
+            return None
         if len(template.transfers) > MANY_TRANSFERS:
             await asyncio.to_thread(lambda: template.merkle_branch)
         return template if template.time <= template.max_time else None
