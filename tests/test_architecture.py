@@ -256,6 +256,12 @@ def test_files_and_functions_stay_small() -> None:
     assert not large, "\n".join(large)
 
 
+def test_the_daemon_is_a_thin_shell() -> None:
+    """Less than a tenth of all lines: what could live without sockets and a disk of its own lives elsewhere."""
+    lines = {room: sum(path.read_text("utf-8").count("\n") for path in sources(room)) for room in (None, "daemon")}
+    assert lines["daemon"] * 10 < lines[None], lines
+
+
 def test_the_project_speaks_of_itself_alone() -> None:
     """No path of a developer's machine stands in anything that is shipped."""
     pattern = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/")
