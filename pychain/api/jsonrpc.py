@@ -29,7 +29,7 @@ UNKNOWN = "unknown"
 MAX_METHOD_CHARACTERS = 64
 """How much of an unknown method's name is repeated to the caller."""
 _SLICE_NS = NS // 200
-"""After 5 ms of a batch the loop has a turn."""
+"""After 5 ms of a batch everything else has a turn."""
 
 HEADERS = (JSON, SNIFF_NOT)
 

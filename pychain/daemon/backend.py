@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class LoopSignal(asyncio.Event):
+class LoopSignal:
     """A signal of the event loop."""
 
-    async def wait(self, timeout_s: float | None = None) -> bool:  # type: ignore[override]
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.set = self._event.set
+        self.clear = self._event.clear
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
         try:
             async with asyncio.timeout(timeout_s):
-                await super().wait()
+                await self._event.wait()
         except TimeoutError:
             return False
         return True

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -30,8 +30,7 @@ from pychain.node.events import Event
 from pychain.sim.backend import HostBackend
 from pychain.sim.coroutines import CancelledError, Future, Timers
 from pychain.sim.entropy import SeededEntropy
-from pychain.sim.events import EventHeap, Trace
-from pychain.sim.host import Host
+from pychain.sim.host import Host, Surroundings
 from pychain.sim.server import Operator, Server
 
 T = TypeVar("T")
@@ -73,14 +72,6 @@ class ApiEvent(NamedTuple):
     data: Any
 
 
-class Surroundings(Protocol):
-    """What the API needs of the world around its host."""
-
-    seed: int
-    heap: EventHeap
-    trace: Trace
-
-
 class Pending(Generic[T]):
     """A call under way."""
 
@@ -114,7 +105,8 @@ class Pending(Generic[T]):
 
 class HostApi:
     """One host's API through all its lives. What an API keeps between calls (snapshots, the last events) is lost with
-    the process, as a daemon's.
+    the process, as a daemon's. A watcher, which hears of what happens while a node works, may begin calls, and must not
+    wait for them.
 
     limit_s: virtual time that a call may take.
     """

@@ -15,19 +15,17 @@ from pychain.node.requests import Answer, Request
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.coroutines import Future, Signal, Task, Timers
 from pychain.sim.entropy import SeededEntropy
+from pychain.sim.host import READ_NS, Host
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
-
-    from pychain.sim.host import Host
 
 T = TypeVar("T")
 
 ASIDE_NS = 1_000_000
 """Modelled time of work aside, whatever it is."""
-READ_NS = 200_000
-"""And of reading a block for the API."""
 MS = 1_000_000
+"""Nanoseconds in a millisecond."""
 
 
 class HostClock:

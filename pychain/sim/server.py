@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Operator:
-    """The caller of all requests: the server ends a call that waits when it is told to."""
+    """The caller of all requests."""
 
     def waits(self, waiting: bool) -> None:
-        """It hangs up by cancelling the call."""
+        """Nothing to do: it is there until it cancels its call."""
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""Telling all listeners: events are rendered once, and handed to thousands of listeners in slices of the loop's time.
+"""Telling all listeners: events are rendered once, and handed to thousands of listeners in slices of time.
 
 A listener is a place in the ring and nothing more: who reads slowly is told later, from the ring, and who falls out of
 it, or does not read at all, is hung up on. So a listener costs no memory but what its connection has unsent.
@@ -27,7 +27,7 @@ HEARTBEAT_S = 15.0
 STALL_S = 30.0
 """How long a listener may leave unread what was sent."""
 _SLICE_NS = NS // 200
-"""After 5 ms of telling the loop has a turn."""
+"""After 5 ms of telling everything else has a turn."""
 _LOOKS = 16
 """Listeners told between two looks at the clock."""
 

@@ -115,7 +115,7 @@ async def account_history(
     before: HashHex | None,
     shape: Callable[[list[HistoryView]], Shape],
 ) -> Shape:
-    """A page of an account's history in the shape that is asked for, made and encoded beside the loop."""
+    """A page of an account's history in the shape that is asked for, made and encoded aside."""
     queries = context.queries
     key = key_of(context, address)
     last = None if before is None else parse_hash_hex(before)

@@ -35,7 +35,7 @@ group = Group("blockchain", "The chain")
 
 BLOCK_UNKNOWN = {Code.INVALID_ADDRESS_OR_KEY: "no such block"}
 MAX_HEADERS = 2_000
-"""Of one answer: a millisecond or two of the loop's time."""
+"""Of one answer: a millisecond or two of the node's time."""
 Milliseconds = Annotated[int, Meta(ge=0, le=2**31 - 1, description="milliseconds to wait, 0 for ever")]
 
 

@@ -37,7 +37,7 @@ async def discover(context: Context) -> dict[str, Any]:
 
 
 def openrpc(dev: bool) -> dict[str, Any]:
-    """The OpenRPC document of a node, on a development network or another one. It takes some 20 ms: for a thread."""
+    """The OpenRPC document of a node, on a development network or another one. It takes some 20 ms: for work aside."""
     return document(table(GROUPS, dev=dev))
 
 

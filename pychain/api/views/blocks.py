@@ -81,7 +81,7 @@ def header_view(queries: Queries, entry: Entry) -> HeaderView:
 
 
 def block_view(hrp: str, header: HeaderView, block: Block, *, whole: bool) -> BlockView:
-    """`whole` for transactions instead of txids. Reads nothing of the node: for any thread."""
+    """`whole` for transactions instead of txids. Reads nothing of the node: for work aside."""
     shown: list[HashHex | TransferView | CoinbaseView] = [
         transaction_view(hrp, each) if whole else hash_hex(each.txid) for each in block.transactions
     ]

@@ -52,7 +52,7 @@ class TemplateView(Struct, kw_only=True):
 
 
 def template_view(template: BlockTemplate, coinbase: Coinbase, long_poll_id: str, max_block_bytes: int) -> TemplateView:
-    """Reads nothing of the node: for any thread."""
+    """Reads nothing of the node: for work aside."""
     return TemplateView(
         version=BLOCK_VERSION,
         previousblockhash=hash_hex(template.prev_hash),
