@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from pychain.api.hub import Subscription
+from pychain.api.runtime import Clock, Signal, Task
 from pychain.base.entropy import Entropy
 from pychain.base.errors import PychainError
-from pychain.base.time import Now
 from pychain.ledger.store import Store
 from pychain.ledger.template import BlockTemplate
 from pychain.node.events import Event
@@ -22,8 +23,7 @@ from pychain.p2p.netaddress import NetAddress
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from pychain.api.hub import Subscription
-    from pychain.api.metrics.meters import Meters
+    from pychain.api.meters import Meters
     from pychain.stratum.server.registry import Registry
     from pychain.stratum.server.session import Session
 
@@ -32,46 +32,6 @@ T = TypeVar("T")
 
 class NodeEndedError(PychainError):
     """The node has stopped, or stopped before it answered."""
-
-
-class Clock(Protocol):
-    """The runtime's time."""
-
-    def now(self) -> Now:
-        """The moment as the node's inputs are given it; its wall time may be mocked."""
-        ...
-
-    def mono_ns(self) -> int:
-        """The monotonic part of `now`, for spans and timeouts."""
-        ...
-
-    def unix_ms(self) -> int:
-        """The machine's wall clock, mocked or not, in milliseconds."""
-        ...
-
-    def sleep(self, seconds: float, /) -> Awaitable[None]:
-        """Wait; 0 lets everything else have its turn."""
-        ...
-
-
-class Signal(Protocol):
-    """A flag that can be waited for."""
-
-    def set(self) -> None: ...
-
-    def clear(self) -> None: ...
-
-    def wait(self, timeout_s: float | None = None) -> Awaitable[bool]:
-        """Return True once it is set, False when the time is up first."""
-        ...
-
-
-class Task(Protocol):
-    """A coroutine that runs by itself."""
-
-    def cancel(self) -> object:
-        """End it where it waits; its `finally` clauses run, and wait for nothing."""
-        ...
 
 
 class Miner(Protocol):

@@ -10,7 +10,7 @@ from pychain.api.events.broadcast import Broadcaster
 from pychain.api.events.ring import Ring
 from pychain.api.fees import FeeEstimator
 from pychain.api.forecast import SyncForecast
-from pychain.api.metrics.meters import CallMeter, EventMeter
+from pychain.api.meters import CallMeter, EventMeter
 from pychain.api.views.stratum import StratumInfo, stratum_info
 
 RUN_ID_BYTES = 4

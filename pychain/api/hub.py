@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
-from pychain.api.backend import Signal
+from pychain.api.runtime import Signal
 from pychain.node.events import Event
 
 SUBSCRIPTION_EVENTS = 4096

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from pychain.api.backend import Clock
 from pychain.api.errors import Code, RpcError, told
+from pychain.api.meters import CallMeter
 from pychain.api.method import Method
-from pychain.api.metrics.meters import CallMeter
+from pychain.api.runtime import Clock
 from pychain.base.time import NS
 from pychain.http.message import JSON, SNIFF_NOT, Caller, Response
 from pychain.http.message import Request as HttpRequest

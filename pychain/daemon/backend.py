@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.daemon.engine import Engine
 from pychain.daemon.miner import Miner
 from pychain.daemon.pruner import lowest_kept

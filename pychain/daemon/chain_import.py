@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.base.errors import PychainError
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import read_chain

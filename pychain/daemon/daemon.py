@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pychain import __version__, native
 from pychain.api.context import Context
 from pychain.api.hub import EventHub
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.base.errors import PychainError
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.daemon.clock import Clock
 from pychain.daemon.driver import Driver
 from pychain.daemon.interpreter import Sharing

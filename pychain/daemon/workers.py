@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from pychain import native
-from pychain.api.metrics.meters import Distribution, Meters
+from pychain.api.meters import Distribution, Meters
 from pychain.base.errors import DecodeError
 from pychain.chain.block import Block, decode_block
 from pychain.chain.hashes import hash_hex

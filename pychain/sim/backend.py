@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pychain.api.backend import NodeEndedError
 from pychain.api.hub import EventHub
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.base.time import NS, Now
 from pychain.ledger.template import BlockTemplate
 from pychain.node.inputs import Tick

@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from pychain.api.errors import Code, RpcError
 from pychain.api.jsonrpc import MAX_BATCH_CALLS, JsonRpc
+from pychain.api.meters import CallMeter
 from pychain.api.method import Group, table
-from pychain.api.metrics.meters import CallMeter
 from pychain.base.errors import DecodeError
 from pychain.daemon.clock import Clock
 from pychain.http.message import Request, Response

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.api.jsonrpc import JsonRpc
+from pychain.api.meters import CallMeter
 from pychain.api.method import Group, table
-from pychain.api.metrics.meters import CallMeter
 from pychain.daemon.clock import Clock
 from pychain.http import server as server_module
 from pychain.http.connection import MAX_HEAD_BYTES, Connection

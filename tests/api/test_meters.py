@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pychain.api.metrics.meters import CALL_NS, TURN_NS, CallMeter, Distribution, EventMeter
+from pychain.api.meters import CALL_NS, TURN_NS, CallMeter, Distribution, EventMeter
 from pychain.chain.header import new_header
 from pychain.chain.transaction import new_transfer, transfer_body
 from pychain.node.events import BlockRefused, NewTip, TransferAccepted, TransferDropped

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.chain.block import Block
 from pychain.chain.spec import ChainSpec
 from pychain.chain.transaction import decode_transfer

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from pychain.api.metrics.meters import Meters
+from pychain.api.meters import Meters
 from pychain.base.errors import ConfigError
 from pychain.base.time import Now
 from pychain.chain.spec import packaged_spec

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
-from pychain.api.backend import Backend, Task
+from pychain.api.backend import Backend
 from pychain.api.errors import granted
+from pychain.api.runtime import Task
 from pychain.api.search import search_block
 from pychain.base.errors import PychainError
 from pychain.ledger.template import BlockTemplate

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from pychain.api.backend import Backend, Task
+from pychain.api.backend import Backend
 from pychain.api.events.ring import Ring
 from pychain.api.events.views import kinds_of, view
+from pychain.api.runtime import Task
 from pychain.base.time import NS, seconds
 from pychain.node.events import Event
 

@@ -16,8 +16,8 @@ from prometheus_client.core import (
 from pychain import __version__, native
 from pychain.api.backend import Stratum
 from pychain.api.context import Context
+from pychain.api.meters import Distribution
 from pychain.api.methods.mining import network_hash_rate
-from pychain.api.metrics.meters import Distribution
 from pychain.api.views.targets import difficulty
 from pychain.base.time import NS
 from pychain.chain.hashes import hash_hex

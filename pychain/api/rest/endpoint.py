@@ -18,10 +18,10 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from pychain.api.backend import Clock
 from pychain.api.errors import Code, RpcError, out_of_range, told
+from pychain.api.meters import CallMeter
 from pychain.api.method import Method, describe
-from pychain.api.metrics.meters import CallMeter
+from pychain.api.runtime import Clock
 from pychain.http.message import JSON, SNIFF_NOT, Request, Response
 
 Function = TypeVar("Function", bound=Callable[..., Any])
