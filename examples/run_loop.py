@@ -19,13 +19,13 @@ from pychain.base.time import NS, Now
 from pychain.chain.spec import packaged_spec
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.semantic import verify_blocks
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Commit, Effect, Publish, StartMining, Stopped, VerifyBlocks
 from pychain.node.events import NewTip
 from pychain.node.inputs import BlockMined, BlocksVerified, CommitDone, Input, Start, Stop, Tick
 from pychain.node.node import Node
 from pychain.sim.entropy import SeededEntropy
-from pychain.sim.memory_store import MemoryStore
 from pychain.wallet.keys import dev_key
 
 BLOCKS = 3

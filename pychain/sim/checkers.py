@@ -8,9 +8,9 @@ from pychain.chain.block import decode_block
 from pychain.chain.transaction import Coinbase
 from pychain.consensus.state import Account
 from pychain.consensus.subsidy import issued
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.queries import Queries
 from pychain.sim.host import Host
-from pychain.sim.memory_store import MemoryStore
 
 
 def check(hosts: Sequence[Host]) -> list[str]:

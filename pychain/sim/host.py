@@ -13,6 +13,7 @@ from pychain.chain.target import work_from_target
 from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
 from pychain.ledger.template import BlockTemplate
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Commit,
@@ -51,7 +52,6 @@ from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.entropy import SeededEntropy
 from pychain.sim.events import EventHeap, Trace
-from pychain.sim.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from pychain.sim.api import HostApi

@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from pychain.daemon.committer import Committer
-from pychain.sim.memory_store import MemoryStore
+from pychain.ledger.memory_store import MemoryStore
 from tests.conftest import Run
 
 LONG_S = 3600.0

@@ -19,6 +19,7 @@ from pychain.consensus.semantic import KnownTxids
 from pychain.daemon import workers as workers_module
 from pychain.daemon.interpreter import ANSWERING
 from pychain.daemon.workers import Workers
+from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import Batch
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import (
@@ -30,7 +31,6 @@ from pychain.node.inputs import (
     Input,
     TransfersVerified,
 )
-from pychain.sim.memory_store import MemoryStore
 from pychain.store import DamagedBlockError, StoreFullError
 from tests.conftest import Run
 from tests.daemon.scripted import Inbox

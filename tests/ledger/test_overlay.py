@@ -16,9 +16,9 @@ from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
 from pychain.chain.transaction import Transfer
 from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.overlay import AccountLayer, Overlay
 from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace
-from pychain.sim.memory_store import MemoryStore
 from tests.support.blocks import plain_block, unsigned
 from tests.support.index import known
 

@@ -11,8 +11,8 @@ import pytest
 from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
 from pychain.consensus.state import ABSENT, Account, Reward
+from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace, WritableStore
-from pychain.sim.memory_store import MemoryStore
 from pychain.store import LmdbStore
 from tests.store.batches import GENESIS, Series, assert_same
 from tests.support.blocks import plain_block, unsigned

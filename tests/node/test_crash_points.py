@@ -7,11 +7,11 @@ from itertools import count
 from msgspec.structs import astuple
 
 from pychain.consensus.rulebook import Rulebook
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.effects import Commit, Effect, Publish
 from pychain.node.events import NewTip
 from pychain.node.inputs import CommitDone
 from pychain.node.requests import SubmitBlock
-from pychain.sim.memory_store import MemoryStore
 from tests.support.builder import spec_of
 from tests.support.forge import MINER, Forged, forge, genesis
 from tests.support.keys import Signer, signer

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pychain.chain.spec import ChainSpec
 from pychain.consensus.rulebook import Rulebook
-from pychain.sim.memory_store import MemoryStore
+from pychain.ledger.memory_store import MemoryStore
 from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer

@@ -18,8 +18,8 @@ from typing import Any
 
 import lmdb
 
+from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import Batch
-from pychain.sim.memory_store import MemoryStore
 from pychain.store import LmdbStore, StoreError, StoreFullError, block_files
 from pychain.store.environment import MAP_BYTES, Environment
 from pychain.store.sweep import Pace

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import Batch
-from pychain.sim.memory_store import MemoryStore
 from pychain.store import LmdbStore, block_files
 from pychain.store.block_files import BlockFiles
 from pychain.store.environment import Environment

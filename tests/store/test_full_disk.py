@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pychain.sim.memory_store import MemoryStore
+from pychain.ledger.memory_store import MemoryStore
 from pychain.store import LmdbStore
 from pychain.store.environment import SMALL_MAP_BYTES
 from tests.store.batches import GENESIS, Series, assert_same, counter

@@ -20,8 +20,8 @@ from pychain.base.errors import ConfigError
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.state import ABSENT, Account
+from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import Batch
-from pychain.sim.memory_store import MemoryStore
 from pychain.store import DamagedStoreError, LmdbStore, StoreError, StoreRefusedError
 from pychain.store.schema import SCHEMA
 from pychain.store.sweep import Pace

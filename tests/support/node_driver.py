@@ -12,6 +12,7 @@ from pychain.chain.transaction import signed_message
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import RuleError
 from pychain.consensus.semantic import verify_blocks
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Commit,
@@ -37,7 +38,6 @@ from pychain.node.inputs import (
 from pychain.node.node import Node
 from pychain.node.requests import Answer, InvalidateBlock, ReconsiderBlock, Request, SubmitBlock
 from pychain.sim.entropy import SeededEntropy
-from pychain.sim.memory_store import MemoryStore
 from tests.support.driver import ACCEPTED, Verdict, pending, rejected
 from tests.support.transfers import check_transfer
 

@@ -16,13 +16,13 @@ import msgspec
 
 from pychain.base.time import NS, Now
 from pychain.consensus.rulebook import Rulebook
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Effect, HangUp, Send
 from pychain.node.inputs import Asked, BytesDrained, BytesReceived, Input, PeerClosed, PeerOpened, Tick
 from pychain.node.requests import Request
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
-from pychain.sim.memory_store import MemoryStore
 from tests.support import wire
 from tests.support.builder import spec_of
 from tests.support.forge import Forged, forge, genesis

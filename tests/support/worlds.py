@@ -7,11 +7,11 @@ from dataclasses import replace
 from pychain.base.entropy import Random
 from pychain.chain.spec import ChainSpec, packaged_spec
 from pychain.consensus.rulebook import Rulebook
+from pychain.ledger.memory_store import MemoryStore
 from pychain.node.queries import Queries
 from pychain.node.requests import SetMining, SubmitTransfer
 from pychain.sim.checkers import books
 from pychain.sim.host import Host
-from pychain.sim.memory_store import MemoryStore
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
 
