@@ -27,6 +27,11 @@ from pychain.chain.transaction import (
 Move = tuple[int, int, int, int, int]
 """The effect of a transfer: sender and recipient as indexes into a block's `accounts`, sequence, amount, fee."""
 
+_MAX_COUNT_BYTES = 9
+"""Of a CompactSize."""
+HEAD_BYTES = HEADER_BYTES + _MAX_COUNT_BYTES + MIN_TRANSACTION_BYTES
+"""Of a block, that surely hold its header and the height that its coinbase names."""
+
 _MOVE = struct.Struct("=IIQQQ")
 
 
@@ -123,3 +128,11 @@ def decode_block(raw: bytes) -> Block:
     if offsets[-1] != len(raw):
         raise DecodeError(f"{len(raw) - offsets[-1]} trailing bytes after the last transaction")
     return Block(raw, header, offsets, native.sha256d_many(raw, offsets))
+
+
+def named_height(raw: bytes) -> int:
+    """The height that a block's coinbase names, from the block's first `HEAD_BYTES`. It is not decoded any further."""
+    reader = Reader(raw, HEADER_BYTES)
+    reader.compact_size()
+    reader.u8()
+    return reader.u32()

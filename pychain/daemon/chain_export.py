@@ -11,6 +11,7 @@ from pychain.base.errors import PychainError
 from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import write_chain
 from pychain.daemon.settings import Settings
+from pychain.ledger.store import BodyStore
 from pychain.node.config import NodeConfig
 from pychain.node.node import Node
 from pychain.node.queries import Queries
@@ -46,7 +47,7 @@ def export_chain(settings: Settings, path: Path, report: Callable[[int, int], No
     return height
 
 
-def _blocks(store: LmdbStore, chain: Queries, tip: int, report: Callable[[int, int], None]) -> Iterator[bytes]:
+def _blocks(store: BodyStore, chain: Queries, tip: int, report: Callable[[int, int], None]) -> Iterator[bytes]:
     for height in range(1, tip + 1):
         entry = chain.at(height)
         assert entry is not None

@@ -17,6 +17,7 @@ from pychain.daemon.interpreter import Sharing
 from pychain.daemon.pruner import Pruner
 from pychain.daemon.settings import Options
 from pychain.daemon.workers import Workers
+from pychain.ledger.store import WritableStore
 from pychain.node.config import NodeConfig
 from pychain.node.effects import Commit, Effect, Publish, ReadBlocks, VerifyBlocks, VerifyTransfers
 from pychain.node.events import NewTip
@@ -66,7 +67,9 @@ class Engine:
         spec = config.rulebook.spec
         self._carry_elsewhere = carry
         roll_bytes = min(ROLL_BYTES, max(MIN_ROLL_BYTES, limits.prune_bytes // 8)) if limits.prune_bytes else ROLL_BYTES
-        self.store = LmdbStore(directory, spec.genesis_hash, cache_bytes=limits.cache_bytes, roll_bytes=roll_bytes)
+        self.store: WritableStore = LmdbStore(
+            directory, spec.genesis_hash, cache_bytes=limits.cache_bytes, roll_bytes=roll_bytes
+        )
         stack.callback(self.store.close)
         self.prunes = limits.prune_bytes > 0
         self._pruner = Pruner(self.store, limits.prune_bytes)

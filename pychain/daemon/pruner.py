@@ -6,8 +6,8 @@ import asyncio
 import logging
 from bisect import bisect_left
 
+from pychain.ledger.store import BodyStore, WritableStore
 from pychain.node.queries import Queries
-from pychain.store import LmdbStore
 
 KEPT_BLOCKS = 288
 """The newest blocks that stay whatever they take (as Bitcoin Core's MIN_BLOCKS_TO_KEEP): no deeper reorganisation can
@@ -18,7 +18,7 @@ EVERY_BLOCKS = 16
 _log = logging.getLogger(__name__)
 
 
-def lowest_kept(store: LmdbStore, queries: Queries) -> int:
+def lowest_kept(store: BodyStore, queries: Queries) -> int:
     """The lowest height of the active chain from which on all blocks are stored. Blocks go from the bottom, so it is
     found by halving."""
 
@@ -32,7 +32,7 @@ def lowest_kept(store: LmdbStore, queries: Queries) -> int:
 class Pruner:
     """Prunes after every so many new tips. Loop thread only."""
 
-    def __init__(self, store: LmdbStore, keep_bytes: int) -> None:
+    def __init__(self, store: WritableStore, keep_bytes: int) -> None:
         """keep_bytes: what the block files may take, 0 for all there is."""
         self._store = store
         self._keep_bytes = keep_bytes

@@ -28,7 +28,7 @@ from pychain.consensus.semantic import parsed_blocks, signed_blocks, sound_block
 from pychain.daemon.committer import Committer
 from pychain.daemon.interpreter import Sharing
 from pychain.ledger.known import KnownSignatures
-from pychain.ledger.store import Batch, WritableStore
+from pychain.ledger.store import Batch, DamagedBlockError, WritableStore
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import (
     BlocksRead,
@@ -39,7 +39,6 @@ from pychain.node.inputs import (
     Input,
     TransfersVerified,
 )
-from pychain.store.errors import DamagedBlockError
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pychain.chain.block import decode_block
 from pychain.chain.transaction import Coinbase
 from pychain.consensus.state import Account
 from pychain.consensus.subsidy import issued
-from pychain.ledger.memory_store import MemoryStore
+from pychain.ledger.store import BodyStore
 from pychain.node.queries import Queries
 from pychain.sim.host import Host
 
@@ -40,7 +40,7 @@ def supply(hosts: Sequence[Host]) -> list[str]:
     return [f"{host.name}: {line}" for host in hosts for line in books(host.node.queries, host.store)]
 
 
-def books(queries: Queries, store: MemoryStore) -> Iterator[str]:
+def books(queries: Queries, store: BodyStore) -> Iterator[str]:
     """Replays the chain of a node from genesis, by other code than the node's: all balances must come out the same, and
     with what is immature add up to what was issued, exactly."""
     spec, tip = queries.spec, queries.tip

@@ -1,19 +1,6 @@
-"""The node's disk: `LmdbStore`, and what can be wrong with it."""
+"""The node's disk: `LmdbStore`, a `WritableStore` in a directory, and why it may refuse one."""
 
-from pychain.store.errors import (
-    DamagedBlockError,
-    DamagedStoreError,
-    StoreError,
-    StoreFullError,
-    StoreRefusedError,
-)
+from pychain.store.errors import StoreRefusedError
 from pychain.store.lmdb_store import LmdbStore
 
-__all__ = [
-    "DamagedBlockError",
-    "DamagedStoreError",
-    "LmdbStore",
-    "StoreError",
-    "StoreFullError",
-    "StoreRefusedError",
-]
+__all__ = ["LmdbStore", "StoreRefusedError"]

@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pychain.store.errors import NO_ROOM, DamagedBlockError, StoreError, StoreFullError
+from pychain.ledger.store import DamagedBlockError, StoreError, StoreFullError
+from pychain.store.errors import NO_ROOM
 
 ROLL_BYTES = 128 << 20
 """A file ends where the next record would pass this: few files for a whole chain, small steps where old ones go."""
@@ -147,7 +148,7 @@ class BlockFiles:
         path = self.path(place.file)
 
         def damaged(fault: str) -> DamagedBlockError:
-            return DamagedBlockError(path, place.offset, block_hash, fault)
+            return DamagedBlockError(block_hash, fault, f" in {path} at offset {place.offset}")
 
         try:
             with path.open("rb") as file:

@@ -52,6 +52,12 @@ class AccountCache:
             with self._lock:
                 self._keep(piece)
 
+    def clear(self) -> None:
+        """Forget all, and take nothing that was read before."""
+        with self._lock:
+            self.epoch += 1
+            self._young, self._old = {}, {}
+
     def _keep(self, accounts: Mapping[bytes, Account]) -> None:
         self._young.update(accounts)
         if len(self._young) > self._half:

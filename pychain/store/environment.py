@@ -27,7 +27,8 @@ from typing import TypeVar
 
 import lmdb
 
-from pychain.store.errors import NO_ROOM, DamagedStoreError, StoreError, StoreFullError
+from pychain.ledger.store import DamagedStoreError, StoreError, StoreFullError
+from pychain.store.errors import NO_ROOM
 
 MAP_BYTES = 64 << 30
 """The first map: room for a billion transactions, and 1,000 of them still fit in a process (47 bits)."""

@@ -25,7 +25,7 @@ from pychain.base.errors import DecodeError
 from pychain.chain.hashes import HASH_BYTES, split_hashes
 from pychain.chain.transaction import KEY_BYTES
 from pychain.consensus.state import Account
-from pychain.store.errors import DamagedStoreError
+from pychain.ledger.store import DamagedStoreError
 from pychain.store.members import Members
 from pychain.store.memtable import Layer
 from pychain.store.records import little_endian, numbers, seal, unseal

@@ -20,10 +20,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pychain.consensus.state import Account, Reward
-from pychain.ledger.store import Batch, IndexSlice, TransactionPlace
+from pychain.ledger.store import Batch, DamagedBlockError, IndexSlice, StoreError, TransactionPlace
 from pychain.store.block_files import ROLL_BYTES, START, BlockFiles, Position, sync_directory
 from pychain.store.environment import MAP_BYTES, Environment
-from pychain.store.errors import DamagedBlockError, StoreError, StoreRefusedError
+from pychain.store.errors import StoreRefusedError
 from pychain.store.journal import replay
 from pychain.store.memtable import ACCOUNT_BYTES
 from pychain.store.pruning import prune
@@ -53,10 +53,7 @@ _ENDED = object()
 
 
 class LmdbStore:
-    """A `WritableStore` in a directory.
-
-    damaged: what opening found wrong with the newest bodies. Their reads raise the same.
-    """
+    """A `WritableStore` in a directory."""
 
     def __init__(
         self,
@@ -74,7 +71,7 @@ class LmdbStore:
         caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain or
         this version, StoreError where it cannot be used.
         """
-        with _named(directory):
+        with _named(f"cannot open the store in {directory}"):
             self._open(directory, genesis_hash, read_only, cache_bytes, map_bytes, roll_bytes)
         self._read_only = read_only
         self._waiting_limit = cache_bytes // 2
@@ -165,23 +162,16 @@ class LmdbStore:
     # --- any thread
 
     def body(self, block_hash: bytes) -> bytes | None:
-        """As in `WritableStore`; a DamagedBlockError where the file does not give back what was written."""
         row = self._environment.newest.get(self._databases.bodies, block_hash)
         return None if row is None else self._files.read(block_hash, decode_place(row))
 
     def has_body(self, block_hash: bytes) -> bool:
-        """Whether a body is stored, damaged or not."""
         return self._environment.newest.get(self._databases.bodies, block_hash) is not None
 
     def prefetch(self, keys: Sequence[bytes]) -> None:
         self._state.prefetch(keys)
 
     def commit(self, batch: Batch) -> None:
-        """As in `WritableStore`; StoreFullError where there was no room for it.
-
-        After a failure nothing more is committed: what of it has reached the disk is known only after the next opening.
-        A body that is stored already is written anew and read from there, which is how a damaged one is mended.
-        """
         with self._writing:
             if self._failure is not None:
                 raise self._failure
@@ -194,7 +184,6 @@ class LmdbStore:
                 raise
 
     def tend(self, quiet: bool) -> bool:
-        """As in `WritableStore`. After a failure there is nothing to do, and the next commit tells of it."""
         with self._writing:
             if self._failure is not None:
                 return False
@@ -205,20 +194,18 @@ class LmdbStore:
                 return False
 
     def prune(self, below: int, keep_bytes: int) -> int:
-        """Remove the oldest block files until all are within `keep_bytes`, as far as they hold blocks under height
-        `below` alone: their bodies and undo records. Returns how many went. Any thread.
-        """
+        """As in `WritableStore`, in whole block files; the one that is written to stays."""
         with self._writing:
             if self._failure is not None:
                 return 0
-            return prune(self._files, self._environment, self._databases, self._end.file, below, keep_bytes)
+            with _named("cannot remove old blocks"):
+                return prune(self._files, self._environment, self._databases, self._end.file, below, keep_bytes)
 
     def release_memory(self) -> None:
-        """Let go of what was read so far. Between commits, as reads show the newest one then."""
         self._environment.let_go()
 
     def close(self) -> None:
-        """Wait for a commit under way, and end. What waits goes to the tables, or stays in the journal if it cannot."""
+        """As in `WritableStore`. What waits goes to the tables, or stays in the journal if it cannot."""
         with self._writing:
             if self._failure is None:
                 self._state.memtable.advance()
@@ -226,6 +213,7 @@ class LmdbStore:
                     self._sweep_all()
             self._failure = StoreError("the store is closed")
             self._environment.close()
+            self._state.forget()
 
     # --- inside, with the lock for writing held
 
@@ -279,14 +267,14 @@ class LmdbStore:
 
 
 @contextmanager
-def _named(directory: Path) -> Iterator[None]:
-    """Give the system's refusals a line that names the store."""
+def _named(what: str) -> Iterator[None]:
+    """Give the system's refusals a line that says what they stopped."""
     try:
         yield
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(f"cannot open the store in {directory}: {error.strerror}", error.errno) from error
+        raise StoreError(f"{what}: {error.strerror}", error.errno) from error
 
 
 def _make_directories(directory: Path, *inner: Path) -> None:

@@ -13,18 +13,13 @@ from typing import NamedTuple
 import lmdb
 
 from pychain import native
-from pychain.base.codec import Reader
 from pychain.base.errors import DecodeError
+from pychain.chain.block import HEAD_BYTES, named_height
 from pychain.chain.header import HEADER_BYTES
-from pychain.chain.transaction import MIN_TRANSACTION_BYTES
 from pychain.store.block_files import BlockFiles
 from pychain.store.environment import Environment
 from pychain.store.records import decode_place
 from pychain.store.schema import Databases
-
-_COMPACT_SIZE_BYTES = 9
-_HEAD_BYTES = HEADER_BYTES + _COMPACT_SIZE_BYTES + MIN_TRANSACTION_BYTES
-"""What has to be read of a block to know its hash and its height, which its coinbase names."""
 
 
 class _Held(NamedTuple):
@@ -55,12 +50,9 @@ def prune(
 
 def _held(files: BlockFiles, number: int) -> Iterator[_Held]:
     """The blocks of a file whose first bytes make sense; what rots in it goes with it."""
-    for head in files.heads(number, _HEAD_BYTES):
+    for head in files.heads(number, HEAD_BYTES):
         try:
-            reader = Reader(head, HEADER_BYTES)
-            reader.compact_size()
-            reader.u8()
-            yield _Held(native.sha256d(head[:HEADER_BYTES]), reader.u32())
+            yield _Held(native.sha256d(head[:HEADER_BYTES]), named_height(head))
         except DecodeError:
             continue
 

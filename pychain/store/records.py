@@ -34,9 +34,8 @@ from pychain.chain.hashes import HASH_BYTES
 from pychain.chain.header import HEADER_BYTES
 from pychain.chain.transaction import KEY_BYTES
 from pychain.consensus.state import Account, Reward
-from pychain.ledger.store import IndexRecord, IndexSlice, Status
+from pychain.ledger.store import DamagedStoreError, IndexRecord, IndexSlice, Status
 from pychain.store.block_files import Place, Position
-from pychain.store.errors import DamagedStoreError
 
 _INDEX_KEY = struct.Struct(">I32s")
 _ACCOUNT = struct.Struct("<QQ")

@@ -90,6 +90,11 @@ class State:
         self.cache.swept(layer.accounts)
         self.memtable.retire()
 
+    def forget(self) -> None:
+        """The store is closed: what was in memory answers no more."""
+        self.memtable.replace(Layer())
+        self.cache.clear()
+
     # --- inside
 
     def _in_memory(self, keys: Sequence[bytes]) -> list[Account | None]:

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +19,7 @@ from pychain.daemon import workers as workers_module
 from pychain.daemon.interpreter import ANSWERING
 from pychain.daemon.workers import Workers
 from pychain.ledger.memory_store import MemoryStore
-from pychain.ledger.store import Batch
+from pychain.ledger.store import Batch, DamagedBlockError, StoreFullError
 from pychain.node.effects import ReadBlocks, VerifyBlocks
 from pychain.node.inputs import (
     BlocksRead,
@@ -31,7 +30,6 @@ from pychain.node.inputs import (
     Input,
     TransfersVerified,
 )
-from pychain.store import DamagedBlockError, StoreFullError
 from tests.conftest import Run
 from tests.daemon.scripted import Inbox
 from tests.support.builder import ChainBuilder
@@ -160,7 +158,7 @@ def test_blocks_are_read_raw_or_decoded_and_damage_is_a_missing_block(
     async def scenario() -> None:
         shop = Shop()
         block = shop.chain.extend()
-        damaged = DamagedBlockError(path=Path("blk00000.dat"), offset=0, block_hash=b"d" * 32, fault="its bytes rotted")
+        damaged = DamagedBlockError(b"d" * 32, "its bytes rotted")
         shop.store.bodies = {block.hash: block.raw, b"t" * 32: block.raw[:-1], b"d" * 32: damaged}
         shop.workers.read_blocks(ReadBlocks(0, (block.hash, b"d" * 32, b"m" * 32), decoded=False))
         shop.workers.read_blocks(ReadBlocks(1, (block.hash, b"m" * 32, b"t" * 32), decoded=True))

@@ -136,7 +136,7 @@ def goes_on(stage: Stage) -> None:
 
 
 def fresh(start: Stage) -> Stage:
-    return Stage(NETWORK, store=start.store_copy())
+    return Stage(NETWORK, store=start.store.copy())
 
 
 @given(st.lists(st.binary(max_size=300) | malformed | mutants(st.just(HELLO)), max_size=6))

@@ -168,7 +168,7 @@ def test_a_full_disk_during_a_stop_is_reported(stage: Stage) -> None:
 
 def test_a_lost_undo_record_ends_the_node_with_a_clear_line(stage: Stage) -> None:
     stage.chain_puppet(MAIN).leave()
-    del stage.store._undo[MAIN[5].hash]
+    del stage.store._shown.undo[MAIN[5].hash]
     again = Stage(NETWORK, store=stage.store)
     peer = again.chain_puppet([*MAIN[:4], *FORK])
     assert again.stopped is not None

@@ -28,7 +28,7 @@ def test_a_changed_balance_is_found() -> None:
     _, (host, _) = at_rest()
     key = dev_signer(3).key
     account = host.store.account(key)
-    host.store._accounts[key] = Account(account.balance + 1, account.sequence)
+    host.store._shown.accounts[key] = Account(account.balance + 1, account.sequence)
     (line,) = supply([host])
     assert line.startswith(f"n0: account {key.hex()} is ")
 

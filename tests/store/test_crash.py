@@ -127,7 +127,8 @@ def test_a_damaged_newest_body_is_found_on_opening_and_mended_by_storing_it_agai
     path.write_bytes(good[:-1] + bytes((good[-1] ^ 1,)))
     store = LmdbStore(tmp_path, GENESIS)
     (damage,) = store.damaged
-    assert (damage.block_hash, damage.path) == (newest, path)
+    assert damage.block_hash == newest
+    assert str(path) in str(damage)
     with pytest.raises(type(damage), match="damaged"):
         store.body(newest)
     store.commit(Batch(bodies=model.series.batch(20).bodies))

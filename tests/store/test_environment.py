@@ -10,8 +10,8 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from pychain.ledger.store import DamagedStoreError, StoreError
 from pychain.store.environment import Environment
-from pychain.store.errors import DamagedStoreError, StoreError
 
 MIB = 1 << 20
 READERS = 4

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pychain.consensus.state import Account
-from pychain.store.errors import DamagedStoreError
+from pychain.ledger.store import DamagedStoreError
 from pychain.store.journal import ROW_BYTES, account_rows, block_rows, replay, row_key
 from pychain.store.members import Members, members_of
 from pychain.store.records import entry_of, history_key, seal

@@ -21,8 +21,8 @@ from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
 from pychain.consensus.state import ABSENT, Account
 from pychain.ledger.memory_store import MemoryStore
-from pychain.ledger.store import Batch
-from pychain.store import DamagedStoreError, LmdbStore, StoreError, StoreRefusedError
+from pychain.ledger.store import Batch, DamagedStoreError, StoreError
+from pychain.store import LmdbStore, StoreRefusedError
 from pychain.store.schema import SCHEMA
 from pychain.store.sweep import Pace
 from tests.store.batches import ACCOUNTS, GENESIS, Series, assert_same, counter

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from pychain.chain.header import new_header
 from pychain.consensus.state import ABSENT, Account, Reward
-from pychain.ledger.store import IndexRecord, Status
+from pychain.ledger.store import DamagedStoreError, IndexRecord, Status
 from pychain.store import records
 from pychain.store.block_files import Place, Position
-from pychain.store.errors import DamagedStoreError
 from tests.support.index import unpacked
 
 KEY = bytes(range(32))

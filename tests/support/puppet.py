@@ -8,7 +8,6 @@ and can hold back what the world owes the node: verified blocks, finished commit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
@@ -287,13 +286,6 @@ class Stage(LoneNode):
     @property
     def now(self) -> Now:
         return Now(self.mono_ns, self.wall_s)
-
-    def store_copy(self) -> MemoryStore:
-        """A store of its own with what this one holds; the rows are shared, as they never change."""
-        copied = MemoryStore()
-        for name, table in vars(self.store).items():
-            setattr(copied, name, copy(table))
-        return copied
 
     # --- peers
 
