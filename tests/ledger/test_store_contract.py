@@ -1,4 +1,4 @@
-"""What every `WritableStore` promises, held against the one on disk and the one in memory."""
+"""What every `WritableStore` promises, held against each of `store_kinds.KINDS`."""
 
 from __future__ import annotations
 
@@ -12,44 +12,34 @@ from pychain.chain.block import Block
 from pychain.chain.header import Header, new_header
 from pychain.consensus.state import ABSENT, Account, Reward
 from pychain.ledger.memory_store import MemoryStore
-from pychain.ledger.store import Batch, IndexRecord, Status, TransactionPlace, WritableStore
-from pychain.store import LmdbStore
-from tests.store.batches import GENESIS, Series, assert_same
+from pychain.ledger.store import (
+    Batch,
+    DamagedBlockError,
+    IndexRecord,
+    Status,
+    StoreError,
+    StoreFullError,
+    TransactionPlace,
+    WritableStore,
+)
+from tests.ledger.store_kinds import KINDS, Kind
+from tests.store.batches import Series, assert_same
 from tests.support.blocks import plain_block, unsigned
 from tests.support.index import known, packed, unpacked
 
 U64_MAX = 2**64 - 1
 
 
-class Opened:
-    """A store and how to open it anew, as after a crash."""
-
-    def __init__(self, directory: Path | None) -> None:
-        self._directory = directory
-        self.store: WritableStore = MemoryStore() if directory is None else LmdbStore(directory, GENESIS)
-
-    def reopen(self) -> None:
-        self.close()
-        if isinstance(self.store, MemoryStore):
-            self.store.crash()
-        elif self._directory is not None:
-            self.store = LmdbStore(self._directory, GENESIS)
-
-    def close(self) -> None:
-        if isinstance(self.store, LmdbStore):
-            self.store.close()
-
-
-@pytest.fixture(params=["lmdb", "memory"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
-    opened = Opened(tmp_path / "node" if request.param == "lmdb" else None)
-    yield opened
-    opened.close()
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
+    kind = KINDS[request.param](tmp_path / "node")
+    yield kind
+    kind.end()
 
 
 @pytest.fixture
-def store(opened: Opened) -> WritableStore:
-    return opened.store
+def store(kind: Kind) -> WritableStore:
+    return kind.store
 
 
 @pytest.fixture
@@ -146,16 +136,16 @@ def test_several_commits_show_at_once(store: WritableStore) -> None:
     assert_same(store, model, series)
 
 
-def test_committed_is_durable_whether_or_not_it_was_advanced_to(opened: Opened) -> None:
+def test_committed_is_durable_whether_or_not_it_was_advanced_to(kind: Kind) -> None:
     series, model = Series(), MemoryStore()
     for number in range(11):
-        opened.store.commit(series.batch(number))
+        kind.store.commit(series.batch(number))
         model.commit(series.batch(number))
         if number < 8:
-            opened.store.advance()
+            kind.store.advance()
     model.advance()
-    opened.reopen()
-    assert_same(opened.store, model, series)
+    kind.reopen()
+    assert_same(kind.store, model, series)
 
 
 def test_the_index_has_parents_before_children_however_it_came(
@@ -304,7 +294,7 @@ def test_history_comes_in_pages(apply: Callable[[Batch], None], store: WritableS
     assert store.history(BOB, 1, digest("unknown")) == []
 
 
-def test_history_forgets_blocks_that_left(opened: Opened, apply: Callable[[Batch], None], store: WritableStore) -> None:
+def test_history_forgets_blocks_that_left(kind: Kind, apply: Callable[[Batch], None], store: WritableStore) -> None:
     root = plain_block(0, CAROL, [PAID[0]])
     old = [plain_block(number, CAROL, [PAID[number]]) for number in (1, 2)]
     new = [plain_block(number, BOB, [PAID[number - 10]]) for number in (11, 12, 13)]
@@ -314,8 +304,8 @@ def test_history_forgets_blocks_that_left(opened: Opened, apply: Callable[[Batch
         assert store.history(ALICE, 9) == [TransactionPlace(block.hash, 1) for block in (*reversed(joining), root)]
         assert store.history(ALICE, 9, leaving[0].transactions[0].txid) == []
     assert store.history(BOB, 2, PAID[2].txid) == [TransactionPlace(new[1].hash, 0), TransactionPlace(new[0].hash, 1)]
-    opened.reopen()
-    assert opened.store.history(ALICE, 2) == [TransactionPlace(block.hash, 1) for block in (new[2], new[1])]
+    kind.reopen()
+    assert kind.store.history(ALICE, 2) == [TransactionPlace(block.hash, 1) for block in (new[2], new[1])]
 
 
 def test_a_batch_without_a_tip_leaves_it(apply: Callable[[Batch], None], store: WritableStore) -> None:
@@ -331,40 +321,263 @@ def test_tables_are_replaced_whole(apply: Callable[[Batch], None], store: Writab
     assert store.table("bans") == b"bans"
 
 
-def test_an_empty_batch_changes_nothing(opened: Opened, apply: Callable[[Batch], None]) -> None:
+def test_an_empty_batch_changes_nothing(kind: Kind, apply: Callable[[Batch], None]) -> None:
     series, model = Series(), MemoryStore()
     for batch in (series.batch(0), Batch()):
         model.commit(batch)
         apply(batch)
     model.advance()
-    assert_same(opened.store, model, series)
-    opened.reopen()
-    assert_same(opened.store, model, series)
+    assert_same(kind.store, model, series)
+    kind.reopen()
+    assert_same(kind.store, model, series)
 
 
-def test_a_body_may_be_stored_again(opened: Opened, apply: Callable[[Batch], None]) -> None:
+def test_a_body_may_be_stored_again(kind: Kind, apply: Callable[[Batch], None]) -> None:
     block = header("block")
     for _ in range(2):
         apply(Batch(bodies={block.hash: block.raw}))
-    opened.reopen()
-    assert opened.store.body(block.hash) == block.raw
+    kind.reopen()
+    assert kind.store.body(block.hash) == block.raw
 
 
-def test_a_crash_of_the_memory_store_loses_what_was_not_finished() -> None:
-    series, store, model = Series(), MemoryStore(), MemoryStore()
-    for number in range(3):
-        store.start(series.batch(number))
-    (unfinished,) = series.batch(1).bodies
-    store.finish()
-    model.commit(series.batch(0))
-    model.advance()
-    assert store.tip() is None
-    assert store.body(unfinished) is None
-    store.crash()
-    assert_same(store, model, series)
-    for number in (1, 2):
-        store.commit(series.batch(number))
+# --- deaths
+
+
+def grown(kind: Kind, last: int) -> tuple[Series, MemoryStore]:
+    """The series and a model of it, both stores with its batches up to `last`."""
+    series, model = Series(), MemoryStore()
+    for number in range(last + 1):
+        kind.store.commit(series.batch(number))
         model.commit(series.batch(number))
-    store.advance()
+    kind.store.advance()
     model.advance()
-    assert_same(store, model, series)
+    return series, model
+
+
+@pytest.mark.parametrize("advanced", [True, False])
+def test_a_crash_loses_nothing_that_was_committed(kind: Kind, advanced: bool) -> None:
+    series, model = grown(kind, 7)
+    kind.store.commit(series.batch(8))
+    model.commit(series.batch(8))
+    if advanced:
+        kind.store.advance()
+    kind.crash()
+    model.advance()
+    assert kind.store.damaged == ()
+    assert_same(kind.store, model, series)
+
+
+@pytest.mark.parametrize("bodies_written", [True, False])
+def test_a_crash_in_a_commit_leaves_nothing_that_reads_see(kind: Kind, bodies_written: bool) -> None:
+    """Its bodies may be there and nothing names them; the same batch is committed again as if it had never begun."""
+    series, model = grown(kind, 5)
+    torn = series.batch(6)
+    kind.crash_in_commit(torn, bodies_written=bodies_written)
+    (block_hash,) = torn.bodies
+    assert kind.store.body(block_hash) in (None, torn.bodies[block_hash])
+    assert kind.store.tip() == model.tip()
+    assert known(kind.store) == known(model)
+    assert kind.store.undo(block_hash) is None
+    for number in (6, 7):
+        for store in (kind.store, model):
+            store.commit(series.batch(number))
+            store.advance()
+    assert_same(kind.store, model, series)
+
+
+def test_a_crash_of_what_was_crashed_changes_nothing(kind: Kind) -> None:
+    series, model = grown(kind, 4)
+    for _ in range(2):
+        kind.crash()
+        kind.store.commit(Batch())
+    assert_same(kind.store, model, series)
+
+
+def test_a_full_disk_refuses_the_batch_and_all_that_follow(kind: Kind) -> None:
+    series, model = grown(kind, 5)
+    kind.fill()
+    with pytest.raises(StoreFullError) as full:
+        kind.store.commit(series.batch(6))
+    kind.make_room()
+    with pytest.raises(StoreError) as again:
+        kind.store.commit(series.batch(6))
+    assert str(again.value) == str(full.value)
+    assert kind.store.tend(quiet=True) is False
+    assert kind.store.prune(10**6, 0) == 0
+    kind.store.advance()
+    assert kind.store.tip() == model.tip()
+    kind.reopen()
+    assert_same(kind.store, model, series)
+    for store in (kind.store, model):
+        store.commit(series.batch(6))
+        store.advance()
+    assert_same(kind.store, model, series)
+
+
+# --- damage
+
+
+def test_a_damaged_body_is_found_by_whoever_reads_it(kind: Kind) -> None:
+    series, _ = grown(kind, 20)
+    block_hash = series.record(3).hash
+    kind.damage(block_hash)
+    for _ in range(2):
+        with pytest.raises(DamagedBlockError, match="damaged") as damage:
+            kind.store.body(block_hash)
+        assert damage.value.block_hash == block_hash
+    assert kind.store.has_body(block_hash)
+    assert kind.store.body(series.record(4).hash) == series.body(4)
+    assert kind.store.damaged == (), "opening found nothing"
+
+
+def test_a_damaged_body_is_repaired_by_committing_it_again(kind: Kind) -> None:
+    series, model = grown(kind, 20)
+    block_hash = series.record(3).hash
+    kind.damage(block_hash)
+    kind.store.commit(Batch(bodies={block_hash: series.body(3)}))
+    assert kind.store.body(block_hash) == series.body(3)
+    kind.reopen()
+    assert_same(kind.store, model, series)
+
+
+def test_a_damaged_newest_body_is_reported_by_the_opening(kind: Kind) -> None:
+    series, model = grown(kind, 20)
+    newest = series.record(20).hash
+    kind.damage(newest)
+    for reopen in (kind.crash, kind.reopen):
+        reopen()
+        assert [damage.block_hash for damage in kind.store.damaged] == [newest]
+        with pytest.raises(DamagedBlockError):
+            kind.store.body(newest)
+    kind.store.commit(Batch(bodies={newest: series.body(20)}))
+    kind.reopen()
+    assert kind.store.damaged == ()
+    assert_same(kind.store, model, series)
+
+
+# --- pruning
+
+
+def stored(store: WritableStore, blocks: list[Block]) -> list[int]:
+    return [height for height, block in enumerate(blocks) if store.has_body(block.hash)]
+
+
+@pytest.fixture
+def blocks(store: WritableStore) -> list[Block]:
+    """A chain in the store: 40 blocks by height, one commit each."""
+    blocks = [plain_block(number, CAROL, [unsigned(ALICE, BOB, number)]) for number in range(40)]
+    for height, block in enumerate(blocks):
+        store.commit(
+            Batch(
+                bodies={block.hash: block.raw},
+                index=(IndexRecord.of(block.header, height, Status.BODY | Status.CONNECTED),),
+                undo={block.hash: b"undo"},
+                rewards={block.hash: Reward(CAROL, height)},
+                connected={block.hash: block},
+                tip=block.hash,
+            )
+        )
+    store.advance()
+    return blocks
+
+
+def test_pruning_takes_the_oldest_until_the_rest_is_within_bounds(
+    kind: Kind, store: WritableStore, blocks: list[Block]
+) -> None:
+    wanted = sum(len(block.raw) for block in blocks[20:])
+    assert store.prune(10**6, wanted) > 0
+    kept = stored(store, blocks)
+    assert kept == list(range(kept[0], 40)), "the oldest went"
+    assert kept[0] > 0
+    assert sum(len(blocks[height].raw) for height in kept) <= wanted
+    assert [store.body(block.hash) for block in blocks] == [None] * kept[0] + [b.raw for b in blocks[kept[0] :]]
+    store.advance()
+    assert [height for height, block in enumerate(blocks) if store.undo(block.hash)] == kept
+    assert store.prune(10**6, wanted) == 0
+    for _ in range(2):
+        store = kind.store
+        assert stored(store, blocks) == kept
+        assert len(known(store)) == 40
+        assert [store.reward(block.hash) for block in blocks] == [Reward(CAROL, height) for height in range(40)]
+        assert len(store.history(ALICE, 99)) == 40
+        assert store.tip() == blocks[-1].hash
+        kind.reopen()
+
+
+def test_pruning_keeps_what_is_not_deep_enough(store: WritableStore, blocks: list[Block]) -> None:
+    assert store.prune(15, 0) > 0
+    kept = stored(store, blocks)
+    assert 0 < kept[0] <= 15
+    assert kept == list(range(kept[0], 40))
+    assert store.prune(15, 0) == 0
+
+
+def test_nothing_is_pruned_where_there_is_room(store: WritableStore, blocks: list[Block]) -> None:
+    assert store.prune(10**6, 10**9) == 0
+    assert stored(store, blocks) == list(range(40))
+
+
+def test_pruning_spares_a_body_that_was_stored_again(kind: Kind, store: WritableStore, blocks: list[Block]) -> None:
+    kind.damage(blocks[1].hash)
+    store.commit(Batch(bodies={blocks[1].hash: blocks[1].raw}))
+    store.advance()
+    store.prune(30, 0)
+    kept = stored(store, blocks)
+    assert kept[:2] == [1, kept[1]]
+    assert kept[1] > 2
+    assert store.body(blocks[1].hash) == blocks[1].raw
+
+
+def test_a_pruned_body_may_come_again(store: WritableStore, blocks: list[Block]) -> None:
+    store.prune(30, 0)
+    assert store.body(blocks[0].hash) is None
+    store.commit(Batch(bodies={blocks[0].hash: blocks[0].raw}))
+    assert store.body(blocks[0].hash) == blocks[0].raw
+
+
+# --- what a runtime does beside, and the end
+
+
+def test_reads_go_on_after_memory_was_released_and_work_was_done(kind: Kind) -> None:
+    series, model = grown(kind, 20)
+    kind.store.prefetch([digest("nobody"), *series.batch(3).accounts])
+    while kind.store.tend(quiet=True):
+        pass
+    kind.store.release_memory()
+    assert_same(kind.store, model, series)
+    for store in (kind.store, model):
+        store.commit(series.batch(21))
+        store.advance()
+    assert_same(kind.store, model, series)
+
+
+def test_a_closed_store_answers_nothing(kind: Kind) -> None:
+    series, model = grown(kind, 3)
+    store, block_hash = kind.store, series.record(3).hash
+    (key, *_) = series.batch(3).accounts
+    store.close()
+    reads: dict[str, Callable[[], object]] = {
+        "tip": store.tip,
+        "index": lambda: list(store.index()),
+        "account": lambda: store.account(key),
+        "accounts": lambda: store.accounts([key]),
+        "undo": lambda: store.undo(block_hash),
+        "reward": lambda: store.reward(block_hash),
+        "transaction": lambda: store.transaction(series.txids(3)[0]),
+        "history": lambda: store.history(key, 1),
+        "table": lambda: store.table("counter"),
+        "body": lambda: store.body(block_hash),
+        "has_body": lambda: store.has_body(block_hash),
+        "commit": lambda: store.commit(series.batch(4)),
+        "advance": store.advance,
+        "prefetch": lambda: store.prefetch([key]),
+        "release_memory": store.release_memory,
+    }
+    for name, read in reads.items():
+        with pytest.raises(StoreError):
+            print(name, read())
+    assert store.tend(quiet=True) is False
+    assert store.prune(10**6, 0) == 0
+    store.close()
+    kind.reopen()
+    assert_same(kind.store, model, series)
