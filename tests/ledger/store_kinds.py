@@ -26,8 +26,10 @@ ROLL_BYTES = 1_000
 class Kind(Protocol):
     """One store of some kind, and what may happen to it."""
 
-    store: WritableStore
-    """Open; another object after a crash or a reopening."""
+    @property
+    def store(self) -> WritableStore:
+        """Open; another object after a crash or a reopening."""
+        ...
 
     def reopen(self) -> None:
         """Close the store in order, and open it anew."""
@@ -116,9 +118,11 @@ class LmdbKind:
         self.store = self._open()
 
     def crash_in_commit(self, batch: Batch, *, bodies_written: bool) -> None:
-        gap = (Environment, "write") if bodies_written else (block_files, "_sync")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(*gap, _die)
+            if bodies_written:
+                patch.setattr(Environment, "write", _die)
+            else:
+                patch.setattr(block_files, "_sync", _die)
             with pytest.raises(DeathError):
                 self.store.commit(batch)
         self.crash()
