@@ -76,8 +76,13 @@ class Bodies:
 
     def mend(self, entry: Entry) -> bool:
         """A stored body is damaged: from now on it is missed, and stored anew when it comes. False where that was
-        known, or there is no room for one more.
+        known, or there is no room for one more, and for genesis, which is stored anew at once: it is part of the
+        rules, and what peers send would be judged like any block, for work that it does not have.
         """
+        if entry is self._tree.genesis:
+            genesis = self._tree.rulebook.spec.genesis
+            self._overlay.put_body(genesis.hash, genesis.raw)
+            return False
         if not self._is_here(entry) or len(self._mending) >= MAX_MENDING:
             return False
         self._mending[entry.hash] = None

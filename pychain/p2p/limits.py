@@ -308,6 +308,10 @@ FEE_FILTER_RATE: Final = Rate(tokens=1, period_ns=seconds(1), burst=30)
 HEADERS_TIMEOUT_NS: Final = seconds(10)
 """An answer to get_headers: 160 KB at most."""
 
+LACKS_NS: Final = seconds(60)
+"""A peer that said that it has not a block is asked for it again after so long: it may have been damaged there and
+fetched since. One useless question a minute costs nobody anything."""
+
 SYNC_BYTES_IN_FLIGHT: Final = 32 * KIB * KIB
 """Blocks asked for and not here yet, by their usual size: fills a fast line, stays a bounded share of memory."""
 

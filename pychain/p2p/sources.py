@@ -19,6 +19,7 @@ class Source:
 
     __slots__ = (
         "_stalled_ns",
+        "asked_again_ns",
         "best",
         "claimed_work",
         "has_delivered",
@@ -44,6 +45,8 @@ class Source:
         """Blocks that it owes us, with the time of asking, oldest first."""
         self.lacks: dict[bytes, None] = {}
         """Blocks that it said it has not."""
+        self.asked_again_ns: int | None = None
+        """When it is asked for those again. What a disk has lost is fetched, so a peer may have it by then."""
         self.quota = limits.SYNC_BLOCKS_START
         self.has_delivered = False
         self.stalls = 0

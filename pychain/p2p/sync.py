@@ -72,6 +72,8 @@ class SyncManager(Manager):
         self._peers: dict[int, Source] = {}
         self._debtors: dict[int, Source] = {}
         """Those that owe us headers or blocks, and some that did before the last poll."""
+        self._lacking: dict[int, Source] = {}
+        """Those that said that they do not have some block."""
         self._headers = HeaderSync(wire, view, self._peers, self._debtors)
         self._asked: dict[bytes, int] = {}
         self._plan: list[bytes] = []
@@ -94,6 +96,7 @@ class SyncManager(Manager):
         """What this peer owed us is asked of others at the next poll."""
         gone = self._peers.pop(peer.peer_id, None)
         self._debtors.pop(peer.peer_id, None)
+        self._lacking.pop(peer.peer_id, None)
         if gone is not None:
             for block_hash in gone.in_flight:
                 del self._asked[block_hash]
@@ -160,6 +163,7 @@ class SyncManager(Manager):
         for block_hash in hashes:
             if block_hash in source.in_flight or self._view.is_missing(block_hash):
                 source.lacks_block(block_hash)
+                self._lacking[peer_id] = source
             if block_hash in source.in_flight:
                 self._release(block_hash)
         self.replan()
@@ -184,15 +188,28 @@ class SyncManager(Manager):
             self._check_overdue(source, now)
             if not source.owes:
                 self._debtors.pop(peer_id, None)
+        for peer_id, source in list(self._lacking.items()):
+            self._check_lacks(peer_id, source, now)
         self._headers.ask_best(now)
         self._ask_for_blocks(now)
 
     def deadline(self) -> int | None:
-        """When the first answer is overdue."""
+        """When the first answer is overdue, or a peer is asked again for what it had not."""
         sources = self._debtors.values()
         return earliest(
-            *(source.headers_due_ns for source in sources), *(source.due_ns(self._timeout_ns) for source in sources)
+            *(source.headers_due_ns for source in sources),
+            *(source.due_ns(self._timeout_ns) for source in sources),
+            *(source.asked_again_ns for source in self._lacking.values()),
         )
+
+    def _check_lacks(self, peer_id: int, source: Source, now: Now) -> None:
+        if source.asked_again_ns is None:
+            source.asked_again_ns = now.mono_ns + limits.LACKS_NS
+        elif now.mono_ns >= source.asked_again_ns:
+            del self._lacking[peer_id]
+            source.asked_again_ns = None
+            source.lacks.clear()
+            self.replan()
 
     def _check_overdue(self, source: Source, now: Now) -> None:
         self._headers.overdue(source, now)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from pychain.base.time import NS
 from pychain.ledger.store import Batch
 from pychain.node.events import Notice
 from pychain.node.inputs import BodyDamaged
+from pychain.p2p.limits import LACKS_NS
+from tests.support.builder import spec_of
 from tests.support.forge import genesis
 from tests.support.network import Network
 from tests.support.puppet import BLOCK, Stage, grow
 
 NETWORK = Network()
+SPEC = spec_of(NETWORK)
 CHAIN = grow(NETWORK, genesis(NETWORK), 40)
 OLD = CHAIN[10]
 
@@ -77,3 +81,29 @@ def test_what_is_damaged_twice_or_unknown_is_asked_for_once_or_not(stage: Stage)
     stage.feed(BodyDamaged(OLD.hash))
     stage.wait(1)
     assert peer.wanted(BLOCK) == [OLD.hash] * 2, "it rotted again"
+
+
+def test_genesis_is_stored_anew_without_a_peer(stage: Stage) -> None:
+    """It is known without a disk, and no peer's copy of it would be accepted: it has no work."""
+    batches = commits(stage)
+    stage.feed(BodyDamaged(SPEC.genesis_hash))
+    stage.wait(1)
+    assert [batch.bodies for batch in batches] == [{SPEC.genesis_hash: SPEC.genesis.raw}]
+    peer = stage.chain_puppet(CHAIN)
+    stage.wait(1)
+    assert peer.wanted(BLOCK) == []
+    assert stage.node.queries.tip.hash == CHAIN[-1].hash
+
+
+def test_a_peer_that_had_it_not_is_asked_again_later(stage: Stage) -> None:
+    """It may have lost the block as well, and fetched it since; nothing else need happen meanwhile."""
+    stage.feed(BodyDamaged(OLD.hash))
+    peer = stage.chain_puppet(CHAIN, ready=False)
+    peer.silent = {"want"}
+    peer.greet()
+    assert peer.wanted(BLOCK) == [OLD.hash]
+    peer.say("missing", BLOCK, [OLD.hash])
+    stage.wait(LACKS_NS // NS - 1)
+    assert peer.wanted(BLOCK) == [OLD.hash]
+    stage.wait(2)
+    assert peer.wanted(BLOCK) == [OLD.hash] * 2
