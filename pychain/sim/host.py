@@ -14,6 +14,7 @@ from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
 from pychain.ledger.template import BlockTemplate
 from pychain.ledger.memory_store import MemoryStore
+from pychain.ledger.store import DamagedBlockError, StoreError
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Commit,
@@ -37,8 +38,10 @@ from pychain.node.inputs import (
     BlockMined,
     BlocksRead,
     BlocksVerified,
+    BodyDamaged,
     BytesReceived,
     CommitDone,
+    CommitFailed,
     Input,
     Start,
     Stop,
@@ -50,6 +53,7 @@ from pychain.node.requests import Answer, Request
 from pychain.p2p.draws import exponential
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
+from pychain.sim.disk import Disk
 from pychain.sim.entropy import SeededEntropy
 from pychain.sim.events import EventHeap, Trace
 
@@ -59,8 +63,6 @@ if TYPE_CHECKING:
 VERIFY_BLOCK_NS = 1_000_000
 VERIFY_TRANSFER_NS = 40_000
 """Modelled time of a signature check (libsodium does 25,000 a second)."""
-READ_NS = 200_000
-COMMIT_NS = 2_000_000
 EXTRA_BYTES = 32
 
 
@@ -111,7 +113,7 @@ class Surroundings(Protocol):
 
 
 class Host:
-    """A machine in the world. It can crash and be started again; its store outlives its node."""
+    """A machine in the world. It can crash and be started again; its disk outlives its node."""
 
     def __init__(
         self, world: Surroundings, name: str, address: NetAddress, config: NodeConfig, hash_rate: float
@@ -120,7 +122,7 @@ class Host:
         self.name = name
         self.address = address
         self.hash_rate = hash_rate
-        self.store = MemoryStore()
+        self.disk = Disk(world.heap, world.seed, name)
         self.events: list[Event] = []
         """Everything that the node published, oldest first."""
         self.answers: dict[int, Answer] = {}
@@ -169,6 +171,11 @@ class Host:
         return self._node
 
     @property
+    def store(self) -> MemoryStore:
+        """What is on the disk."""
+        return self.disk.store
+
+    @property
     def is_running(self) -> bool:
         return self._node is not None
 
@@ -204,15 +211,19 @@ class Host:
     # --- life
 
     def start(self) -> None:
-        """Begin a life on whatever the store holds."""
+        """Begin a life on whatever the disk holds."""
         self._life += 1
         self.started_ns = self._world.heap.now_ns
         self._events_before = len(self.events)
         self.mocked_s = None
         self._mined_ns = 0
+        self.fault = None
+        self.disk.mount()
         entropy = SeededEntropy(self._world.seed, f"{self.name}/{self._life}")
         self._node = Node(self._config, self.store, entropy)
         self.feed(Start())
+        for damage in self.store.damaged:
+            self.feed(BodyDamaged(damage.block_hash))
 
     def stop(self) -> None:
         """Ask the node to end in order."""
@@ -226,7 +237,7 @@ class Host:
         self._replies.clear()
         if self._api is not None:
             self._api.crash()
-        self.store.crash()
+        self.disk.crash()
         self._world.drop_connections(self)
 
     def ask(self, request: Request, then: Callable[[Answer], None] | None = None) -> int:
@@ -236,6 +247,14 @@ class Host:
             self._replies[self._requests] = then
         self.feed(Asked(self._requests, request))
         return self._requests
+
+    def body(self, block_hash: bytes) -> bytes | None:
+        """A stored block, for whoever wants it; the node hears of one that is damaged. DamagedBlockError."""
+        try:
+            return self.store.body(block_hash)
+        except DamagedBlockError:
+            self.later(self.disk.takes_ns(self.disk.read_ns), lambda: self.feed(BodyDamaged(block_hash)))
+            raise
 
     # --- the loop
 
@@ -276,10 +295,14 @@ class Host:
 
     def _commit(self, effect: Commit) -> None:
         self.store.start(effect.batch)
-        self.later(COMMIT_NS, lambda: self._committed(effect.job))
+        self.later(self.disk.takes_ns(self.disk.commit_ns), lambda: self._committed(effect.job))
 
     def _committed(self, job: int) -> None:
-        self.store.finish()
+        try:
+            self.store.finish()
+        except StoreError as error:
+            self.feed(CommitFailed(job, str(error)))
+            return
         self.store.advance()
         self.feed(CommitDone(job))
 
@@ -294,9 +317,16 @@ class Host:
         self.later(len(valid) * VERIFY_TRANSFER_NS, lambda: self.feed(TransfersVerified(effect.job, valid)))
 
     def _read_blocks(self, effect: ReadBlocks) -> None:
-        raws = [self.store.body(block_hash) for block_hash in effect.hashes]
-        blocks = tuple([decode_block(raw) if raw is not None and effect.decoded else raw for raw in raws])
-        self.later(len(blocks) * READ_NS, lambda: self.feed(BlocksRead(effect.job, blocks)))
+        blocks = tuple([self._block_read(block_hash, effect.decoded) for block_hash in effect.hashes])
+        duration_ns = self.disk.takes_ns(len(blocks) * self.disk.read_ns)
+        self.later(duration_ns, lambda: self.feed(BlocksRead(effect.job, blocks)))
+
+    def _block_read(self, block_hash: bytes, decoded: bool) -> Block | bytes | None:
+        try:
+            raw = self.body(block_hash)
+        except DamagedBlockError:
+            return None
+        return decode_block(raw) if raw is not None and decoded else raw
 
     def _start_mining(self, effect: StartMining) -> None:
         self._search += 1
@@ -365,6 +395,8 @@ def _essence(happening: Input | Effect) -> bytes:
             return b"".join(happening.raws)
         case BlockMined():
             return happening.raw
+        case BodyDamaged():
+            return happening.block_hash
         case Publish():
             return repr(happening.event).encode()
         case StartMining():

@@ -37,7 +37,7 @@ def world_with(seed: int, holders: int) -> tuple[World, list[Host], Host]:
     names = [f"old {number}" for number in range(holders)]
     old = [world.add(name) for name in names]
     for host in old:
-        host.store = long_chain()[1].store.copy()
+        host.disk.store = long_chain()[1].store.copy()
     return world, old, world.add("new", names)
 
 
