@@ -95,9 +95,11 @@ async def wait_until_mined(node: Client, txid: str, confirmations: int) -> Locat
 
 
 async def anchor_of(node: Client, found: Located, *, headers: bool) -> Anchor:
-    """Everything that proves a mined transaction, with the headers from height 1 to the tip if wanted."""
-    assert found.blockhash is not None
-    assert found.blockheight is not None
+    """Everything that proves a mined transaction, with the headers from height 1 to the tip if wanted. StampError where
+    the node does not say where it is.
+    """
+    if found.blockhash is None or found.blockheight is None:
+        raise StampError(f"the node does not say in which block transfer {found.txid} is")
     block = await node.call("getblock", found.blockhash, 1)
     txids = [parse_hash_hex(txid) for txid in block["tx"]]
     index = block["tx"].index(found.txid)

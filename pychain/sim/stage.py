@@ -142,7 +142,7 @@ class Stage:
         self.until(lambda: one_tip(hosts), TRAVEL_S)
 
     def until(self, condition: Callable[[], bool], limit_s: float) -> None:
-        """Until a condition holds; AssertionError if it does not within this time."""
+        """Until a condition holds; NotReachedError if it does not within this time."""
         self.world.run_until(condition, limit_s)
 
     def close(self, hosts: Sequence[Host]) -> Figures:

@@ -37,6 +37,10 @@ MAX_SHARED_RESULTS = 4096
 """Verified blocks and signatures kept for other hosts: verification is a pure function, so one answer serves all."""
 
 
+class NotReachedError(AssertionError):
+    """A world did not come to what was waited for. The line names its seed."""
+
+
 class Watcher(Protocol):
     """Who looks at a world from outside. It may plan actions of its own; it feeds no host before the present one has
     carried its effects out."""
@@ -148,10 +152,11 @@ class World:
             pass
 
     def run_until(self, condition: Callable[[], bool], limit_s: float) -> None:
-        """Let time pass until a condition holds; AssertionError with the seed if it does not within `limit_s`."""
+        """Let time pass until a condition holds; NotReachedError if it does not within `limit_s`."""
         until = self.heap.now_ns + seconds(limit_s)
         while not condition():
-            assert self.heap.step(until), f"seed {self.seed}: not reached within {limit_s} s of virtual time"
+            if not self.heap.step(until):
+                raise NotReachedError(f"seed {self.seed}: not reached within {limit_s} s of virtual time")
 
     # --- faults
 
