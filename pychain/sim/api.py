@@ -30,7 +30,7 @@ from pychain.node.events import Event
 from pychain.sim.backend import HostBackend
 from pychain.sim.coroutines import CancelledError, Future, Timers
 from pychain.sim.entropy import SeededEntropy
-from pychain.sim.host import Host, Surroundings
+from pychain.sim.served import ServedHost, Simulation
 from pychain.sim.server import Operator, Server
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class HostApi:
     limit_s: virtual time that a call may take.
     """
 
-    def __init__(self, host: Host, world: Surroundings) -> None:
+    def __init__(self, host: ServedHost, world: Simulation) -> None:
         self.limit_s = LIMIT_S
         self._host = host
         self._world = world

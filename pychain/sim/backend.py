@@ -15,7 +15,7 @@ from pychain.node.requests import Answer, Request
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.coroutines import Future, Signal, Task, Timers
 from pychain.sim.entropy import SeededEntropy
-from pychain.sim.host import READ_NS, Host
+from pychain.sim.served import ServedHost
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -31,7 +31,7 @@ MS = 1_000_000
 class HostClock:
     """A host's time."""
 
-    def __init__(self, host: Host, timers: Timers) -> None:
+    def __init__(self, host: ServedHost, timers: Timers) -> None:
         self._host = host
         self._timers = timers
         self.sleep = timers.sleep
@@ -49,7 +49,7 @@ class HostClock:
 class HostMiner:
     """A host's miner: one thread where it has a hash rate, of which no single hash is tried."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: ServedHost) -> None:
         self._host = host
 
     @property
@@ -74,7 +74,7 @@ class HostMachine:
     stratum = None
     refused_connections = 0
 
-    def __init__(self, host: Host, timers: Timers) -> None:
+    def __init__(self, host: ServedHost, timers: Timers) -> None:
         self.node_id = host.name
         self.agent = host.node.config.agent
         self.addresses: tuple[NetAddress, ...] = (host.address,)
@@ -98,7 +98,7 @@ class HostMachine:
 class HostBackend:
     """One life of a host's node."""
 
-    def __init__(self, host: Host, timers: Timers, entropy: SeededEntropy) -> None:
+    def __init__(self, host: ServedHost, timers: Timers, entropy: SeededEntropy) -> None:
         self.queries = host.node.queries
         self.store = host.store
         self.clock = HostClock(host, timers)
@@ -135,10 +135,10 @@ class HostBackend:
         self._host.ask(request, answer.resolve)
 
     def body(self, block_hash: bytes) -> Future[bytes | None]:
-        return self._after(READ_NS, lambda: self.read_body(block_hash))
+        return self._after(self._host.read_ns, lambda: self.read_body(block_hash))
 
     def read_body(self, block_hash: bytes) -> bytes | None:
-        return self._host.store.body(block_hash)
+        return self._host.body(block_hash)
 
     def aside(self, work: Callable[[], T]) -> Future[T]:
         return self._after(ASIDE_NS, work)

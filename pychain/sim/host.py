@@ -12,9 +12,9 @@ from pychain.chain.block import Block, decode_block
 from pychain.chain.target import work_from_target
 from pychain.chain.transaction import Transfer
 from pychain.consensus.rules import RuleError
-from pychain.ledger.template import BlockTemplate
 from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import DamagedBlockError, StoreError
+from pychain.ledger.template import BlockTemplate
 from pychain.node.config import NodeConfig
 from pychain.node.effects import (
     Commit,
@@ -248,12 +248,17 @@ class Host:
         self.feed(Asked(self._requests, request))
         return self._requests
 
+    @property
+    def read_ns(self) -> int:
+        """How long a read from the disk takes now."""
+        return self.disk.takes_ns(self.disk.read_ns)
+
     def body(self, block_hash: bytes) -> bytes | None:
         """A stored block, for whoever wants it; the node hears of one that is damaged. DamagedBlockError."""
         try:
             return self.store.body(block_hash)
         except DamagedBlockError:
-            self.later(self.disk.takes_ns(self.disk.read_ns), lambda: self.feed(BodyDamaged(block_hash)))
+            self.later(self.read_ns, lambda: self.feed(BodyDamaged(block_hash)))
             raise
 
     # --- the loop
