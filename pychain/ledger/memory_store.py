@@ -220,7 +220,7 @@ class MemoryStore:
         self._must_be_open()
 
     def close(self) -> None:
-        """As in `WritableStore`. `crash` opens it anew."""
+        """As in `WritableStore`. `crash` opens it again."""
         self._closed = True
         self._failure = StoreError("the store is closed")
 
@@ -238,7 +238,7 @@ class MemoryStore:
         self._rotten[block_hash] = None
 
     def crash(self, torn: Collection[bytes] = ()) -> None:
-        """Forget what is not durable, and stand as a store that was opened anew.
+        """Forget what is not durable, and stand as a store that was reopened.
 
         torn: those bodies of commits under way that had reached the disk. They are there, though nothing names them.
         """

@@ -129,7 +129,7 @@ class Batch:
 
 
 class Store(Protocol):
-    """What a node reads: the state last advanced to. One thread reads and advances.
+    """The reads of a node: the state last advanced to. One thread reads and advances.
 
     Every read raises StoreError where the disk fails or the store is closed, DamagedStoreError where a row is damaged.
     """
@@ -179,8 +179,8 @@ class BodyStore(Protocol):
 
     @property
     def damaged(self) -> Sequence[DamagedBlockError]:
-        """What opening found wrong with the newest bodies, which are those that a crash could have harmed. The runtime
-        tells the node of each, as of those that a read finds later.
+        """The damage that opening found in the newest bodies, which are those that a crash could have harmed. The
+        runtime tells the node of each, as of those that a read finds later.
         """
         ...
 
@@ -198,9 +198,10 @@ class BodyStore(Protocol):
 
 
 class WritableStore(Store, BodyStore, Protocol):
-    """What a runtime drives. `commit`, `tend`, `prune` and `close` wait for each other, in whatever threads they are.
+    """All of a store, for the runtime that drives it.
 
-    After a failure of `commit` or `tend` nothing more is written until the store is opened anew: only that tells what
+    `commit`, `tend`, `prune` and `close` wait for each other, in whatever threads they are.
+    After a failure of `commit` or `tend` nothing more is written until the store is reopened: only that tells what
     of it has reached the disk. The batch that failed is then there as a whole or not at all.
     """
 
@@ -208,7 +209,7 @@ class WritableStore(Store, BodyStore, Protocol):
         """Make the batch durable: once this has returned, no crash takes it back. Any thread.
 
         StoreFullError where there is no room for it, StoreError where writing fails otherwise, and after a failure the
-        same error again. A body that is stored already is written anew and read from there, which repairs a damaged
+        same error again. A body that is stored already is written again and read from there, which repairs a damaged
         one. A batch that a crash interrupts is there as a whole or not at all at the next opening; its bodies may be
         there without it, and then nothing names them.
         """
@@ -245,7 +246,7 @@ class WritableStore(Store, BodyStore, Protocol):
         ...
 
     def release_memory(self) -> None:
-        """Let go of what was read so far, at the cost of reading it again. StoreError as in `Store`.
+        """Drop what was read so far, at the cost of reading it again. StoreError as in `Store`.
 
         In the thread that reads and between commits, as reads may show the newest one from then on.
         """

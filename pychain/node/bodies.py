@@ -75,8 +75,8 @@ class Bodies:
         return entry.has_body and entry.hash not in self._mending
 
     def mend(self, entry: Entry) -> bool:
-        """A stored body is damaged: from now on it is missed, and stored anew when it comes. False where that was
-        known, or there is no room for one more, and for genesis, which is stored anew at once: it is part of the
+        """A stored body is damaged: from now on it is missed, and stored again when it comes. False where that was
+        known, or there is no room for one more, and for genesis, which is stored again at once: it is part of the
         rules, and what peers send would be judged like any block, for work that it does not have.
         """
         if entry is self._tree.genesis:

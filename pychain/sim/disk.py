@@ -67,7 +67,7 @@ class Disk:
         self.store.full = True
 
     def free(self) -> None:
-        """There is room again, for the node's next life: the store that failed has to be opened anew."""
+        """There is room again, for the node's next life: the store that failed has to be reopened."""
         self.store.full = False
 
     def damage(self, block_hash: bytes) -> None:

@@ -172,7 +172,7 @@ class Host:
 
     @property
     def store(self) -> MemoryStore:
-        """What is on the disk."""
+        """The content of the disk."""
         return self.disk.store
 
     @property

@@ -32,15 +32,15 @@ class Kind(Protocol):
         ...
 
     def reopen(self) -> None:
-        """Close the store in order, and open it anew."""
+        """Close the store in order, and reopen it."""
         ...
 
     def crash(self) -> None:
-        """The process dies without closing it; open it anew."""
+        """The process dies without closing it; reopen it."""
         ...
 
     def crash_in_commit(self, batch: Batch, *, bodies_written: bool) -> None:
-        """The process dies in the middle of a commit, before it was durable; open the store anew. bodies_written: the
+        """The process dies in the middle of a commit, before it was durable; reopen the store. bodies_written: the
         bodies had reached the disk.
         """
         ...

@@ -113,7 +113,7 @@ def test_a_damaged_body_comes_again_from_a_peer() -> None:
 
 
 def test_a_damaged_body_is_found_when_a_peer_asks_for_it() -> None:
-    """A node that starts anew has no block in memory: it finds the damage when it serves one, and repairs it."""
+    """A node that starts again has no block in memory: it finds the damage when it serves one, and repairs it."""
     world, (_, follower) = line_world(3, 2)
     world.start()
     world.run_until(lambda: host_height(follower) >= 8, 300)
