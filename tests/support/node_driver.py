@@ -165,7 +165,7 @@ class NodeDriver:
 
     def accounts(self) -> dict[bytes, tuple[int, int]]:
         """All accounts that are not absent, as `account` tells each."""
-        return {key: self.account(key) for key in self._lone.store._accounts}
+        return {key: self.account(key) for key in self._lone.store._shown.accounts}
 
     def set_clock(self, wall_s: int) -> None:
         self._lone.move_clock(wall_s)
