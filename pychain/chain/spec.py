@@ -17,6 +17,7 @@ import msgspec
 
 from pychain.base.codec import U32_MAX
 from pychain.base.errors import ConfigError, DecodeError
+from pychain.base.registry import MAX_NAME, NAME_PATTERN
 from pychain.chain.address import MAX_ADDRESS_CHARACTERS
 from pychain.chain.block import Block
 from pychain.chain.genesis import genesis_block
@@ -36,7 +37,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 U31 = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 U32 = Annotated[int, msgspec.Meta(ge=0, le=U32_MAX)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-RuleName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9._-]+\Z")]
+RuleName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_PATTERN)]
 Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 

@@ -1,36 +1,56 @@
 """Fork-choice rules by name: which of several fully valid chains a node follows. The first seen wins a tie.
 
 Built in are `most-work` and `longest` (for teaching and comparison). Packages add more through the entry point group
-`pychain.fork_choice`.
+`pychain.fork_choice`, users through files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import ClassVar
 
-from pychain.base.errors import ConfigError
+from pychain.base.registry import Registry
 from pychain.chain.spec import ChainSpec
 
-Weight = Callable[[int, int], int]
-"""(chain work, height) -> the weight of a chain; the heavier one is followed."""
+
+class ForkChoiceRule(ABC):
+    """A fork-choice rule; derive a class from this to write one. `name` and `parameters` are as a retarget rule's."""
+
+    name: ClassVar[str]
+    parameters: ClassVar[Mapping[str, int]] = MappingProxyType({})
+
+    @abstractmethod
+    def weight(self, spec: ChainSpec, chain_work: int, height: int) -> int:
+        """The weight of a chain, by its work from genesis on and its height; the heaviest is followed.
+
+        A child must weigh more than its parent, or nobody would follow a chain that grows.
+        """
+
+    def check(self, spec: ChainSpec) -> None:
+        """ConfigError where the rule cannot work under this spec; its parameters are within their bounds."""
+        return
 
 
-def _most_work(chain_work: int, height: int) -> int:
-    return chain_work
+class MostWork(ForkChoiceRule):
+    """Bitcoin's."""
+
+    name = "most-work"
+
+    def weight(self, spec: ChainSpec, chain_work: int, height: int) -> int:
+        return chain_work
 
 
-def _longest(chain_work: int, height: int) -> int:
-    return height
+class Longest(ForkChoiceRule):
+    """The most blocks, however easy they were."""
+
+    name = "longest"
+
+    def weight(self, spec: ChainSpec, chain_work: int, height: int) -> int:
+        return height
 
 
-BUILT_IN: Mapping[str, Weight] = MappingProxyType({"most-work": _most_work, "longest": _longest})
-
-
-def check_parameters(spec: ChainSpec) -> None:
-    """ConfigError where a built-in rule is given a parameter: none takes any."""
-    if spec.fork_choice in BUILT_IN and spec.fork_choice_params:
-        name = next(iter(spec.fork_choice_params))
-        raise ConfigError(
-            f"chain spec '{spec.name}': fork_choice rule '{spec.fork_choice}' takes no parameter '{name}'"
-        )
+FORK_CHOICE_RULES: Registry[ForkChoiceRule] = Registry(
+    "fork_choice rule", "pychain.fork_choice", ForkChoiceRule, (MostWork(), Longest())
+)

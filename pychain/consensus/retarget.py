@@ -2,23 +2,23 @@
 
 Built in are `asert` (aserti3-2d,
 https://github.com/bitcoincashorg/bitcoincash.org/blob/master/spec/2020-11-15-asert.md), `fixed`, `bitcoin` (Core's,
-with its off-by-one) and `lwma` (zawy12's LWMA-1). Packages add more through the entry point group `pychain.retarget`;
-a plug-in's name should carry its version, since genesis commits to the name. Under every rule block 1 carries
-genesis' bits. All arithmetic is on integers.
+with its off-by-one) and `lwma` (zawy12's LWMA-1). Packages add more through the entry point group `pychain.retarget`,
+users through files. Under every built-in rule block 1 carries genesis' bits. All arithmetic is on integers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
+from typing import ClassVar
 
 from pychain.base.errors import ConfigError
+from pychain.base.registry import Registry
 from pychain.chain.spec import ChainSpec
 from pychain.chain.target import bits_from_target, target_from_bits
 from pychain.consensus.branch import Branch
-
-NextBits = Callable[[ChainSpec, Branch], int]
 
 BITCOIN_WINDOW = 2016
 BITCOIN_CLAMP = 4
@@ -29,6 +29,31 @@ LWMA_FLOOR = 20
 """The weighted sum of solve times counts at least a 20th of what it should be, so one window gains at most a factor
 of 20.
 """
+
+
+class RetargetRule(ABC):
+    """A retarget rule; derive a class from this to write one.
+
+    Genesis commits to `name` and to the parameters' values alone, so a name should carry its version: nodes whose rules
+    of one name differ part at the first block that they judge differently.
+    """
+
+    name: ClassVar[str]
+    """1 to 64 of a-z, 0-9, '.', '_' and '-'; no built-in rule's."""
+    parameters: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """The parameters that a chain spec may give, integers, and the least value of each; none must be given."""
+
+    @abstractmethod
+    def next_bits(self, spec: ChainSpec, branch: Branch) -> int:
+        """The compact target that the header after the branch's last one must carry: from 1 to spec.pow_limit, in the
+        canonical encoding (`chain.target.bits_from_target`).
+
+        A pure function of the spec and the branch, in integers: every node must come to the same.
+        """
+
+    def check(self, spec: ChainSpec) -> None:
+        """ConfigError where the rule cannot work under this spec; its parameters are within their bounds."""
+        return
 
 
 def asert_target(
@@ -52,82 +77,89 @@ def asert_target(
     return max(1, min(target, pow_limit))
 
 
-def _asert(spec: ChainSpec, branch: Branch) -> int:
-    if branch.height == 0:
+class Asert(RetargetRule):
+    """aserti3-2d from block 1 on: the half-life is the spec's."""
+
+    name = "asert"
+
+    def next_bits(self, spec: ChainSpec, branch: Branch) -> int:
+        if branch.height == 0:
+            return spec.genesis_bits
+        tip, anchor = branch.header(branch.height), branch.header(1)
+        target = asert_target(
+            target_from_bits(spec.genesis_bits),
+            tip.time - (anchor.time - spec.spacing_s),
+            branch.height - 1,
+            spec.spacing_s,
+            spec.half_life_s,
+            spec.pow_limit,
+        )
+        return bits_from_target(target)
+
+
+class Fixed(RetargetRule):
+    """Always what genesis carries."""
+
+    name = "fixed"
+
+    def next_bits(self, spec: ChainSpec, branch: Branch) -> int:
         return spec.genesis_bits
-    tip, anchor = branch.header(branch.height), branch.header(1)
-    target = asert_target(
-        target_from_bits(spec.genesis_bits),
-        tip.time - (anchor.time - spec.spacing_s),
-        branch.height - 1,
-        spec.spacing_s,
-        spec.half_life_s,
-        spec.pow_limit,
-    )
-    return bits_from_target(target)
 
 
-def _fixed(spec: ChainSpec, branch: Branch) -> int:
-    return spec.genesis_bits
-
-
-def _window_s(spec: ChainSpec) -> int:
-    """What a window of the `bitcoin` rule should take, in seconds."""
-    return spec.retarget_params.get("window", BITCOIN_WINDOW) * spec.spacing_s
-
-
-def _bitcoin(spec: ChainSpec, branch: Branch) -> int:
+class Bitcoin(RetargetRule):
     """Every `window` blocks the target is scaled by the time that the last window took, at most fourfold either way.
 
     As in Core the time is that of window - 1 intervals, measured against window spacings."""
-    window = spec.retarget_params.get("window", BITCOIN_WINDOW)
-    tip = branch.header(branch.height)
-    if (branch.height + 1) % window:
-        return tip.bits
-    expected = _window_s(spec)
-    actual = tip.time - branch.header(branch.height - (window - 1)).time
-    actual = max(expected // BITCOIN_CLAMP, min(actual, expected * BITCOIN_CLAMP))
-    return bits_from_target(max(1, min(target_from_bits(tip.bits) * actual // expected, spec.pow_limit)))
+
+    name = "bitcoin"
+    parameters = MappingProxyType({"window": 2})
+
+    def next_bits(self, spec: ChainSpec, branch: Branch) -> int:
+        window = _bitcoin_window(spec)
+        tip = branch.header(branch.height)
+        if (branch.height + 1) % window:
+            return tip.bits
+        expected = window * spec.spacing_s
+        actual = tip.time - branch.header(branch.height - (window - 1)).time
+        actual = max(expected // BITCOIN_CLAMP, min(actual, expected * BITCOIN_CLAMP))
+        return bits_from_target(max(1, min(target_from_bits(tip.bits) * actual // expected, spec.pow_limit)))
+
+    def check(self, spec: ChainSpec) -> None:
+        if _bitcoin_window(spec) * spec.spacing_s < BITCOIN_CLAMP:
+            raise ConfigError(
+                f"under bitcoin, window times spacing_s must be at least {BITCOIN_CLAMP} s: "
+                "shorter windows can measure no time at all, and the target would fall to nothing"
+            )
 
 
-def _lwma(spec: ChainSpec, branch: Branch) -> int:
+def _bitcoin_window(spec: ChainSpec) -> int:
+    return spec.retarget_params.get("window", BITCOIN_WINDOW)
+
+
+class Lwma(RetargetRule):
     """The mean target of the last N blocks times their linearly weighted solve time over what it should be."""
-    window = spec.retarget_params.get("window", LWMA_WINDOW)
-    if branch.height <= window:
-        return spec.genesis_bits
-    clamp = LWMA_SOLVE_CLAMP * spec.spacing_s
-    due = window * (window + 1) // 2 * spec.spacing_s
-    headers = [branch.header(height) for height in range(branch.height - window, branch.height + 1)]
-    weighted = 0
-    for weight, (previous, header) in enumerate(pairwise(headers), 1):
-        solve_time = header.time - previous.time
-        if not -clamp < solve_time < clamp:
-            solve_time = clamp if solve_time > 0 else -clamp
-        weighted += weight * solve_time
-    weighted = max(weighted, due // LWMA_FLOOR)
-    targets = sum([target_from_bits(header.bits) for header in headers[1:]])
-    return bits_from_target(max(1, min(targets * weighted // (window * due), spec.pow_limit)))
+
+    name = "lwma"
+    parameters = MappingProxyType({"window": 2})
+
+    def next_bits(self, spec: ChainSpec, branch: Branch) -> int:
+        window = spec.retarget_params.get("window", LWMA_WINDOW)
+        if branch.height <= window:
+            return spec.genesis_bits
+        clamp = LWMA_SOLVE_CLAMP * spec.spacing_s
+        due = window * (window + 1) // 2 * spec.spacing_s
+        headers = [branch.header(height) for height in range(branch.height - window, branch.height + 1)]
+        weighted = 0
+        for weight, (previous, header) in enumerate(pairwise(headers), 1):
+            solve_time = header.time - previous.time
+            if not -clamp < solve_time < clamp:
+                solve_time = clamp if solve_time > 0 else -clamp
+            weighted += weight * solve_time
+        weighted = max(weighted, due // LWMA_FLOOR)
+        targets = sum([target_from_bits(header.bits) for header in headers[1:]])
+        return bits_from_target(max(1, min(targets * weighted // (window * due), spec.pow_limit)))
 
 
-BUILT_IN: Mapping[str, NextBits] = MappingProxyType(
-    {"asert": _asert, "fixed": _fixed, "bitcoin": _bitcoin, "lwma": _lwma}
+RETARGET_RULES: Registry[RetargetRule] = Registry(
+    "retarget rule", "pychain.retarget", RetargetRule, (Asert(), Fixed(), Bitcoin(), Lwma())
 )
-_PARAMETERS: Mapping[str, Mapping[str, int]] = MappingProxyType({"bitcoin": {"window": 2}, "lwma": {"window": 2}})
-"""Parameters that a built-in rule takes, and the least value of each."""
-
-
-def check_parameters(spec: ChainSpec) -> None:
-    """ConfigError where a built-in rule is given a parameter that it does not take, or one out of range."""
-    if spec.retarget not in BUILT_IN:
-        return
-    known = _PARAMETERS.get(spec.retarget, {})
-    for name, value in spec.retarget_params.items():
-        if name not in known:
-            raise ConfigError(f"chain spec '{spec.name}': retarget rule '{spec.retarget}' takes no parameter '{name}'")
-        if value < known[name]:
-            raise ConfigError(f"chain spec '{spec.name}': retarget parameter {name} must be at least {known[name]}")
-    if spec.retarget == "bitcoin" and _window_s(spec) < BITCOIN_CLAMP:
-        raise ConfigError(
-            f"chain spec '{spec.name}': under bitcoin, window times spacing_s must be at least {BITCOIN_CLAMP} s: "
-            "shorter windows can measure no time at all, and the target would fall to nothing"
-        )

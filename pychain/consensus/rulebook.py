@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from pychain.base.errors import ConfigError
+from pychain.base.registry import Plugin
 from pychain.chain.spec import ChainSpec
-from pychain.consensus import fork_choice, retarget
 from pychain.consensus.branch import Branch
+from pychain.consensus.fork_choice import FORK_CHOICE_RULES
+from pychain.consensus.retarget import RETARGET_RULES
 from pychain.consensus.subsidy import MAX_SUPPLY, total_supply
 
 
 class Rulebook:
-    """The spec and its retarget and fork-choice rules. ConfigError where a rule is unknown or the supply too large."""
+    """The spec and its retarget and fork-choice rules."""
 
-    def __init__(self, spec: ChainSpec) -> None:
+    def __init__(self, spec: ChainSpec, plugins: Iterable[Plugin] = ()) -> None:
+        """`plugins`: rules that are neither built in nor installed. ConfigError where a rule is unknown, does not fit
+        the spec or is given parameters that it does not take, or where the supply is too large."""
         self.spec = spec
-        self._next_bits: retarget.NextBits = _named(spec, "retarget", spec.retarget, retarget.BUILT_IN)
-        self._weight: fork_choice.Weight = _named(spec, "fork_choice", spec.fork_choice, fork_choice.BUILT_IN)
-        retarget.check_parameters(spec)
-        fork_choice.check_parameters(spec)
+        given = tuple(plugins)
+        try:
+            retarget = RETARGET_RULES.named(spec.retarget, given)
+            fork_choice = FORK_CHOICE_RULES.named(spec.fork_choice, given)
+            _check_parameters("retarget", spec.retarget, retarget.parameters, spec.retarget_params)
+            _check_parameters("fork_choice", spec.fork_choice, fork_choice.parameters, spec.fork_choice_params)
+            retarget.check(spec)
+            fork_choice.check(spec)
+        except ConfigError as error:
+            raise ConfigError(f"chain spec '{spec.name}': {error}") from None
+        self._next_bits = retarget.next_bits
+        self._weight = fork_choice.weight
         if total_supply(spec) > MAX_SUPPLY:
             raise ConfigError(f"chain spec '{spec.name}': allocations and subsidies add up to over 2^63 - 1")
 
@@ -30,17 +41,13 @@ class Rulebook:
 
     def weight(self, chain_work: int, height: int) -> int:
         """What fork choice compares."""
-        return self._weight(chain_work, height)
+        return self._weight(self.spec, chain_work, height)
 
 
-def _named(spec: ChainSpec, kind: str, name: str, built_in: Mapping[str, Any]) -> Any:
-    """The rule of that name: built in, or a plug-in's entry point in group `pychain.<kind>`."""
-    if name in built_in:
-        return built_in[name]
-    from importlib.metadata import entry_points  # seldom needed, and slow to import
-
-    plug_ins = {point.name: point for point in entry_points(group=f"pychain.{kind}")}
-    if name in plug_ins:
-        return plug_ins[name].load()
-    known = ", ".join([*built_in, *sorted(plug_ins)])
-    raise ConfigError(f"chain spec '{spec.name}': {kind} rule '{name}' is unknown; there are {known}")
+def _check_parameters(kind: str, rule: str, known: Mapping[str, int], given: Mapping[str, int]) -> None:
+    """ConfigError where a rule is given a parameter that it does not take, or one below its least value."""
+    for name, value in given.items():
+        if name not in known:
+            raise ConfigError(f"{kind} rule '{rule}' takes no parameter '{name}'")
+        if value < known[name]:
+            raise ConfigError(f"{kind} parameter {name} must be at least {known[name]}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pychain.consensus.retarget import BUILT_IN
+from pychain.consensus.retarget import RETARGET_RULES
 from tests.specification.state import issued, total
 from tests.support.builder import ChainBuilder
 from tests.support.driver import ACCEPTED
@@ -30,7 +30,7 @@ def network_of(rule: str) -> Network:
 
 
 @settings(max_examples=15)
-@given(st.sampled_from(list(BUILT_IN)), st.lists(st.integers(1, 40), min_size=1, max_size=14))
+@given(st.sampled_from(list(RETARGET_RULES.built_in)), st.lists(st.integers(1, 40), min_size=1, max_size=14))
 def test_any_pace_under_any_rule(rule: str, waits: list[int]) -> None:
     """Bits that follow the blocks' times are bits that the chain accepts, and nothing is lost on the way."""
     network = network_of(rule)
@@ -46,7 +46,7 @@ def test_any_pace_under_any_rule(rule: str, waits: list[int]) -> None:
     assert total(chain.specification.network, chain.state()) == issued(chain.specification.network, len(waits))
 
 
-@pytest.mark.parametrize("rule", BUILT_IN)
+@pytest.mark.parametrize("rule", RETARGET_RULES.built_in)
 def test_branches(rule: str) -> None:
     """A builder remembers each branch: what is built on an old block follows from that block's own headers."""
     builder = ChainBuilder(network_of(rule))

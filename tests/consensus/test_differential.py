@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from pychain import native
 from pychain.chain.block import decode_block
 from pychain.consensus.contextual import check_header_in_context, check_not_too_new
-from pychain.consensus.retarget import BUILT_IN
+from pychain.consensus.retarget import RETARGET_RULES
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.semantic import verify_block
 from pychain.consensus.state import Account, Reward, connect_block
@@ -152,7 +152,7 @@ some_bits = st.sampled_from([0x01010000, 0x02008000, 0x03123456, 0x1D00FFFF, 0x1
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """A network under any rule, its parameters at their edges."""
-    rule = draw(st.sampled_from(sorted(BUILT_IN)))
+    rule = draw(st.sampled_from(sorted(RETARGET_RULES.built_in)))
     return Network(
         retarget=rule,
         retarget_params={"window": draw(st.integers(2, 8))} if rule in ("bitcoin", "lwma") else {},

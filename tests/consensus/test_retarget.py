@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pychain.base.errors import ConfigError
 from pychain.chain.header import Header, decode_header
 from pychain.chain.target import bits_from_target, target_from_bits
-from pychain.consensus.retarget import BUILT_IN, asert_target
+from pychain.consensus.retarget import RETARGET_RULES, asert_target
 from pychain.consensus.rulebook import Rulebook
 from tests.chain.bitcoin import HEADERS
 from tests.support.branches import SparseBranch, bare_header, timed_branch
@@ -36,7 +36,7 @@ def rulebook_of(network: Network) -> Rulebook:
 # --- all rules
 
 
-@pytest.mark.parametrize("rule", BUILT_IN)
+@pytest.mark.parametrize("rule", RETARGET_RULES.built_in)
 def test_block_1_carries_genesis_bits(rule: str) -> None:
     network = Network(retarget=rule, genesis_bits=MIDDLE)
     for late in (0, 1, 10**9):
@@ -44,7 +44,7 @@ def test_block_1_carries_genesis_bits(rule: str) -> None:
 
 
 @given(
-    st.sampled_from(list(BUILT_IN)),
+    st.sampled_from(list(RETARGET_RULES.built_in)),
     st.integers(1, 1000),
     st.lists(st.integers(-7200, 100_000), min_size=1, max_size=14),
     st.sampled_from([0x01010000, 0x03123456, 0x1D00FFFF, MIDDLE, EASY]),
