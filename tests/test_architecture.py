@@ -36,19 +36,21 @@ MAY_IMPORT = {
     "stratum": {"ledger", "wallet"} | _SIBLINGS,
     "api": {"http"} | _PROTOCOLS,
     "system": {"base"},
+    "plugins": {"base"},
     "store": {"ledger"} | _SIBLINGS,
     "http": {"base"},
     "keystore": {"system", "wallet"} | _RULES,
     "miner": {"stratum"} | _RULES,
     "client": {"base"},
-    "daemon": {"store", "http", "miner", "system"} | _RUNTIME,
+    "daemon": {"store", "http", "miner", "system", "plugins"} | _RUNTIME,
     "sim": {"http"} | _RUNTIME,
     "devnet": {"client"} | _RUNTIME,
-    "cli": {"client", "http", "daemon", "miner", "sim", "devnet", "stamps", "keystore", "system", "store"} | _RUNTIME,
+    "cli": {"client", "http", "daemon", "miner", "sim", "devnet", "stamps", "keystore", "system", "store", "plugins"}
+    | _RUNTIME,
 }
 """Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
 
-WORLDS = {"daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system"}
+WORLDS = {"plugins", "daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system"}
 """Rooms that may touch the operating system."""
 
 BANNED_IN_THE_CORE = {

@@ -57,7 +57,7 @@ def name_of(value: object) -> str:
     """The `name` of a plug-in's value. ConfigError where it has none that a chain spec can hold."""
     name = getattr(value, "name", None)
     if not isinstance(name, str) or len(name) > MAX_NAME or re.match(NAME_PATTERN, name) is None:
-        raise ConfigError(f"{_called(value)}: `name` must be 1 to {MAX_NAME} of a-z, 0-9, '.', '_' and '-'")
+        raise ConfigError(f"{_known(value).__qualname__}: `name` must be 1 to {MAX_NAME} of a-z, 0-9, '.', '_' and '-'")
     return name
 
 
@@ -84,8 +84,12 @@ class Registry(Generic[T]):
             )
         return table[name]()
 
+    def names(self, plugins: Iterable[Plugin] = ()) -> list[str]:
+        """All names: built in, then given, then of installed packages. ConfigError where one stands for two things."""
+        return list(self._table(tuple(plugins)))
+
     def all(self, plugins: Iterable[Plugin] = ()) -> dict[str, T]:
-        """Everything there is: built in, then given, then of installed packages."""
+        """Everything there is, in the order of `names`."""
         return {name: find() for name, find in self._table(tuple(plugins)).items()}
 
     def holds(self, value: object) -> bool:
@@ -154,5 +158,8 @@ def _place(plugin: Plugin) -> str:
 
 def _called(value: object) -> str:
     """A class or an object as messages name it."""
-    known = value if inspect.isclass(value) or inspect.isroutine(value) else type(value)
-    return f"{known.__module__}.{known.__qualname__}"
+    return f"{_known(value).__module__}.{_known(value).__qualname__}"
+
+
+def _known(value: Any) -> Any:
+    return value if inspect.isclass(value) or inspect.isroutine(value) else type(value)

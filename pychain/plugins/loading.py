@@ -1,0 +1,80 @@
+"""From references to plug-ins: which things of a file are meant, and that they are of the kind that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pychain.base.errors import ConfigError
+from pychain.base.registry import Origin, Plugin, Registry, name_of
+from pychain.plugins.files import UserFile, read_file
+
+_ENDING = ".py"
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text names a file, with or without a name in it, and no registered name."""
+    return text.endswith(_ENDING) or text.rpartition(":")[0].endswith(_ENDING)
+
+
+def load_plugins(references: Iterable[str], *registries: Registry[Any]) -> tuple[Plugin, ...]:
+    """What these references mean, of the kinds of these registries: one thing for each `FILE.py:NAME`, for `FILE.py`
+    everything that the file defines. ConfigError where there is nothing, or where two things have one name."""
+    found: dict[Origin, Plugin] = {}
+    for reference in references:
+        for plugin in _plugins(reference, registries):
+            assert plugin.origin is not None
+            found.setdefault(plugin.origin, plugin)
+    plugins = tuple(found.values())
+    for registry in registries:
+        registry.names(plugins)
+    return plugins
+
+
+def load_one(reference: str, registry: Registry[Any]) -> Plugin:
+    """What a reference means of one kind, where it means one thing."""
+    first, *more = plugins = _plugins(reference, (registry,))
+    if more:
+        names = ", ".join([plugin.origin.attribute for plugin in plugins if plugin.origin is not None])
+        raise ConfigError(f"{reference} has more than one {registry.kind}: choose by {reference}:NAME among {names}")
+    return first
+
+
+def load_again(origin: Origin, *registries: Registry[Any]) -> Plugin:
+    """A plug-in from where it came from. ConfigError where the file has gone or changed."""
+    (plugin,) = load_plugins([str(origin)], *registries)
+    if plugin.origin != origin:
+        raise ConfigError(f"{origin.file} has changed: it is not what {origin} was loaded from")
+    return plugin
+
+
+def _plugins(reference: str, registries: Iterable[Registry[Any]]) -> list[Plugin]:
+    path, name = (reference, "") if reference.endswith(_ENDING) else reference.rsplit(":", 1)
+    file = read_file(path)
+    kinds = " or ".join([registry.kind for registry in registries])
+    if name and not hasattr(file.module, name):
+        raise ConfigError(f"{path}:{file.end}: '{name}' is not defined by the end of the file; {_defined(file)}")
+    named = {each: getattr(file.module, each, None) for each in ([name] if name else file.lines)}
+    values = {id(value): each for each, value in reversed(named.items())}  # of two names for one thing the first
+    plugins = []
+    for each in reversed(values.values()):
+        plugins += [_plugin(file, each, registry) for registry in registries if registry.holds(named[each])]
+    if not plugins and name:
+        raise ConfigError(f"{path}:{file.lines.get(name, file.end)}: '{name}' is no {kinds}")
+    if not plugins:
+        raise ConfigError(f"{path}:{file.end}: the file ends without a {kinds}")
+    return plugins
+
+
+def _plugin(file: UserFile, attribute: str, registry: Registry[Any]) -> Plugin:
+    """What the file has under a name, tried out: it can be made, and has a name that can be registered."""
+    value = getattr(file.module, attribute)
+    try:
+        name_of(registry.made(value))
+    except Exception as error:
+        raise file.failure(attribute, error) from None
+    return Plugin(value, Origin(file=file.path, attribute=attribute, digest=file.digest))
+
+
+def _defined(file: UserFile) -> str:
+    return f"there are {', '.join(file.lines)}" if file.lines else "nothing is"
