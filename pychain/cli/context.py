@@ -28,6 +28,12 @@ class Context:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def plugins(self) -> list[str]:
+        """The user's files with rules, scenarios and the like."""
+        plugins: list[str] = self.options.get("plugins", [])
+        return plugins
+
+    @property
     def json(self) -> bool:
         """Print for programs."""
         return bool(self.options.get("json"))
@@ -37,7 +43,7 @@ class Context:
         from pychain.daemon.settings import load_settings
 
         config = self.options.get("config")
-        common = {name: self.options.get(name) for name in ("network", "datadir")}
+        common = {name: self.options.get(name) for name in ("network", "datadir", "plugins")}
         return load_settings({**common, **(flags or {})}, config=Path(config) if config else None)
 
     @cached_property
@@ -80,11 +86,13 @@ def common_options(command: Command) -> Command:
     return command
 
 
-def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Keep an option for the whole line; if it is given twice, the last one counts."""
-    context = ctx.find_root().ensure_object(Context)
-    if value is not None and parameter.name is not None:
-        context.options[parameter.name] = value
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep an option for the whole line; if it is given twice, the last one counts, or all of them if it may be repeated.
+    """
+    options = ctx.find_root().ensure_object(Context).options
+    assert parameter.name is not None
+    if value not in (None, ()):
+        options[parameter.name] = [*options.get(parameter.name, ()), *value] if parameter.multiple else value
 
 
 def _common(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -95,5 +103,6 @@ _COMMON = (
     _common("--network", metavar="NAME|FILE", help="Network: main, test, race, dev, or a chain spec's path."),
     _common("--datadir", metavar="DIR", help="Data directory (default: one per network in the user's data)."),
     _common("--config", metavar="FILE", help="Configuration (default: pychain.toml in the data directory)."),
+    _common("--plugin", "plugins", multiple=True, metavar="FILE.py[:NAME]", help="Load rules of your own; repeatable."),
     _common("--json", is_flag=True, default=None, help="Print JSON, for programs."),
 )

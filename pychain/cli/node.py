@@ -58,6 +58,8 @@ def command(context: Context, /, **flags: Any) -> int:
         pychain node --network test --stratum-port 3333
     A private chain, a block every 5 seconds, on any free ports:
         pychain node --network dev --mine --mine-interval 5 --p2p-port 0 --api-port 0
+    A network whose spec names a retarget rule of your own:
+        pychain node --network ./mine.toml --plugin ./rule.py
     """
     from pychain.daemon.daemon import run
 
@@ -65,7 +67,9 @@ def command(context: Context, /, **flags: Any) -> int:
         flags[name] = list(flags[name]) or None
     if flags["mine"] == _OWN_WALLET:
         flags["mine"] = _own_address(context.spec, context.keystore)
-    return run(context.load_settings(flags))
+    settings = context.load_settings(flags)
+    settings.load_rulebook()  # a rule that is not there is a mistake in the settings, told as such
+    return run(settings)
 
 
 def _own_address(spec: ChainSpec, keystore: Keystore) -> str:

@@ -26,7 +26,6 @@ from pychain.cli.proofs import Anchor, Subject, anchor_of, subjects_of, wait_unt
 from pychain.cli.secret import password_option
 from pychain.cli.wallet.common import account_option, wallet_option
 from pychain.client import Client
-from pychain.consensus.rulebook import Rulebook
 from pychain.stamps.check import check_content, check_offline
 from pychain.stamps.errors import StampError
 from pychain.stamps.memo import Stamp, encode_memo
@@ -136,7 +135,7 @@ def _check(context: Context, anchor: Anchor, subjects: Sequence[Subject]) -> Non
         check_content(context.spec, anchor.proof(context.spec, subject), subject.digest)
     if anchor.headers is not None:
         proof = anchor.proof(context.spec, subjects[0])
-        check_offline(Rulebook(context.spec), proof, subjects[0].digest, int(time.time()))
+        check_offline(context.settings.load_rulebook(), proof, subjects[0].digest, int(time.time()))
 
 
 def _show(

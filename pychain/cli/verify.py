@@ -18,7 +18,6 @@ from pychain.cli.output import moment, print_facts, print_json, progress
 from pychain.cli.payments import require_same_chain
 from pychain.cli.proofs import PROOF_SUFFIX, digest_of
 from pychain.client import Client, RefusedError
-from pychain.consensus.rulebook import Rulebook
 from pychain.stamps.check import Stamped, check_content, check_offline
 from pychain.stamps.errors import StampError
 from pychain.stamps.proof import MAX_PROOF_BYTES, Proof, decode_proof
@@ -73,7 +72,9 @@ def _require_network(context: Context, proof: Proof) -> None:
 def _offline(context: Context, proof: Proof, digest: bytes) -> _Verdict:
     total = len(proof.headers or b"") // HEADER_BYTES
     with progress("checking", "headers") as bar:
-        judged = check_offline(Rulebook(context.spec), proof, digest, int(time.time()), lambda done: bar(done, total))
+        judged = check_offline(
+            context.settings.load_rulebook(), proof, digest, int(time.time()), lambda done: bar(done, total)
+        )
     stamped, placed = judged
     return _Verdict(stamped, placed.median_time, placed.confirmations, placed.work_on_top)
 

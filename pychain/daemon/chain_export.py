@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from pychain.base.errors import PychainError
-from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import write_chain
 from pychain.daemon.settings import Settings
 from pychain.ledger.store import BodyStore
@@ -35,7 +34,7 @@ def export_chain(settings: Settings, path: Path, report: Callable[[int, int], No
     store = LmdbStore(settings.datadir, settings.spec.genesis_hash, read_only=True)
     partial = path.with_name(path.name + ".part")
     try:
-        chain = Node(NodeConfig(Rulebook(settings.spec)), store, SystemEntropy()).queries
+        chain = Node(NodeConfig(settings.load_rulebook()), store, SystemEntropy()).queries
         height = chain.tip.height
         with partial.open("wb") as out:
             write_chain(out, settings.spec.genesis_hash, _blocks(store, chain, height, report))

@@ -15,7 +15,6 @@ from typing import BinaryIO
 
 from pychain.api.meters import Meters
 from pychain.base.errors import PychainError
-from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.chain_file import read_chain
 from pychain.daemon.datadir import DataDirectory
 from pychain.daemon.engine import Engine, disk_limits
@@ -83,7 +82,7 @@ class _Loader:
         self.refused: str | None = None
         self.is_best = True
         """The blocks put last are on the best chain."""
-        config = NodeConfig(rulebook=Rulebook(settings.spec), connect_only=True)
+        config = NodeConfig(rulebook=settings.load_rulebook(), connect_only=True)
         options = settings.options
         self.engine = Engine(
             settings.datadir,

@@ -24,7 +24,6 @@ from pychain.api.meters import Meters
 from pychain.base.errors import PychainError
 from pychain.chain.block import Block
 from pychain.chain.hashes import hash_hex
-from pychain.consensus.rulebook import Rulebook
 from pychain.daemon.backend import DaemonBackend, LoopSignal, ThisMachine, prune_height
 from pychain.daemon.datadir import DataDirectory, Ready
 from pychain.daemon.engine import Engine, disk_limits
@@ -313,7 +312,7 @@ def _live_view(context: Context) -> LiveView:
 
 def _node_config(settings: Settings, bound: tuple[NetAddress, ...]) -> NodeConfig:
     return NodeConfig(
-        rulebook=Rulebook(settings.spec),
+        rulebook=settings.load_rulebook(),
         listen_port=bound[0].port if bound else 0,
         connect=settings.connect,
         connect_only=settings.options.connect_only,

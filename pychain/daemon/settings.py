@@ -20,11 +20,15 @@ from pychain.base.errors import ConfigError, DecodeError
 from pychain.base.time import NS
 from pychain.chain.address import decode_address
 from pychain.chain.spec import MAX_SPEC_BYTES, PACKAGED_NETWORKS, ChainSpec, packaged_spec, parse_spec
+from pychain.consensus.fork_choice import FORK_CHOICE_RULES
+from pychain.consensus.retarget import RETARGET_RULES
+from pychain.consensus.rulebook import Rulebook
 from pychain.http.guard import Credential, parse_credential
 from pychain.ledger.mempool import DEFAULT_MAX_BYTES, DEFAULT_RELAY_FEE, MempoolLimits
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.limits import PING_INTERVAL_NS
 from pychain.p2p.netaddress import AddressError, NetAddress
+from pychain.plugins import load_plugins
 
 APP_NAME = "pychain"
 CONFIG_FILE = "pychain.toml"
@@ -52,6 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     network: Text = "main"
     """A packaged network's name, or the path of a chain spec."""
+    plugins: Texts = []
+    """Files with rules that the network's spec names, `FILE.py` or `FILE.py:NAME`. They are executed."""
     datadir: Text | None = None
     """Default: the user's data directory (platformdirs), and in it one for each network."""
     listen: Texts | None = None
@@ -118,6 +124,11 @@ class Settings:
     mine_to: bytes | None
     mempool: MempoolLimits
     api_users: Mapping[str, Credential]
+
+    def load_rulebook(self) -> Rulebook:
+        """The network's rules. ConfigError where one is neither built in nor installed nor in a file of `plugins`, or
+        where such a file is broken: they are executed here, so that only those who need the rules do that."""
+        return Rulebook(self.spec, load_plugins(self.options.plugins, RETARGET_RULES, FORK_CHOICE_RULES))
 
 
 _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Options)}

@@ -15,6 +15,7 @@ from pychain.cli.devnet.life import lasting
 from pychain.devnet.directory import is_up, running_nodes
 from pychain.devnet.identity import identify
 from pychain.devnet.record import the_record
+from tests.support.user_rules import write_network, write_rules
 
 TIMEOUT_S = 120.0
 
@@ -39,6 +40,19 @@ class Shell:
 
     def json(self, *words: str) -> Any:
         return json.loads(self.run(*words, "--json"))
+
+
+def test_every_node_has_the_user_s_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From relative paths, and also where it is restarted by a command that is not told of the file."""
+    network, rules = write_network(tmp_path), write_rules(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shell = Shell(tmp_path / "devnet")
+    shell.run("up", "-n", "2", "--network", network.name, "--plugin", rules.name, "--no-mine", "--detach")
+    try:
+        assert shell.run("kill", "1") == "node1 killed\n"
+        assert shell.json("restart", "1") == {"restarted": [1]}
+    finally:
+        shell.run("down")
 
 
 def test_a_detached_devnet_is_broken_and_healed(tmp_path: Path) -> None:

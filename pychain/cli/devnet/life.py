@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -70,7 +72,7 @@ def up(
         clear(directory)
     elif is_up(directory):
         raise DevnetError(f"a devnet runs in {directory}; `pychain devnet down --dir {directory}` stops it")
-    devnet = Devnet(Plan(directory, network, context.spec, count, topology, threads))
+    devnet = Devnet(Plan(directory, network, context.spec, count, topology, threads, _plugin_options(context)))
     if detach:
         asyncio.run(_leave_running(devnet, mine=mine))
         rows = [
@@ -90,6 +92,11 @@ def up(
         return
     session = Session(devnet, mine=mine, transfers=transfers, audited=fresh, json=context.json)
     asyncio.run(session.run(seconds))
+
+
+def _plugin_options(context: Context) -> tuple[str, ...]:
+    """The nodes' options for the user's rules, wherever they are restarted from."""
+    return tuple(chain.from_iterable(("--plugin", os.path.abspath(each)) for each in context.plugins))
 
 
 @click.command()
