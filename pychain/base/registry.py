@@ -29,8 +29,10 @@ T = TypeVar("T")
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """The place in a file that a plug-in came from, and the SHA-256 of the file's source."""
+    """What a plug-in from a file is, its place in the file, and the SHA-256 of the file's source."""
 
+    kind: str
+    name: str
     file: str
     attribute: str
     digest: str

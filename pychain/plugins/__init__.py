@@ -7,6 +7,6 @@ A file is executed once in a process, as a module of its own, and may import wha
 it raises `ConfigError` with one line that begins with the file and the line in it.
 """
 
-from pychain.plugins.loading import is_reference, load_again, load_one, load_plugins
+from pychain.plugins.loading import is_reference, joined, load_again, load_one, load_plugins
 
-__all__ = ["is_reference", "load_again", "load_one", "load_plugins"]
+__all__ = ["is_reference", "joined", "load_again", "load_one", "load_plugins"]

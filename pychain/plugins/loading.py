@@ -20,15 +20,15 @@ def is_reference(text: str) -> bool:
 def load_plugins(references: Iterable[str], *registries: Registry[Any]) -> tuple[Plugin, ...]:
     """What these references mean, of the kinds of these registries: one thing for each `FILE.py:NAME`, for `FILE.py`
     everything that the file defines. ConfigError where there is nothing, or where two things have one name."""
-    found: dict[Origin, Plugin] = {}
-    for reference in references:
-        for plugin in _plugins(reference, registries):
-            assert plugin.origin is not None
-            found.setdefault(plugin.origin, plugin)
-    plugins = tuple(found.values())
+    return joined([plugin for each in references for plugin in _plugins(each, registries)], *registries)
+
+
+def joined(plugins: Iterable[Plugin], *registries: Registry[Any]) -> tuple[Plugin, ...]:
+    """Plug-ins that can be used together, each once. ConfigError where two things have one name."""
+    once = tuple({plugin.origin or id(plugin.value): plugin for plugin in plugins}.values())
     for registry in registries:
-        registry.names(plugins)
-    return plugins
+        registry.names(once)
+    return once
 
 
 def load_one(reference: str, registry: Registry[Any]) -> Plugin:
@@ -70,10 +70,11 @@ def _plugin(file: UserFile, attribute: str, registry: Registry[Any]) -> Plugin:
     """What the file has under a name, tried out: it can be made, and has a name that can be registered."""
     value = getattr(file.module, attribute)
     try:
-        name_of(registry.made(value))
+        name = name_of(registry.made(value))
     except Exception as error:
         raise file.failure(attribute, error) from None
-    return Plugin(value, Origin(file=file.path, attribute=attribute, digest=file.digest))
+    origin = Origin(kind=registry.kind, name=name, file=file.path, attribute=attribute, digest=file.digest)
+    return Plugin(value, origin)
 
 
 def _defined(file: UserFile) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -11,10 +11,11 @@ from msgspec.structs import asdict
 
 from pychain import __version__
 from pychain.base.errors import ConfigError
+from pychain.base.registry import Origin, Plugin
 from pychain.base.text import printable
 from pychain.base.time import NS
 from pychain.sim.chronicle import Figures, Tell
-from pychain.sim.events import Mark
+from pychain.sim.events import Mark, Trace
 from pychain.sim.scenario import Parameters, Scenario
 from pychain.sim.stage import Stage
 
@@ -24,11 +25,13 @@ Value = int | float | str
 
 class Report(Struct, kw_only=True):
     """What a run came to. failures: a line for all that did not hold; figures: None where the run broke off. The rest
-    says which run it was, how long in virtual time, and what happened in it as one digest."""
+    says which run it was, with what from users' files, how long in virtual time, and what happened in it as one digest.
+    """
 
     scenario: str
     seed: int
     parameters: dict[str, Value]
+    plugins: list[Origin]
     version: str
     failures: list[str]
     virtual_s: float
@@ -45,34 +48,44 @@ class Run(NamedTuple):
 
 
 def play(
-    scenario: Scenario[Any], seed: int, given: Mapping[str, Value], tell: Tell = lambda now_ns, height, goal: None
+    scenario: Scenario[Any],
+    seed: int,
+    given: Mapping[str, Value],
+    tell: Tell = lambda now_ns, height, goal: None,
+    plugins: Iterable[Plugin] = (),
 ) -> Run:
-    """Play a scenario to its end. Never raises for what happens in it: that is a failure of the run."""
+    """Play a scenario to its end. Never raises for what happens in it: that is a failure of the run. `plugins`: what
+    parameters name that is neither built in nor installed."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed {seed} is not in 0 to 2^63 - 1")
-    parameters = scenario.read(given)
-    stage = Stage(seed, tell)
+    plugins = tuple(plugins)
+    parameters = scenario.read(given, plugins)
+    stage = Stage(seed, tell, plugins)
     figures = None
     try:
-        figures = scenario.play(stage, parameters)
+        returned = scenario.play(stage, parameters)
+        figures = returned if isinstance(returned, Figures) else None
+        if figures is None or not stage.is_open:
+            stage.fail("the scenario opened no world" if figures else f"the scenario returned {returned!r}, no figures")
     except ConfigError:
         raise
     except Exception as error:  # a bug of a node is what the simulator is there to find: told with the seed
         stage.fail(_told(error))
-    world = stage.world
+    virtual_ns, trace = (stage.world.heap.now_ns, stage.world.trace) if stage.is_open else (0, Trace())
     return Run(
         Report(
             scenario=scenario.name,
             seed=seed,
             parameters=values(parameters),
+            plugins=[plugin.origin for plugin in plugins if plugin.origin is not None],
             version=__version__,
             failures=stage.failures,
-            virtual_s=round(world.heap.now_ns / NS, 3),
-            events=world.trace.events,
-            digest=world.trace.hexdigest(),
+            virtual_s=round(virtual_ns / NS, 3),
+            events=trace.events,
+            digest=trace.hexdigest(),
             figures=figures,
         ),
-        world.trace.marks,
+        trace.marks,
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pychain.base.errors import PychainError
+from pychain.base.registry import Origin
 from pychain.base.time import NS
 from pychain.sim.events import MAX_MARKS, Mark
 from pychain.sim.play import Report, Run, Value
@@ -30,6 +31,8 @@ class Head(Struct, frozen=True, kw_only=True):
     scenario: str
     seed: int
     parameters: dict[str, Value]
+    plugins: list[Origin] = []
+    """What came from users' files: by name, and by the digest of the source that the run was made with."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -48,6 +51,7 @@ def record_of(run: Run) -> Record:
         scenario=report.scenario,
         seed=report.seed,
         parameters=report.parameters,
+        plugins=report.plugins,
     )
     return Record(head=head, marks=[*run.marks, _end(report)])
 

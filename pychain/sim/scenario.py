@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
@@ -10,6 +10,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pychain.base.errors import ConfigError
+from pychain.base.registry import Plugin, Registry
+from pychain.consensus.fork_choice import FORK_CHOICE_RULES
+from pychain.consensus.retarget import RETARGET_RULES
 from pychain.sim.chronicle import Figures
 from pychain.sim.stage import Stage
 
@@ -18,6 +21,11 @@ Interval = Annotated[float, Meta(ge=0.1, le=100_000, description="expected secon
 Delay = Annotated[float, Meta(ge=0.001, le=10_000, description="mean one-way delay of a link, ms")]
 """Above ten seconds no handshake is done in time."""
 Rate = Annotated[float, Meta(ge=0, le=100, description="transfers a second")]
+
+_REGISTRY = "registry"
+Retarget = Annotated[str, Meta(description="retarget rule", extra={_REGISTRY: RETARGET_RULES})]
+ForkChoice = Annotated[str, Meta(description="fork-choice rule", extra={_REGISTRY: FORK_CHOICE_RULES})]
+"""Parameters that name something registered: on command lines they may be files too."""
 
 
 class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,9 +45,11 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Scenario(Generic[P]):
-    """A story that the simulator can tell, with all that a seed and parameters leave open.
+    """What the simulator plays: how a world is built and run, and what is measured.
 
-    about: one line. headline: the figures that a table of many runs shows.
+    name: 1 to 64 of a-z, 0-9, '.', '_' and '-'. about: one line. play: builds a world on the stage from parameters,
+    runs it to its end, and returns the figures; all that it does must follow from its arguments. headline: the figures
+    that a table of many runs shows.
     """
 
     name: str
@@ -48,19 +58,37 @@ class Scenario(Generic[P]):
     play: Callable[[Stage, P], Figures]
     headline: tuple[str, ...]
 
-    def read(self, given: Mapping[str, Any]) -> P:
+    def __post_init__(self) -> None:
+        for field in msgspec.structs.fields(self.parameters):
+            if field.required:
+                raise TypeError(f"parameter '{field.name}' of scenario '{self.name}' has no default")
+
+    def read(self, given: Mapping[str, Any], plugins: Iterable[Plugin] = ()) -> P:
         """Parameters from numbers or from text. ConfigError where one is unknown or does not fit."""
         for name in given:
             if name not in self.parameters.__struct_fields__:
                 known = ", ".join(self.parameters.__struct_fields__)
                 raise ConfigError(f"scenario '{self.name}' has no parameter '{name}'; there are {known}")
         try:
-            return msgspec.convert(dict(given), self.parameters, strict=False)
+            parameters = msgspec.convert(dict(given), self.parameters, strict=False)
         except msgspec.ValidationError as error:
             line, _, place = str(error).partition(" - at `$.")
             name = place.rstrip("`")
             what = f"{name}={given[name]} does not fit scenario" if name in given else "parameters do not fit scenario"
             raise ConfigError(f"{what} '{self.name}': {line}") from None
+        for name, registry in self.registries().items():
+            registry.named(getattr(parameters, name), plugins)
+        return parameters
+
+    def registries(self) -> dict[str, Registry[Any]]:
+        """The parameters that name something registered, and where."""
+        notes = {field.name: _notes(field.type) for field in msgspec.structs.fields(self.parameters)}
+        return {
+            name: note.extra[_REGISTRY]
+            for name, several in notes.items()
+            for note in several
+            if note.extra is not None and _REGISTRY in note.extra
+        }
 
     def described(self) -> list[Parameter]:
         """Its parameters, in their order."""
@@ -71,7 +99,8 @@ class Scenario(Generic[P]):
 
 
 def _description(annotated: Any) -> str:
-    for note in get_args(annotated):
-        if isinstance(note, Meta) and note.description is not None:
-            return note.description
-    return ""
+    return next((note.description for note in _notes(annotated) if note.description is not None), "")
+
+
+def _notes(annotated: Any) -> list[Meta]:
+    return [note for note in get_args(annotated) if isinstance(note, Meta)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from pychain.base.entropy import Random
+from pychain.base.registry import Plugin
 from pychain.base.time import seconds
 from pychain.chain.spec import ChainSpec, packaged_spec
 from pychain.chain.target import work_from_bits
@@ -33,7 +34,11 @@ MAX_AMOUNT = 1_000_000
 
 
 def spec_of(
-    spacing_s: int, retarget: str = "fixed", params: dict[str, int] | None = None, half_life_s: int = HALF_LIFE_S
+    spacing_s: int,
+    retarget: str = "fixed",
+    params: dict[str, int] | None = None,
+    half_life_s: int = HALF_LIFE_S,
+    fork_choice: str = "most-work",
 ) -> ChainSpec:
     """The `dev` network with its ten funded keys, under other rules."""
     return replace(
@@ -42,6 +47,7 @@ def spec_of(
         spacing_s=spacing_s,
         retarget=retarget,
         retarget_params=params or {},
+        fork_choice=fork_choice,
         half_life_s=half_life_s,
         max_future_s=half_life_s,
         genesis_bits=GENESIS_BITS,
@@ -71,13 +77,19 @@ def reward_key(index: int) -> bytes:
 class Stage:
     """One run of a scenario: `open` a world, add miners, let it play, `close` it. What goes wrong is in `failures`."""
 
-    def __init__(self, seed: int, tell: Tell) -> None:
+    def __init__(self, seed: int, tell: Tell, plugins: Iterable[Plugin] = ()) -> None:
         self.seed = seed
+        self.plugins = tuple(plugins)
+        """What the run was given besides what is built in."""
         self.random = Random(seed ^ 0x7363656E65)
         """For the scenario's own choices."""
         self.failures: list[str] = []
         self._tell = tell
         self._opened: tuple[World, Chronicle] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened is not None
 
     @property
     def world(self) -> World:
@@ -97,7 +109,7 @@ class Stage:
 
     def open(self, spec: ChainSpec, delay_ms: float) -> World:
         """Make the run's world: every link has this mean one-way delay."""
-        world = World(Rulebook(spec), self.seed, LinkModel(latency_ns=int(delay_ms * MS)))
+        world = World(Rulebook(spec, self.plugins), self.seed, LinkModel(latency_ns=int(delay_ms * MS)))
         chronicle = Chronicle(world.heap, self._tell)
         world.watchers.append(chronicle)
         self._opened = (world, chronicle)
@@ -126,20 +138,25 @@ class Stage:
         self.world.run_until(lambda: chronicle.height >= height, limit_s)
 
     def settle(self, miners: Sequence[Host], interval_s: float, followers: Sequence[Host] = ()) -> None:
-        """Come to rest on one tip: all miners stop; then the last one, with the hash rate of all, goes on until it has
-        more work than anybody."""
+        """Come to rest on one tip: all miners stop; then the last one, with the hash rate of all, goes on until its
+        chain has more weight than anybody's."""
         hosts, last = [*miners, *followers], miners[-1]
-        queries, share = last.node.queries, last.hash_rate
+        share = last.hash_rate
         for host in miners:
             host.ask(SetMining(None))
-        self.until(lambda: queries.tip.work >= max([host.node.queries.tip.work for host in hosts]), TRAVEL_S)
-        work = queries.tip.work
+        self.until(lambda: self._weight(last) >= max([self._weight(host) for host in hosts]), TRAVEL_S)
+        weight = self._weight(last)
         last.hash_rate = sum([host.hash_rate for host in miners])
         last.ask(SetMining(reward_key(len(miners) - 1)))
-        self.until(lambda: queries.tip.work > work, PATIENCE * interval_s)
+        self.until(lambda: self._weight(last) > weight, PATIENCE * interval_s)
         last.ask(SetMining(None))
         last.hash_rate = share
         self.until(lambda: one_tip(hosts), TRAVEL_S)
+
+    def _weight(self, host: Host) -> int:
+        """What fork choice compares, of the host's tip."""
+        tip = host.node.queries.tip
+        return self.world.rulebook.weight(tip.work, tip.height)
 
     def until(self, condition: Callable[[], bool], limit_s: float) -> None:
         """Until a condition holds; NotReachedError if it does not within this time."""

@@ -95,7 +95,7 @@ def test_an_unknown_name() -> None:
 
 
 def test_a_name_given_twice_is_refused() -> None:
-    origin = Origin(file="./w.py", attribute="W", digest="")
+    origin = Origin(kind="tune", name="waltz", file="./w.py", attribute="W", digest="")
     assert TUNES.named("waltz", [Plugin(Waltz), Plugin(Waltz, origin)]).note() == "d", "one thing given twice is one"
     with pytest.raises(ConfigError, match=r"two of tune 'waltz': \./w\.py:W and .*OtherWaltz"):
         TUNES.named("waltz", [Plugin(Waltz, origin), Plugin(OtherWaltz)])

@@ -9,14 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
 from pychain.cli.sim import sweeps
 from pychain.cli.sim.sweeps import MAX_RUNS, Cell
-from pychain.sim import scenarios
 from pychain.sim.chronicle import Figures
 from pychain.sim.play import Report
 from pychain.sim.scenario import Parameters, Scenario
@@ -57,15 +56,22 @@ def fail_above(stage: Stage, fragile: Fragile) -> Figures:
     return figures
 
 
+FRAGILE = Scenario("fragile", "fails", Fragile, fail_above, ("height",))
+
+
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenario = Scenario("fragile", "fails", Fragile, fail_above, ("height",))
-    monkeypatch.setattr(scenarios, "SCENARIOS", MappingProxyType({**SCENARIOS, "fragile": scenario}))
+    """A scenario that a package has installed."""
+
+    def entry_points(group: str) -> list[EntryPoint]:
+        return [EntryPoint("fragile", f"{__name__}:FRAGILE", group)] if group == SCENARIOS.group else []
+
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
 
 
 def test_the_list_names_every_scenario_and_parameter(shell: Shell) -> None:
     listed = shell.ok("sim", "list", "--json").json
-    assert [each["name"] for each in listed] == list(SCENARIOS)
+    assert [each["name"] for each in listed] == list(SCENARIOS.built_in)
     shown = shell.ok("sim", "list").out
     for each in listed:
         assert f"{each['name']}: {each['about']}" in shown
@@ -208,7 +214,10 @@ def test_one_seed_is_one_run_under_any_hash_seed_and_in_any_process(shell: Shell
         (("run", "race", "--set", "colour=red"), "no parameter 'colour'"),
         (("run", "race", "--set", "nodes"), "--set wants KEY=VALUE"),
         (("run", "race", "--nodes", "x"), "nodes=x does not fit"),
-        (("run", "race", "--retarget", "lwma"), "no parameter 'retarget'"),
+        (("run", "churn", "--retarget", "lwma"), "no parameter 'retarget'"),
+        (("run", "race", "--retarget", "dgw"), "retarget rule 'dgw' is unknown"),
+        (("run", "race", "--fork-choice", "ghost"), "fork_choice rule 'ghost' is unknown"),
+        (("sweep", "race", "--seeds", "1..2", "--retarget", "asert,dgw"), "retarget rule 'dgw' is unknown"),
         (("run", "race", "--seed", "-1"), "seed -1"),
         (("run", "race", "--trace", "nowhere/x"), "no such directory"),
         (("replay", "nowhere"), "does not exist"),

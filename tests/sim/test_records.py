@@ -12,7 +12,7 @@ from pychain.sim.scenarios import SCENARIOS
 
 
 def a_run(seed: int = 1) -> Run:
-    return play(SCENARIOS["race"], seed, {"blocks": 3, "nodes": 2})
+    return play(SCENARIOS.named("race"), seed, {"blocks": 3, "nodes": 2})
 
 
 def test_a_record_is_read_as_it_was_written() -> None:

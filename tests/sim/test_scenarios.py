@@ -12,7 +12,7 @@ import pytest
 from pychain.base.errors import ConfigError
 from pychain.sim.play import Report, Value, play
 from pychain.sim.scenario import Scenario
-from pychain.sim.scenarios import SCENARIOS, scenario_named
+from pychain.sim.scenarios import SCENARIOS
 from pychain.sim.scenarios.churn import ChurnFigures
 from pychain.sim.scenarios.hashrate import HashrateFigures
 from pychain.sim.scenarios.latency import LatencyFigures
@@ -25,7 +25,7 @@ for alpha 0.35; 1.09 over 5 of 2,000 in which he was near."""
 
 
 def run(name: str, seed: int = 1, **given: Value) -> Report:
-    report = play(SCENARIOS[name], seed, given).report
+    report = play(SCENARIOS.named(name), seed, given).report
     assert report.failures == []
     return report
 
@@ -149,7 +149,7 @@ def test_many_seeds_long(name: str, seed: int) -> None:
     run(name, seed)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))
+@pytest.mark.parametrize("scenario", SCENARIOS.built_in.values(), ids=list(SCENARIOS.built_in))
 def test_every_parameter_has_a_default_that_fits_and_a_description(scenario: Scenario) -> None:  # type: ignore[type-arg]
     described = scenario.described()
     scenario.read({each.name: str(each.default) for each in described})
@@ -157,7 +157,7 @@ def test_every_parameter_has_a_default_that_fits_and_a_description(scenario: Sce
 
 
 def test_parameters_that_do_not_fit_are_refused() -> None:
-    race = scenario_named("race")
+    race = SCENARIOS.named("race")
     for given, line in [
         ({"colour": "red"}, "has no parameter 'colour'"),
         ({"nodes": "many"}, "nodes=many does not fit"),
@@ -167,9 +167,9 @@ def test_parameters_that_do_not_fit_are_refused() -> None:
         with pytest.raises(ConfigError, match=line):
             race.read(given)
     with pytest.raises(ConfigError, match="near is at most nodes, 2, not 3"):
-        scenario_named("selfish").read({"near": 3})
-    assert scenario_named("selfish").read({"near": 3, "nodes": "3"}).near == 3
+        SCENARIOS.named("selfish").read({"near": 3})
+    assert SCENARIOS.named("selfish").read({"near": 3, "nodes": "3"}).near == 3
     with pytest.raises(ConfigError, match="scenario 'war' is unknown"):
-        scenario_named("war")
+        SCENARIOS.named("war")
     with pytest.raises(ConfigError, match="seed -1"):
         play(race, -1, {})

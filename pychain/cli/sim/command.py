@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -11,19 +12,33 @@ from click.shell_completion import CompletionItem
 from pychain.cli.arguments import check_directory, check_picture
 from pychain.cli.context import Context, common_options, pass_context
 from pychain.cli.output import print_facts, print_json, print_table, progress
+from pychain.cli.sim.choice import choose, recorded
 from pychain.cli.sim.runs import RunFailedError, as_json, assignments, number, print_report, repeated, shown, timed
 from pychain.cli.sim.sweeps import Sweep, cells_of, cores, grid_of, run_all, seeds_of, summed, write_csv
+from pychain.plugins import load_plugins
 from pychain.sim.play import play
 from pychain.sim.record import MAX_RECORD_BYTES, decode_record, difference, encode_record, record_of
-from pychain.sim.scenarios import SCENARIOS, scenario_named
+from pychain.sim.registries import REGISTRIES
+from pychain.sim.scenarios import SCENARIOS
 
 file_path = click.Path(dir_okay=False, path_type=Path)
 scenario_argument = click.argument(
     "scenario",
-    shell_complete=lambda ctx, parameter, typed: [CompletionItem(name) for name in SCENARIOS if name.startswith(typed)],
+    shell_complete=lambda ctx, parameter, typed: [
+        CompletionItem(name) for name in SCENARIOS.names() if name.startswith(typed)
+    ],
 )
-nodes_option = click.option("--nodes", metavar="N", help="Short for --set nodes=N.")
-retarget_option = click.option("--retarget", metavar="RULE", help="Short for --set retarget=RULE.")
+SHORTHANDS = {"nodes": "N", "retarget": "RULE", "fork_choice": "RULE"}
+"""Parameters that have an option of their own."""
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def shorthand_options(command: Command) -> Command:
+    """An option for each parameter that has one."""
+    for name, metavar in reversed(SHORTHANDS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, metavar=metavar, help=f"Short for --set {name}={metavar}.")(command)
+    return command
 
 
 @click.group("sim")
@@ -46,16 +61,18 @@ def list_(context: Context) -> None:
     \b
         pychain sim list
         pychain sim list --json
+        pychain sim list --plugin ./mine.py
     """
+    scenarios = SCENARIOS.all(load_plugins(context.plugins, *REGISTRIES)).values()
     if context.json:
         print_json(
             [
                 {"name": scenario.name, "about": scenario.about, "parameters": scenario.described()}
-                for scenario in SCENARIOS.values()
+                for scenario in scenarios
             ]
         )
         return
-    for place, scenario in enumerate(SCENARIOS.values()):
+    for place, scenario in enumerate(scenarios):
         click.echo(("\n" if place else "") + f"{scenario.name}: {scenario.about}")
         print_table(
             ["  parameter", "default", ""],
@@ -68,35 +85,37 @@ def list_(context: Context) -> None:
 @scenario_argument
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything follows from it.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the scenario; several.")
-@nodes_option
-@retarget_option
+@shorthand_options
 @click.option("--trace", type=file_path, metavar="FILE", help="Keep a record of the run, for `replay`.")
 @common_options
 @pass_context
 def run(
     context: Context,
+    /,
     scenario: str,
     seed: int,
     settings: tuple[str, ...],
-    nodes: str | None,
-    retarget: str | None,
     trace: Path | None,
+    **shorthands: str | None,
 ) -> None:
     """Play a scenario to its end, and check that all nodes agree with their books in order.
 
     \b
         pychain sim run race --seed 7
         pychain sim run hashrate --retarget lwma --set factor=10
+        pychain sim run hashrate --retarget ./rule.py:Rule
+        pychain sim run ./mine.py:SCENARIO
         pychain sim run selfish --set alpha=0.4 --set near=2 --json
         pychain sim run partition --nodes 12 --trace partition.trace
     `pychain sim list` names the scenarios and their parameters. The exit code is 1 where a check does not hold.
     """
-    chosen = scenario_named(scenario)
-    given = assignments(settings, {"nodes": nodes, "retarget": retarget})
+    given = assignments(settings, shorthands)
+    choice = choose(scenario, {name: [value] for name, value in given.items()}, context.plugins)
+    chosen = choice.scenario
     if trace is not None:
         check_directory("--trace", trace)
-    with shown(f"{scenario}, seed {seed}") as tell, timed() as ended:
-        done = play(chosen, seed, dict(given), tell)
+    with shown(f"{chosen.name}, seed {seed}") as tell, timed() as ended:
+        done = play(chosen, seed, dict(choice.given), tell, choice.plugins)
     report = done.report
     ended(report.events, report.virtual_s)
     if trace is not None:
@@ -120,12 +139,15 @@ def replay(context: Context, file: Path) -> None:
     \b
         pychain sim run churn --seed 3 --trace churn.trace
         pychain sim replay churn.trace
+    Files of your own that the run was made with must be there unchanged; --plugin gives them anew.
     """
     with file.open("rb") as stream:
         record = decode_record(stream.read(MAX_RECORD_BYTES + 1))
     head = record.head
+    plugins = recorded(head.plugins, context.plugins)
+    scenario = SCENARIOS.named(head.scenario, plugins)
     with shown(f"{head.scenario}, seed {head.seed}") as tell, timed() as ended:
-        done = play(scenario_named(head.scenario), head.seed, head.parameters, tell)
+        done = play(scenario, head.seed, head.parameters, tell, plugins)
     ended(done.report.events, done.report.virtual_s)
     apart = difference(record, record_of(done))
     if context.json:
@@ -143,8 +165,7 @@ def replay(context: Context, file: Path) -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE,...", help="A parameter, and its values one by one."
 )
-@nodes_option
-@retarget_option
+@shorthand_options
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes (default: one for each core).")
 @click.option("--csv", "table", type=file_path, metavar="FILE", help="Write a line for each run too.")
 @click.option(
@@ -157,14 +178,14 @@ def replay(context: Context, file: Path) -> None:
 @pass_context
 def sweep(
     context: Context,
+    /,
     scenario: str,
     seeds: str,
     settings: tuple[str, ...],
-    nodes: str | None,
-    retarget: str | None,
     jobs: int | None,
     table: Path | None,
     plot: Path | None,
+    **shorthands: str | None,
 ) -> None:
     """Play a scenario with many seeds and parameters: the median of each figure, and how far the runs are apart.
 
@@ -174,16 +195,16 @@ def sweep(
         pychain sim sweep hashrate --seeds 1..8 --retarget asert,lwma,bitcoin --csv rules.csv
         pychain sim sweep selfish --seeds 1..4 --set alpha=0.2,0.3,0.4 --set near=0,2 --jobs 2
     """
-    chosen, numbers = scenario_named(scenario), seeds_of(seeds)
-    grid = grid_of(settings, {"nodes": nodes, "retarget": retarget})
-    cells = cells_of(chosen, numbers, grid)
+    numbers = seeds_of(seeds)
+    choice = choose(scenario, grid_of(settings, shorthands), context.plugins)
+    chosen, cells = choice.scenario, cells_of(choice, numbers)
     draw = None if plot is None else _drawing(plot, chosen.headline)
     if table is not None:
         check_directory("--csv", table)
-    with progress(scenario, "runs") as done, timed() as ended:
+    with progress(chosen.name, "runs") as done, timed() as ended:
         reports = run_all(cells, jobs or cores(), done)
     ended(sum([report.events for report in reports]), sum([report.virtual_s for report in reports]))
-    result = summed(chosen, numbers, grid, reports)
+    result = summed(choice, numbers, reports)
     if table is not None:
         write_csv(table, reports)
     if draw is not None:

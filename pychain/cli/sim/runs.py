@@ -57,11 +57,12 @@ def shown(what: str) -> Iterator[Tell]:
 
 
 def repeated(report: Report, scenario: Scenario[Any]) -> str:
-    """The command that does the same run again: all parameters that are not at their defaults."""
+    """The command that does the same run again: all parameters that are not at their defaults, and users' files."""
     defaults = values(scenario.parameters())
     changed = [f"{name}={value}" for name, value in report.parameters.items() if value != defaults[name]]
     words = ["pychain", "sim", "run", report.scenario, "--seed", str(report.seed)]
-    return shlex.join([*words, *[word for setting in changed for word in ("--set", setting)]])
+    files = [word for origin in report.plugins for word in ("--plugin", str(origin))]
+    return shlex.join([*words, *files, *[word for setting in changed for word in ("--set", setting)]])
 
 
 def as_json(report: Report, scenario: Scenario[Any]) -> dict[str, object]:
@@ -76,6 +77,7 @@ def print_report(report: Report) -> None:
         [
             ("scenario", report.scenario),
             ("seed", report.seed),
+            *[(origin.kind, f"{origin.name} from {origin}") for origin in report.plugins],
             *[(name, number(value)) for name, value in report.parameters.items()],
             ("", ""),
             *[(name.replace("_", " "), number(value)) for name, value in figures.items()],

@@ -13,16 +13,18 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from pychain.base.registry import Origin
+from pychain.cli.sim.choice import Choice
 from pychain.cli.sim.runs import RunFailedError, assignments, repeated
+from pychain.plugins import load_again
 from pychain.sim.play import Report, Value, play, values
-from pychain.sim.scenario import Scenario
-from pychain.sim.scenarios import scenario_named
+from pychain.sim.registries import REGISTRIES
+from pychain.sim.scenarios import SCENARIOS
 
 MAX_RUNS = 100_000
 """Their reports are held until the end."""
@@ -34,6 +36,7 @@ class Cell(Struct, frozen=True):
     scenario: str
     seed: int
     parameters: dict[str, Value]
+    plugins: tuple[Origin, ...]
 
 
 class Measure(Struct):
@@ -86,13 +89,16 @@ def grid_of(settings: tuple[str, ...], shorthands: Mapping[str, object]) -> dict
     return {name: listed.split(",") for name, listed in assignments(settings, shorthands).items()}
 
 
-def cells_of(scenario: Scenario[Any], seeds: range, grid: Mapping[str, Sequence[str]]) -> list[Cell]:
+def cells_of(choice: Choice, seeds: range) -> list[Cell]:
     """Every choice of parameters with every seed. UsageError where those are too many."""
+    scenario, grid, plugins = choice
     count = len(seeds) * math.prod([len(several) for several in grid.values()])
     if count > MAX_RUNS:
         raise click.UsageError(f"these are {count:,} runs, at most {MAX_RUNS:,} are done at once")
-    choices = [scenario.read(dict(zip(grid, chosen, strict=True))) for chosen in itertools.product(*grid.values())]
-    return [Cell(scenario.name, seed, values(choice)) for choice in choices for seed in seeds]
+    all_given = [dict(zip(grid, chosen, strict=True)) for chosen in itertools.product(*grid.values())]
+    parameters = [values(scenario.read(given, plugins)) for given in all_given]
+    origins = tuple(plugin.origin for plugin in plugins if plugin.origin is not None)
+    return [Cell(scenario.name, seed, each, origins) for each in parameters for seed in seeds]
 
 
 def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], None]) -> list[Report]:
@@ -120,8 +126,10 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
 
 
 def run_cell(cell: Cell) -> Report:
-    """One run, in whatever process."""
-    return play(scenario_named(cell.scenario), cell.seed, cell.parameters).report
+    """One run, in whatever process: users' files are loaded there, and must be what they were."""
+    plugins = [load_again(origin, *REGISTRIES) for origin in cell.plugins]
+    scenario = SCENARIOS.named(cell.scenario, plugins)
+    return play(scenario, cell.seed, cell.parameters, plugins=plugins).report
 
 
 def cores() -> int:
@@ -129,10 +137,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def summed(
-    scenario: Scenario[Any], seeds: range, grid: Mapping[str, Sequence[str]], reports: Sequence[Report]
-) -> Sweep:
+def summed(choice: Choice, seeds: range, reports: Sequence[Report]) -> Sweep:
     """All reports, by the parameters that were swept."""
+    scenario, grid, _ = choice
     swept = [name for name, several in grid.items() if len(several) > 1]
     rows = []
     for place in range(0, len(reports), len(seeds)):

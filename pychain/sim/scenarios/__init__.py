@@ -1,12 +1,10 @@
-"""The scenarios that come with the package, by name."""
+"""The scenarios, by name. Packages add more through the entry point group `pychain.scenarios`, users through files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
-from pychain.base.errors import ConfigError
+from pychain.base.registry import Registry
 from pychain.sim.scenario import Scenario
 from pychain.sim.scenarios.churn import CHURN
 from pychain.sim.scenarios.hashrate import HASHRATE
@@ -15,13 +13,6 @@ from pychain.sim.scenarios.partition import PARTITION
 from pychain.sim.scenarios.race import RACE
 from pychain.sim.scenarios.selfish import SELFISH
 
-SCENARIOS: Mapping[str, Scenario[Any]] = MappingProxyType(
-    {scenario.name: scenario for scenario in (RACE, PARTITION, CHURN, LATENCY, HASHRATE, SELFISH)}
+SCENARIOS: Registry[Scenario[Any]] = Registry(
+    "scenario", "pychain.scenarios", Scenario, (RACE, PARTITION, CHURN, LATENCY, HASHRATE, SELFISH)
 )
-
-
-def scenario_named(name: str) -> Scenario[Any]:
-    """The scenario of that name. ConfigError where there is none."""
-    if name not in SCENARIOS:
-        raise ConfigError(f"scenario '{name}' is unknown; there are {', '.join(SCENARIOS)}")
-    return SCENARIOS[name]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 from msgspec.structs import asdict
 
 from pychain.chain.header import Header
 from pychain.chain.target import work_from_bits
+from pychain.consensus.retarget import RETARGET_RULES
 from pychain.sim.chronicle import Figures, ratio
-from pychain.sim.scenario import Delay, Parameters, Scenario
+from pychain.sim.scenario import Delay, ForkChoice, Parameters, Retarget, Scenario
 from pychain.sim.stage import GENESIS_WORK, Stage, full, spec_of
 
 NEAR = 0.2
@@ -21,11 +22,12 @@ NEAR = 0.2
 class Hashrate(Parameters, frozen=True, kw_only=True):
     """A third of the blocks each: before the jump, at the higher rate, and back at the first one."""
 
-    retarget: Annotated[Literal["asert", "lwma", "bitcoin"], Meta(description="asert, lwma or bitcoin")] = "asert"
+    retarget: Retarget = "asert"
+    fork_choice: ForkChoice = "most-work"
     factor: Annotated[float, Meta(ge=1, le=1000, description="of the jump in hash rate")] = 5.0
     blocks: Annotated[int, Meta(ge=10, le=100_000, description="blocks in each third")] = 200
     window: Annotated[
-        int, Meta(ge=4, le=10_000, description="blocks: asert's half-life, lwma's and bitcoin's window")
+        int, Meta(ge=4, le=10_000, description="blocks: asert's half-life, and of rules that have one the window")
     ] = 20
     interval: Annotated[int, Meta(ge=1, le=100_000, description="seconds between blocks that the rule aims at")] = 60
     nodes: Annotated[int, Meta(ge=1, le=100, description="miners, each connected with each")] = 2
@@ -51,8 +53,9 @@ def play(stage: Stage, hashrate: Hashrate) -> HashrateFigures:
     """Three thirds, with the hash rate changed between them."""
     blocks, interval = hashrate.blocks, hashrate.interval
     half_life_s = hashrate.window * interval
-    params = {} if hashrate.retarget == "asert" else {"window": hashrate.window}
-    stage.open(spec_of(interval, hashrate.retarget, params, half_life_s), hashrate.delay)
+    takes_window = "window" in RETARGET_RULES.named(hashrate.retarget, stage.plugins).parameters
+    params = {"window": hashrate.window} if takes_window else {}
+    stage.open(spec_of(interval, hashrate.retarget, params, half_life_s, hashrate.fork_choice), hashrate.delay)
     miners = stage.miners(full(hashrate.nodes), GENESIS_WORK / interval)
     stage.world.start()
     base = miners[0].hash_rate

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from pychain.sim.chronicle import Figures
-from pychain.sim.scenario import Blocks, Delay, Interval, Parameters, Rate, Scenario
+from pychain.sim.scenario import Blocks, Delay, ForkChoice, Interval, Parameters, Rate, Retarget, Scenario
 from pychain.sim.stage import GENESIS_WORK, Stage, ring, spec_of
 
 
@@ -19,11 +19,13 @@ class Race(Parameters, frozen=True, kw_only=True):
     interval: Interval = 5.0
     delay: Delay = 100.0
     transfers: Rate = 1.0
+    retarget: Retarget = "fixed"
+    fork_choice: ForkChoice = "most-work"
 
 
 def play(stage: Stage, race: Race) -> Figures:
     """Mine, pay, settle."""
-    stage.open(spec_of(max(1, round(race.interval))), race.delay)
+    stage.open(spec_of(max(1, round(race.interval)), race.retarget, fork_choice=race.fork_choice), race.delay)
     miners = stage.miners(ring(race.nodes), GENESIS_WORK / race.interval)
     stage.world.start()
     stage.pay(miners, race.transfers)
