@@ -31,11 +31,12 @@ def check_not_too_new(rulebook: Rulebook, header: Header, wall_s: int) -> None:
         raise RuleError(Rule.TIME_TOO_NEW, f"{header.time - limit} s too early")
 
 
-def template_time(rulebook: Rulebook, branch: Branch, wall_s: int) -> int:
-    """The time of a block mined now on `branch`: the clock, or the least that the rules allow where the clock is
-    behind.
-    """
+def least_time(rulebook: Rulebook, branch: Branch) -> int:
+    """The earliest time that the rules allow for a block on `branch`."""
     least = median_time_past(branch) + 1
-    if branch.height == 0:
-        least = max(least, rulebook.spec.start_time)
-    return max(wall_s, least)
+    return max(least, rulebook.spec.start_time) if branch.height == 0 else least
+
+
+def template_time(rulebook: Rulebook, branch: Branch, wall_s: int) -> int:
+    """The time of a block mined now on `branch`: the clock, or the earliest allowed where the clock is behind."""
+    return max(wall_s, least_time(rulebook, branch))

@@ -13,6 +13,10 @@ from pychain.chain.header import HEADER_BYTES, new_header
 from pychain.chain.merkle import fold_branch
 from pychain.chain.target import target_from_bits
 from pychain.chain.transaction import COINBASE_BYTES, MAX_EXTRA_BYTES, TRANSFER_BYTES, Coinbase, Transfer, new_coinbase
+from pychain.consensus.contextual import least_time, template_time
+from pychain.consensus.rulebook import Rulebook
+from pychain.consensus.subsidy import subsidy
+from pychain.ledger.entry import Entry, EntryBranch
 from pychain.ledger.pending import Queue
 
 BLOCK_VERSION = 1
@@ -77,6 +81,24 @@ class BlockTemplate:
         root = fold_branch(coinbase.txid, self.merkle_branch)
         header = new_header(version, self.prev_hash, root, time, self.bits, nonce)
         return new_block(header, (coinbase, *self.transfers))
+
+
+def template_on(
+    rulebook: Rulebook, parent: Entry, wall_s: int, transfers: tuple[Transfer, ...] = (), fees: int = 0
+) -> BlockTemplate:
+    """A template on any known block, at a time by the miner's clock. The transfers must hold there, and pay `fees`."""
+    spec, branch, height = rulebook.spec, EntryBranch(parent), parent.height + 1
+    return BlockTemplate(
+        height=height,
+        prev_hash=parent.hash,
+        bits=rulebook.next_bits(branch),
+        time=template_time(rulebook, branch, wall_s),
+        min_time=least_time(rulebook, branch),
+        max_time=wall_s + spec.max_future_s,
+        coinbase_amount=subsidy(spec, height) + fees,
+        fees=fees,
+        transfers=transfers,
+    )
 
 
 class Selection:

@@ -11,13 +11,10 @@ from collections.abc import Iterable
 from pychain.base.deadlines import Deadlines
 from pychain.base.entropy import Random
 from pychain.base.time import NS, Now, seconds
-from pychain.consensus.branch import median_time_past
-from pychain.consensus.contextual import template_time
-from pychain.consensus.subsidy import subsidy
 from pychain.ledger.entry import EntryBranch
 from pychain.ledger.mempool import Mempool
 from pychain.ledger.pending import Queue
-from pychain.ledger.template import BlockTemplate, Selection
+from pychain.ledger.template import BlockTemplate, Selection, template_on
 from pychain.ledger.tree import BlockTree, Entry
 from pychain.node.effects import Reply, StartMining, StopMining
 from pychain.node.outbox import Outbox
@@ -103,19 +100,8 @@ class Mining:
         """A template on the working tip with chosen transfers."""
         if self._cached is not None and self._cached[:2] == (selection, now.wall_s):
             return self._cached[2]
-        tip, spec = self._tree.tip, self._tree.rulebook.spec
-        branch = EntryBranch(tip)
-        least = median_time_past(branch) + 1
-        template = BlockTemplate(
-            height=tip.height + 1,
-            prev_hash=tip.hash,
-            bits=self.next_bits(tip),
-            time=template_time(self._tree.rulebook, branch, now.wall_s),
-            min_time=max(least, spec.start_time) if tip.height == 0 else least,
-            max_time=now.wall_s + spec.max_future_s,
-            coinbase_amount=subsidy(spec, tip.height + 1) + selection.fees,
-            fees=selection.fees,
-            transfers=tuple(selection.transfers),
+        template = template_on(
+            self._tree.rulebook, self._tree.tip, now.wall_s, tuple(selection.transfers), selection.fees
         )
         self._cached = (selection, now.wall_s, template)
         return template

@@ -10,7 +10,7 @@ from pychain.base.entropy import Random
 from pychain.base.time import NS, Now
 from pychain.chain.block import Block, decode_block
 from pychain.chain.target import work_from_target
-from pychain.chain.transaction import Transfer
+from pychain.chain.transaction import Coinbase, Transfer
 from pychain.consensus.rules import RuleError
 from pychain.ledger.memory_store import MemoryStore
 from pychain.ledger.store import DamagedBlockError, StoreError
@@ -75,8 +75,13 @@ class Surroundings(Protocol):
     trace: Trace
     random: Random
 
-    def send(self, host: Host, peer: int, data: bytes) -> None:
-        """Put bytes on a connection, if it still stands."""
+    def send(self, host: Host, peer: int, data: bytes, *, counted: bool = True) -> None:
+        """Put bytes on a connection, if it still stands. The node hears when they have left it, unless it did not write
+        them (`counted`)."""
+        ...
+
+    def other_end(self, host: Host, peer: int) -> str:
+        """The name of the host at the other end of an open connection."""
         ...
 
     def dial(self, host: Host, endpoint: Endpoint) -> None:
@@ -349,13 +354,20 @@ class Host:
         """The drawn time is over: find a real nonce, as the block must convince real nodes."""
         template = effect.template
         time = max(template.time, min(self.now.wall_s, template.max_time))
-        extra = self.mined.to_bytes(8, "little") + native.sha256d(self.name.encode())[: EXTRA_BYTES - 8]
-        coinbase = template.coinbase(effect.recipient, extra)
+        coinbase = self._coinbase(effect)
         nonce, _ = native.search(template.header_prefix(coinbase, time), template.target, 0, 2**32)
         assert nonce is not None, "simulated networks have targets that 2^32 nonces meet"
         self.mined += 1
         block = template.block(coinbase, time, nonce)
         self._world.found(self, block)
+        self._hand_in(block)
+
+    def _coinbase(self, effect: StartMining) -> Coinbase:
+        """Its extra makes every block of every host another one."""
+        extra = self.mined.to_bytes(8, "little") + native.sha256d(self.name.encode())[: EXTRA_BYTES - 8]
+        return effect.template.coinbase(effect.recipient, extra)
+
+    def _hand_in(self, block: Block) -> None:
         self.feed(BlockMined(block.raw))
 
     def _stop_mining(self, _: StopMining) -> None:

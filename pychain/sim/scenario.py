@@ -14,6 +14,7 @@ from pychain.base.registry import Plugin, Registry
 from pychain.consensus.fork_choice import FORK_CHOICE_RULES
 from pychain.consensus.retarget import RETARGET_RULES
 from pychain.sim.chronicle import Figures
+from pychain.sim.participants import PARTICIPANTS
 from pychain.sim.stage import Stage
 
 Blocks = Annotated[int, Meta(ge=1, le=1_000_000, description="blocks until the end")]
@@ -25,6 +26,7 @@ Rate = Annotated[float, Meta(ge=0, le=100, description="transfers a second")]
 _REGISTRY = "registry"
 Retarget = Annotated[str, Meta(description="retarget rule", extra={_REGISTRY: RETARGET_RULES})]
 ForkChoice = Annotated[str, Meta(description="fork-choice rule", extra={_REGISTRY: FORK_CHOICE_RULES})]
+Driver = Annotated[str, Meta(description="participant that drives the machine", extra={_REGISTRY: PARTICIPANTS})]
 """Parameters that name something registered: on command lines they may be files too."""
 
 

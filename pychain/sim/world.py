@@ -27,9 +27,11 @@ from pychain.p2p.draws import spread
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from pychain.sim.directory import Directory
+from pychain.sim.driven import DrivenHost
 from pychain.sim.events import EventHeap, Trace
 from pychain.sim.host import Host
 from pychain.sim.network import DIAL_TIMEOUT_NS, RESOLVE_NS, RESOLVE_TIMEOUT_NS, LinkModel, Network, Stream
+from pychain.sim.participants.participant import Participant
 
 PORT = 30700
 FIRST_EPHEMERAL_PORT = 49152
@@ -101,12 +103,13 @@ class World:
         mine_to: bytes | None = None,
         hash_rate: float = 0,
         config: NodeConfig | None = None,
+        participant: Participant | None = None,
     ) -> Host:
         """A host that keeps connections to the named ones, which may be added later, and has no others but those that
         it is dialled on: the graph is what the caller draws.
 
         With `discover` it also finds peers by itself, as a daemon does. It begins at `seeds`, hosts of this world, or
-        at the seeds of the chain spec where none are given.
+        at the seeds of the chain spec where none are given. A `participant` drives the machine.
         """
         if name in self.hosts:
             raise ValueError(f"there is a host '{name}' already")
@@ -120,7 +123,10 @@ class World:
             seeds=self._spec_seeds() if seeds is None else tuple(self.address_of(seed) for seed in seeds),
             mine_to=mine_to,
         )
-        host = Host(self, name, address, settings, hash_rate)
+        if participant is None:
+            host = Host(self, name, address, settings, hash_rate)
+        else:
+            host = DrivenHost(self, name, address, settings, hash_rate, participant)
         self.hosts[name] = host
         self._by_address[address] = host
         return host
@@ -230,11 +236,16 @@ class World:
         delay_ns = RESOLVE_TIMEOUT_NS if found is None else spread(self.network.random, RESOLVE_NS)
         host.later(delay_ns, lambda: host.feed(NameResolved(name, found or ())))
 
-    def send(self, host: Host, peer: int, data: bytes) -> None:
-        """Put bytes on a connection, if it still stands."""
+    def send(self, host: Host, peer: int, data: bytes, *, counted: bool = True) -> None:
+        """Put bytes on a connection, if it still stands; `counted` where they are the node's own."""
         connection = self._connections.get((host.name, peer))
         if connection is not None and connection.open:
-            connection.stream.send(data, lambda count: self._drained(connection, count))
+            drained = (lambda count: self._drained(connection, count)) if counted else (lambda count: None)
+            connection.stream.send(data, drained)
+
+    def other_end(self, host: Host, peer: int) -> str:
+        """The name of the host at the other end of an open connection."""
+        return self._connections[host.name, peer].other.name
 
     def hang_up(self, host: Host, peer: int, reason: str) -> None:
         """Close a connection after what was sent on it."""

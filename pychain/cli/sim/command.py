@@ -28,7 +28,7 @@ scenario_argument = click.argument(
         CompletionItem(name) for name in SCENARIOS.names() if name.startswith(typed)
     ],
 )
-SHORTHANDS = {"nodes": "N", "retarget": "RULE", "fork_choice": "RULE"}
+SHORTHANDS = {"nodes": "N", "retarget": "RULE", "fork_choice": "RULE", "participant": "NAME"}
 """Parameters that have an option of their own."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -104,6 +104,7 @@ def run(
         pychain sim run race --seed 7
         pychain sim run hashrate --retarget lwma --set factor=10
         pychain sim run hashrate --retarget ./rule.py:Rule
+        pychain sim run attack --participant ./attacker.py:Attacker
         pychain sim run ./mine.py:SCENARIO
         pychain sim run selfish --set alpha=0.4 --set near=2 --json
         pychain sim run partition --nodes 12 --trace partition.trace

@@ -6,6 +6,7 @@ from typing import Any
 
 from pychain.base.registry import Registry
 from pychain.sim.scenario import Scenario
+from pychain.sim.scenarios.attack import ATTACK
 from pychain.sim.scenarios.churn import CHURN
 from pychain.sim.scenarios.hashrate import HASHRATE
 from pychain.sim.scenarios.latency import LATENCY
@@ -14,5 +15,5 @@ from pychain.sim.scenarios.race import RACE
 from pychain.sim.scenarios.selfish import SELFISH
 
 SCENARIOS: Registry[Scenario[Any]] = Registry(
-    "scenario", "pychain.scenarios", Scenario, (RACE, PARTITION, CHURN, LATENCY, HASHRATE, SELFISH)
+    "scenario", "pychain.scenarios", Scenario, (RACE, PARTITION, CHURN, LATENCY, HASHRATE, SELFISH, ATTACK)
 )
