@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 MAX_NAME = 64
 NAME_PATTERN = r"^[a-z0-9._-]+\Z"
-"""What rules, scenarios and participants may be called: chain specs and command lines name them."""
+"""The names that rules, scenarios and participants may have: chain specs and command lines name them."""
 
 T = TypeVar("T")
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """What a plug-in from a file is, its place in the file, and the SHA-256 of the file's source."""
+    """The kind and name of a plug-in from a file, its place in the file, and the SHA-256 of the file's source."""
 
     kind: str
     name: str
@@ -75,7 +75,7 @@ class Registry(Generic[T]):
         self._of_classes = of_classes
 
     def named(self, name: str, plugins: Iterable[Plugin] = ()) -> T:
-        """What has this name. ConfigError where nothing has, or where a name stands for two things."""
+        """The one thing of this name. ConfigError where there is none, or where a name stands for two things."""
         given = tuple(plugins)
         if not given and name in self.built_in:
             return self.built_in[name]  # seldom anything else, and entry points take long to find
@@ -101,7 +101,7 @@ class Registry(Generic[T]):
         return isinstance(value, self._base) and not self._of_classes
 
     def made(self, value: Any) -> T:
-        """What a value of this kind is registered as: where that is an object, one is made of a class."""
+        """The thing that is registered for a value of this kind: where that is an object, one is made of a class."""
         as_it_is = self._of_classes or not inspect.isclass(value)
         made: T = value if as_it_is else value()
         return made

@@ -87,8 +87,7 @@ def common_options(command: Command) -> Command:
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Keep an option for the whole line; if it is given twice, the last one counts, or all of them if it may be repeated.
-    """
+    """Keep an option for the whole line; if it is given twice, the last one counts, or all if it may be repeated."""
     options = ctx.find_root().ensure_object(Context).options
     assert parameter.name is not None
     if value not in (None, ()):

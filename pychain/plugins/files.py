@@ -31,7 +31,7 @@ class UserFile:
     end: int
 
     def failure(self, name: str, error: BaseException) -> ConfigError:
-        """What to raise where the use of a name of this file failed."""
+        """The error to raise where the use of a name of this file failed."""
         return _failure(self.module, self.path, error, self.lines.get(name, self.end))
 
 

@@ -18,7 +18,7 @@ def is_reference(text: str) -> bool:
 
 
 def load_plugins(references: Iterable[str], *registries: Registry[Any]) -> tuple[Plugin, ...]:
-    """What these references mean, of the kinds of these registries: one thing for each `FILE.py:NAME`, for `FILE.py`
+    """The things of these registries' kinds that references name: one for each `FILE.py:NAME`, for each `FILE.py`
     everything that the file defines. ConfigError where there is nothing, or where two things have one name."""
     return joined([plugin for each in references for plugin in _plugins(each, registries)], *registries)
 
@@ -32,7 +32,7 @@ def joined(plugins: Iterable[Plugin], *registries: Registry[Any]) -> tuple[Plugi
 
 
 def load_one(reference: str, registry: Registry[Any]) -> Plugin:
-    """What a reference means of one kind, where it means one thing."""
+    """The one thing of a kind that a reference names."""
     first, *more = plugins = _plugins(reference, (registry,))
     if more:
         names = ", ".join([plugin.origin.attribute for plugin in plugins if plugin.origin is not None])
@@ -67,7 +67,7 @@ def _plugins(reference: str, registries: Iterable[Registry[Any]]) -> list[Plugin
 
 
 def _plugin(file: UserFile, attribute: str, registry: Registry[Any]) -> Plugin:
-    """What the file has under a name, tried out: it can be made, and has a name that can be registered."""
+    """The thing that the file has under a name, tried: it can be made, and declares a name that can be registered."""
     value = getattr(file.module, attribute)
     try:
         name = name_of(registry.made(value))

@@ -84,7 +84,7 @@ class DrivenHost(Host):
                 return
 
     def mine(self) -> None:
-        """Ask the participant anew what to search on."""
+        """Ask the participant again what to search on."""
         offered = self._offered
         if offered is not None:
             self.after(0, lambda: self._start_mining(offered) if offered is self._offered else None)

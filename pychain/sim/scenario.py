@@ -47,7 +47,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Scenario(Generic[P]):
-    """What the simulator plays: how a world is built and run, and what is measured.
+    """A thing that the simulator can play: how a world is built and run, and what is measured.
 
     name: 1 to 64 of a-z, 0-9, '.', '_' and '-'. about: one line. play: builds a world on the stage from parameters,
     runs it to its end, and returns the figures; all that it does must follow from its arguments. headline: the figures

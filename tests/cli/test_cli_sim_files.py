@@ -134,7 +134,7 @@ def test_a_replay_loads_the_same_files(shell: Shell, trace: str) -> None:
 def test_a_replay_refuses_another_file_unless_it_is_given(shell: Shell, trace: str) -> None:
     rules = Path("rules.py")
     rules.write_text(rules.read_text() + "\n# the same rule\n")
-    hint = f"--plugin FILE.py gives retarget rule '{NAME}' anew\n"
+    hint = f"--plugin FILE.py gives retarget rule '{NAME}' again\n"
     assert shell.fails(2, "sim", "replay", trace) == (
         f"pychain: rules.py has changed: it is not what rules.py:Steady was loaded from; {hint}"
     )

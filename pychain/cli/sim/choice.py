@@ -1,4 +1,4 @@
-"""What a command line chose: a scenario, values of its parameters, and all that comes from users' files.
+"""The choices of a command line: a scenario, values of its parameters, and all that comes from users' files.
 
 Wherever something registered can be named, `FILE.py:NAME` names it in a file; from there on it has its own name.
 """
@@ -65,5 +65,5 @@ def recorded(origins: Iterable[Origin], references: Sequence[str]) -> tuple[Plug
         try:
             plugins.append(given.get((origin.kind, origin.name)) or load_again(origin, *REGISTRIES))
         except ConfigError as error:
-            raise ConfigError(f"{error}; --plugin FILE.py gives {origin.kind} '{origin.name}' anew") from None
+            raise ConfigError(f"{error}; --plugin FILE.py gives {origin.kind} '{origin.name}' again") from None
     return joined(plugins, *REGISTRIES)

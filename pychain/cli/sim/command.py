@@ -140,7 +140,7 @@ def replay(context: Context, file: Path) -> None:
     \b
         pychain sim run churn --seed 3 --trace churn.trace
         pychain sim replay churn.trace
-    Files of your own that the run was made with must be there unchanged; --plugin gives them anew.
+    Files of your own that the run was made with must be there unchanged; --plugin gives them again.
     """
     with file.open("rb") as stream:
         record = decode_record(stream.read(MAX_RECORD_BYTES + 1))

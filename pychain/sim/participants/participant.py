@@ -1,4 +1,4 @@
-"""What a participant is: whoever drives a simulated machine. The one here is honest; others change what they will."""
+"""The base of all participants, which drive simulated machines. The one here is honest; others override its choices."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """What a miner searches on. The block's time is the machine's when the block is found, within the template's `time`
-    and `max_time`. extra: 32 to 100 bytes for the coinbase; None has the host choose, so that each block is another."""
+    """The template that a miner searches on, and whom it pays.
+
+    The block's time is the machine's when it is found, within the template's `time` and `max_time`. extra: 32 to 100
+    bytes for the coinbase; None has the host choose, so that each block is another.
+    """
 
     template: BlockTemplate
     recipient: bytes
@@ -32,7 +35,7 @@ class Delayed:
 
 
 class Participant:
-    """Who drives a machine: derive a class from this and override what the machine is to do otherwise.
+    """Drives a machine: derive a class from this, and override what the machine is to do differently.
 
     Below it runs a real node, which follows the chain, answers peers and makes templates; `host` is the way to it. Each
     participant drives one host, for all its lives, and must follow from its inputs and `host.random` alone, so that a
@@ -40,7 +43,7 @@ class Participant:
     """
 
     name = "honest"
-    """What it is registered by: 1 to 64 of a-z, 0-9, '.', '_' and '-'."""
+    """The name that it is registered by: 1 to 64 of a-z, 0-9, '.', '_' and '-'."""
     host: DrivenHost
     """Set when the host is made."""
 
@@ -48,8 +51,8 @@ class Participant:
         """The host's node begins a life, its first one or after a crash. `host.after` sets timers."""
 
     def work(self, work: Work) -> Work | None:
-        """What to search on, where the node would on `work`; None for nothing. `host.work_on` makes work on any known
-        block, `host.mine` asks anew."""
+        """The work to search on, where the node would on `work`; None for none. `host.work_on` makes work on any known
+        block, `host.mine` asks again."""
         return work
 
     def found(self, block: Block) -> bool:
@@ -58,8 +61,8 @@ class Participant:
         return True
 
     def outgoing(self, peer: str, message: Fields) -> Fields | Delayed | None:
-        """What goes to a peer where the node sends `message`: the same, another one, `Delayed`, or None for nothing.
-        `host.send` sends more."""
+        """The message that goes to a peer where the node sends this one: the same, another, `Delayed`, or None to drop
+        it. `host.send` sends more."""
         return message
 
     def received(self, peer: str, message: Fields) -> None:

@@ -66,7 +66,7 @@ class Withholding(Participant):
         return message
 
     def announcement(self, peer: str, message: Headers | Inv) -> Fields | None:
-        """What a peer hears where the node tells it of new blocks."""
+        """The message that a peer gets where the node announces blocks, None for none."""
         if isinstance(message, Headers):
             answer = self.answer(peer, message)
             return answer if answer.headers else None
@@ -74,7 +74,7 @@ class Withholding(Participant):
         return Inv(Kind.BLOCK, shown) if shown else None
 
     def answer(self, peer: str, message: Headers) -> Headers:
-        """What a peer that asked for headers gets: those that it may know of, none if need be."""
+        """The answer to a peer that asked for headers: those that it may know of, none if need be."""
         shown = tuple(raw for raw in message.headers if not self.is_hidden(native.sha256d(raw), peer))
         return message if len(shown) == len(message.headers) else Headers(shown)
 

@@ -55,7 +55,7 @@ class Ties:
     def __init__(self, stage: Stage, selfish: Selfish) -> None:
         self.count = 0
         self.shares: list[float] = []
-        """Of the honest hash rate on the attacker's side, tie by tie."""
+        """The share of the honest hash rate on the attacker's side, tie by tie."""
         self.honest: list[Host] = []
         self._stage = stage
         self._spread_ns = int(SPREAD_DELAYS * selfish.delay * MS)
