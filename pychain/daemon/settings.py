@@ -28,7 +28,6 @@ from pychain.ledger.mempool import DEFAULT_MAX_BYTES, DEFAULT_RELAY_FEE, Mempool
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.limits import PING_INTERVAL_NS
 from pychain.p2p.netaddress import AddressError, NetAddress
-from pychain.plugins import load_plugins
 
 APP_NAME = "pychain"
 CONFIG_FILE = "pychain.toml"
@@ -128,6 +127,10 @@ class Settings:
     def load_rulebook(self) -> Rulebook:
         """The network's rules. ConfigError where one is neither built in nor installed nor in a file of `plugins`, or
         where such a file is broken: they are executed here, so that only those who need the rules do that."""
+        if not self.options.plugins:
+            return Rulebook(self.spec)
+        from pychain.plugins import load_plugins  # few nodes have any: the others start sooner without
+
         return Rulebook(self.spec, load_plugins(self.options.plugins, RETARGET_RULES, FORK_CHOICE_RULES))
 
 

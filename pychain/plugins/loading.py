@@ -26,8 +26,9 @@ def load_plugins(references: Iterable[str], *registries: Registry[Any]) -> tuple
 def joined(plugins: Iterable[Plugin], *registries: Registry[Any]) -> tuple[Plugin, ...]:
     """Plug-ins that can be used together, each once. ConfigError where two things have one name."""
     once = tuple({plugin.origin or id(plugin.value): plugin for plugin in plugins}.values())
-    for registry in registries:
-        registry.names(once)
+    if once:  # without any there is nothing to look through installed packages for
+        for registry in registries:
+            registry.names(once)
     return once
 
 

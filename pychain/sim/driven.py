@@ -147,7 +147,7 @@ class DrivenHost(Host):
         self._offered = effect
         self._work = self.participant.work(Work(effect.template, effect.recipient))
         if self._work is None:
-            self._search += 1
+            super()._stop_mining(StopMining())
         else:
             super()._start_mining(StartMining(self._work.template, self._work.recipient))
 

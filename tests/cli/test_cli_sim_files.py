@@ -39,6 +39,16 @@ def play(stage, duel):
 
 DUEL = Scenario("duel", "two nodes race", Duel, play, ("height",))
 '''
+PARTICIPANT = """from pychain.p2p.messages import Block, Headers
+from pychain.sim.participants import Participant
+
+
+class Mute(Participant):
+    name = "mute-v1"
+
+    def outgoing(self, peer, message):
+        return None if isinstance(message, Headers | Block) else message
+"""
 SMALL = ("--set", "blocks=5", "--nodes", "2")
 
 
@@ -116,6 +126,26 @@ def trace(shell: Shell) -> str:
     result = shell("sim", "run", "duel.py", "--set", "rule=rules.py:Steady", "--trace", "duel.trace")
     assert result.code == 0, result.err
     return "duel.trace"
+
+
+def test_a_participant_from_a_file(shell: Shell, folder: Path) -> None:
+    """In a run, a replay and a sweep; one that says nothing of blocks earns nothing."""
+    (folder / "mute.py").write_text(PARTICIPANT)
+    words = ("attack", "--participant", "./mute.py:Mute", "--set", "blocks=20", "--set", "alpha=0.4")
+    report = shell("sim", "run", *words, "--trace", "mute.trace", "--json").json
+    assert (report["failures"], report["parameters"]["participant"]) == ([], "mute-v1")
+    assert (report["figures"]["revenue"], report["figures"]["found_share"] > 0) == (0, True)
+    assert shell("sim", "replay", "mute.trace").out == "identical\n"
+    rows = shell("sim", "sweep", *words, "--seeds", "0..1", "--jobs", "2", "--json").json["rows"]
+    assert rows[0]["figures"]["revenue"]["most"] == 0
+    (folder / "mute.py").write_text(PARTICIPANT.replace('    name = "mute-v1"\n', ""))
+    assert "participant 'honest' of ./mute.py:Mute has a built-in one's name" in shell.fails(2, "sim", "run", *words)
+
+
+def test_a_participant_that_fails_is_a_failed_run(shell: Shell, folder: Path) -> None:
+    (folder / "mute.py").write_text(PARTICIPANT.replace("return None if", "return 1 / 0 if"))
+    result = shell("sim", "run", "attack", "--participant", "mute.py", "--json")
+    assert (result.code, result.json["failures"]) == (1, ["ZeroDivisionError in mute.py:9: division by zero"])
 
 
 def test_a_record_names_what_came_from_files(trace: str) -> None:

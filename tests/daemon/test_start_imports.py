@@ -12,6 +12,8 @@ from tests.daemon.process import Daemon
 NOT_FOR_ALL = {
     "pychain.daemon.stratum": "only where miners are served",
     "pychain.stratum.server.session": "only where miners are served",
+    "pychain.plugins": "only under rules from users' files",
+    "importlib.metadata": "only under rules that are not built in",
     "pychain.daemon.live": "only on a terminal",
     "rich": "only on a terminal",
     "pychain.api.metrics.exposition": "when Prometheus asks first",
