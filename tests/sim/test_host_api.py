@@ -385,3 +385,48 @@ def test_the_api_is_one_for_all_lives() -> None:
     host.crash()
     host.start()
     assert host.api is api
+
+
+# --- the disk
+
+
+def test_a_damaged_block_is_told_of_and_can_be_asked_for_again() -> None:
+    """Whoever wants a block finds out: the caller is told, and the node gets the body from its peer."""
+    world = World(Rulebook(quick_spec()), seed=4)
+    hosts = [world.add("one"), world.add("other", connect=["one"])]
+    world.start()
+    blocks = mine(hosts[0], 3)
+    hosts[1].api.call("waitforblockheight", 3)
+    host = hosts[1]
+    host.crash()
+    host.start()  # what was in memory is on the disk alone
+    host.disk.damage(bytes.fromhex(blocks[1])[::-1])
+    with pytest.raises(RpcError, match="damaged"):
+        host.api.call("getblock", blocks[1])
+    world.run_for(60)
+    assert host.api.call("getblock", blocks[1])["height"] == 2
+
+
+def test_a_check_of_the_chain_finds_what_the_disk_has_lost() -> None:
+    world, host = lone()
+    blocks = mine(host, 3)
+    assert host.api.call("verifychain", 0, 0) is True
+    host.disk.damage(bytes.fromhex(blocks[0])[::-1])
+    host.crash()
+    host.start()
+    world.run_for(1)
+    assert host.api.call("verifychain", 0, 2) is True
+    assert host.api.call("verifychain", 0, 0) is False
+
+
+def test_a_full_disk_ends_the_node_and_callers_are_told() -> None:
+    _, host = lone()
+    mine(host, 1)
+    host.disk.fill()
+    with pytest.raises(RpcError, match="the node is stopping"):
+        host.api.call("generatetoaddress", 1, ADDRESS)
+    assert not host.is_running
+    assert host.fault is not None
+    host.disk.free()
+    host.start()
+    assert host.api.call("getblockcount") == 1
