@@ -226,11 +226,11 @@ def test_a_bug_in_the_node_stops_it_with_a_traceback_and_leaves_its_tip(tmp_path
     prelude = """
 from pychain.node.mining import Mining
 from pychain.node.node import Node
-work = Mining.work
-def broken(mining, now, behind):
+follow = Mining.follow
+def broken(mining, outcomes, now):
     assert mining._tree.tip.height < 500, "a bug for the test"
-    work(mining, now, behind)
-Mining.work = broken
+    follow(mining, outcomes, now)
+Mining.follow = broken
 """
     with Daemon(tmp_path / "node", prelude, network=quick, mine=QUICK_MINER).wait_ready() as node:
         assert node.wait() == 1
