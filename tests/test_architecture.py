@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,113 @@ PURE_MODULES = {
 """Room -> a room of I/O -> the modules of it that the first may import, as they do no I/O: data, a table of routes, the
 files of an installed package."""
 
+ORDER: dict[str, tuple[str, ...]] = {
+    "chain": (
+        "hashes merkle target",
+        "header transaction",
+        "address block",
+        "genesis",
+        "spec",
+    ),
+    "consensus": (
+        "branch fork_choice rules subsidy",
+        "retarget structure",
+        "rulebook semantic",
+        "contextual state",
+    ),
+    "ledger": (
+        "hash_table known parties pending store",
+        "ends feerates memory_store overlay packed stored_index",
+        "entry mempool",
+        "presync template tree waiting",
+        "reorg",
+    ),
+    "p2p": (
+        "draws header_states limits saved timers",
+        "framing messages netaddress",
+        "buckets endpoint states",
+        "channel wire",
+        "peer",
+        "address_relay eviction manager sources",
+        "addresses fees handshake header_sync misbehaviour ping relay requests",
+        "slots sync",
+    ),
+    "node": (
+        "arrivals config events outcomes requests returning",
+        "effects headers inputs",
+        "outbox",
+        "bodies commits peers transfers",
+        "activation peer_protocol seeds serving tables",
+        "block_requests view",
+        "gossip mining",
+        "queries request_handlers",
+        "assembly",
+        "node",
+    ),
+    "api": (
+        "errors explorer forecast meters runtime schema types",
+        "blockstats hub method",
+        "backend describe endpoint jsonrpc schemas",
+        "fees openrpc render search verify views waiting",
+        "contents dev events",
+        "context openapi",
+        "methods",
+        "metrics rest",
+        "site",
+    ),
+    "store": (
+        "cache errors places",
+        "block_files environment",
+        "records schema",
+        "history members pruning",
+        "memtable",
+        "journal state",
+        "sweep writing",
+        "lmdb_store",
+    ),
+    "http": (
+        "guard limiter message",
+        "assets render routes",
+        "connection router",
+        "server",
+    ),
+    "daemon": (
+        (
+            "chain_file clock committer connection datadir identity interpreter listeners log loop pruner rlimit "
+            "settings watchdog"
+        ),
+        "chain_export driver live miner resolver stratum transport web workers",
+        "engine",
+        "backend chain_import",
+        "daemon",
+    ),
+    "sim": (
+        "directory entropy events participants",
+        "coroutines disk network served",
+        "backend",
+        "server",
+        "api",
+        "host",
+        "checkers chronicle driven",
+        "world",
+        "stage",
+        "scenario",
+        "play scenarios",
+        "record registries",
+    ),
+    "devnet": (
+        "errors identity keys observer topology",
+        "links processes traffic view",
+        "record relay watch",
+        "control",
+        "directory",
+        "network",
+        "audit load status",
+        "session",
+    ),
+}
+"""The layers inside the larger packages, lowest first: a module (or folder) imports only from layers below its own."""
+
 COMPILED_MODULE = "pychain.native._core"
 
 
@@ -130,6 +237,55 @@ def test_imports_point_down(room: str) -> None:
             elif parts[0] == "tests":
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}")
     assert not wrong, "\n".join(wrong)
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules_imported(path: Path, known: Collection[str]) -> set[str]:
+    """The modules of the package that a file imports, wherever in the file and for whatever purpose."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in known else node.module for name in names}
+    return (found & set(known)) - {module_name(path)}
+
+
+def unit_of(module: str) -> str:
+    """The module or folder of a package that a module is in."""
+    parts = module.split(".")
+    return parts[2] if len(parts) > 2 else "__init__"
+
+
+@pytest.mark.parametrize("room", sorted(ORDER))
+def test_imports_inside_a_package_point_down(room: str) -> None:
+    level = {unit: number for number, layer in enumerate(ORDER[room]) for unit in layer.split()}
+    known = [module_name(path) for path in sources()]
+    units = {unit_of(module_name(path)) for path in sources(room)} - {"__init__", "__main__"}
+    assert units == set(level), "every module has its place in ORDER"
+    wrong = []
+    for path in sources(room):
+        unit = unit_of(module_name(path))
+        for module in sorted(modules_imported(path, known)):
+            other = unit_of(module)
+            is_inside = module.startswith(f"pychain.{room}.") and other != unit
+            if is_inside and unit in level and level[other] >= level[unit]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Neither directly nor through others: not for types, and not inside functions."""
+    known = {module_name(path): path for path in sources()}
+    left = {module: modules_imported(path, known) for module, path in known.items()}
+    while ends := [module for module, imported in left.items() if not imported & left.keys()]:
+        for module in ends:
+            del left[module]
+    assert not left, f"in circles, or importing one: {sorted(left)}"
 
 
 @pytest.mark.parametrize("room", sorted(set(MAY_IMPORT) - WORLDS))

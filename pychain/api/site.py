@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from pychain.api.context import Context
+from pychain.api.endpoint import ROOT, Rest
 from pychain.api.events.stream import Events
 from pychain.api.jsonrpc import JsonRpc
 from pychain.api.method import table
 from pychain.api.methods.control import GROUPS, openrpc
-from pychain.api.rest.endpoint import ROOT, Rest
-from pychain.api.rest.openapi import document, examples
+from pychain.api.openapi import document, examples
 from pychain.api.rest.resources import RESOURCES, by_prefix
 from pychain.http.message import JSON, SNIFF_NOT, Counters, Files, Handler, Request, Response, RouteDef
 

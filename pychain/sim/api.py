@@ -19,8 +19,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from pychain.api.endpoint import ROOT
 from pychain.api.errors import Code, RpcError
-from pychain.api.rest.endpoint import ROOT
 from pychain.api.site import FILES
 from pychain.base.errors import PychainError
 from pychain.base.time import seconds

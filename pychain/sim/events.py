@@ -22,7 +22,7 @@ class EventHeap:
     def __init__(self) -> None:
         self.now_ns = 0
         self._heap: list[tuple[int, int, Action]] = []
-        self._ticket = 0
+        self._planned = 0
 
     @property
     def is_empty(self) -> bool:
@@ -31,8 +31,8 @@ class EventHeap:
 
     def at(self, when_ns: int, action: Action) -> None:
         """Plan an action; one in the past runs next."""
-        self._ticket += 1
-        heapq.heappush(self._heap, (max(when_ns, self.now_ns), self._ticket, action))
+        self._planned += 1
+        heapq.heappush(self._heap, (max(when_ns, self.now_ns), self._planned, action))
 
     def after(self, delay_ns: int, action: Action) -> None:
         self.at(self.now_ns + delay_ns, action)
@@ -72,8 +72,7 @@ class Trace:
     def note(self, now_ns: int, host: str, what: str, data: bytes = b"") -> None:
         """Take one happening in."""
         self.events += 1
-        self._sha256.update(f"{now_ns}|{host}|{what}|{len(data)}|".encode())
-        self._sha256.update(data)
+        self._sha256.update(f"{now_ns}|{host}|{what}|{len(data)}|".encode() + data)
         if self.events % self._stride == 0:
             self._mark(now_ns)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pychain import native
@@ -270,21 +271,27 @@ class Host:
 
     def feed(self, incoming: Input) -> None:
         """One input, its effects, and the next deadline."""
-        if self._node is None:
-            return
-        self._world.trace.note(self._world.heap.now_ns, self.name, type(incoming).__name__, _essence(incoming))
         node = self._node
-        for effect in node.handle(incoming, self.now):
-            self._world.trace.note(self._world.heap.now_ns, self.name, type(effect).__name__, _essence(effect))
+        if node is None:
+            return
+        now = self.now
+        self._note(now.mono_ns, incoming)
+        for effect in node.handle(incoming, now):
+            self._note(now.mono_ns, effect)
             self._carriers[type(effect)](effect)
         if self._node is node:
-            self._plan_tick(node)
+            self._plan_tick(node, now.mono_ns)
 
-    def _plan_tick(self, node: Node) -> None:
+    def _note(self, now_ns: int, happening: Input | Effect) -> None:
+        kind = type(happening)
+        data = _TRACED[kind](happening) if kind in _TRACED else b""
+        self._world.trace.note(now_ns, self.name, kind.__name__, data)
+
+    def _plan_tick(self, node: Node, now_ns: int) -> None:
         deadline = node.deadline()
         if deadline is None:
             self._tick_ns = None
-        elif self._tick_ns is None or deadline < self._tick_ns or self._tick_ns < self._world.heap.now_ns:
+        elif self._tick_ns is None or deadline < self._tick_ns or self._tick_ns < now_ns:
             self._tick_ns = deadline
             self._later_at(deadline, lambda: self._tick(deadline))
 
@@ -401,22 +408,16 @@ class Host:
         self._world.drop_connections(self)
 
 
-def _essence(happening: Input | Effect) -> bytes:
-    """What the trace takes of an input or effect: enough to tell two runs apart."""
-    match happening:
-        case Send() | BytesReceived():
-            return happening.peer.to_bytes(8, "little") + happening.data
-        case Commit():
-            return (happening.batch.tip or b"") + len(happening.batch.accounts).to_bytes(8, "little")
-        case VerifyBlocks():
-            return b"".join(happening.raws)
-        case BlockMined():
-            return happening.raw
-        case BodyDamaged():
-            return happening.block_hash
-        case Publish():
-            return repr(happening.event).encode()
-        case StartMining():
-            return happening.template.prev_hash + happening.template.coinbase_amount.to_bytes(8, "little")
-        case _:
-            return b""
+_TRACED: Mapping[type[Input] | type[Effect], Callable[[Any], bytes]] = MappingProxyType(
+    {
+        Send: lambda sent: sent.peer.to_bytes(8, "little") + sent.data,
+        BytesReceived: lambda received: received.peer.to_bytes(8, "little") + received.data,
+        Commit: lambda commit: (commit.batch.tip or b"") + len(commit.batch.accounts).to_bytes(8, "little"),
+        VerifyBlocks: lambda verify: b"".join(verify.raws),
+        BlockMined: lambda mined: bytes(mined.raw),
+        BodyDamaged: lambda damaged: bytes(damaged.block_hash),
+        Publish: lambda publish: repr(publish.event).encode(),
+        StartMining: lambda start: start.template.prev_hash + start.template.coinbase_amount.to_bytes(8, "little"),
+    }
+)
+"""What the trace takes of an input or effect besides its name: enough to tell two runs apart."""

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.schemas import APIOperation
 
-from pychain.api.rest.openapi import document
+from pychain.api.openapi import document
 from pychain.api.rest.resources import RESOURCES
 from pychain.wallet.keys import dev_key
 from tests.api.node import SPEC, ApiNode, address

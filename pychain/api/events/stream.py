@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from pychain.api.endpoint import fields_of, problem
 from pychain.api.errors import RpcError, out_of_range
 from pychain.api.events.broadcast import STALL_S, Broadcaster
 from pychain.api.events.ring import render
 from pychain.api.events.views import KINDS, Kind, ResetEvent
-from pychain.api.rest.endpoint import fields_of, problem
 from pychain.base.time import seconds
 from pychain.http.message import SNIFF_NOT, Header, Request, Response, Sink, line
 

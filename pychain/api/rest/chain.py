@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from pychain.api.context import Context
+from pychain.api.endpoint import Resources
 from pychain.api.errors import not_found
 from pychain.api.methods import blockchain
 from pychain.api.methods.blockchain import BLOCK_UNKNOWN, ChainTipView
 from pychain.api.methods.lookups import body
 from pychain.api.render import rendered
-from pychain.api.rest.endpoint import Resources
 from pychain.api.types import (
     Address,
     Bits,

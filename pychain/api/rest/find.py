@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pychain.api.context import Context
-from pychain.api.rest.endpoint import Resources
+from pychain.api.endpoint import Resources
 from pychain.api.types import Address, HashHex, Height
 from pychain.base.errors import DecodeError
 from pychain.chain.address import decode_address, encode_address

@@ -9,11 +9,11 @@ from typing import Annotated
 from msgspec import Meta, Struct, structs
 
 from pychain.api.context import Context
+from pychain.api.endpoint import Resources
 from pychain.api.errors import Code
 from pychain.api.methods import accounts, mempool
 from pychain.api.methods.accounts import MAX_HISTORY, AccountView
 from pychain.api.methods.mempool import MempoolInfo
-from pychain.api.rest.endpoint import Resources
 from pychain.api.types import Address, Amount, Bytes, Count, FeeRate, HashHex
 from pychain.api.views.history import HistoryView
 from pychain.api.views.transactions import CoinbaseView, PendingView, TransferView, pending_view

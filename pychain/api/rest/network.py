@@ -8,11 +8,11 @@ from msgspec import Meta, Struct
 
 from pychain import __version__
 from pychain.api.context import Context
+from pychain.api.endpoint import Resources
 from pychain.api.methods import mempool, mining, network
 from pychain.api.methods.mempool import MempoolInfo
 from pychain.api.methods.mining import MiningInfo
 from pychain.api.methods.network import NetworkInfo
-from pychain.api.rest.endpoint import Resources
 from pychain.api.types import Count, Difficulty, HashHex, Height, Share, UnixTime, Work
 from pychain.api.views.peers import PeerView
 from pychain.api.views.stratum import StratumInfo

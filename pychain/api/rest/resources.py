@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pychain.api.endpoint import Endpoint, Resources
 from pychain.api.rest.chain import chain
-from pychain.api.rest.endpoint import Endpoint, Resources
 from pychain.api.rest.find import find
 from pychain.api.rest.ledger import ledger
 from pychain.api.rest.network import surroundings

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
+from pychain.base.entropy import Random
 from pychain.chain.block import Block
 from pychain.ledger.template import BlockTemplate
+from pychain.ledger.tree import Entry
 from pychain.node.events import Event
+from pychain.node.node import Node
+from pychain.node.requests import Request
 from pychain.p2p.messages import Fields
-
-if TYPE_CHECKING:
-    from pychain.sim.driven import DrivenHost
 
 
 class Work(NamedTuple):
@@ -34,6 +36,48 @@ class Delayed:
     delay_s: float
 
 
+class DrivenMachine(Protocol):
+    """What a participant can do with the machine that it drives. Actions take place after the present one."""
+
+    name: str
+    random: Random
+    """For the participant's choices."""
+
+    @property
+    def node(self) -> Node:
+        """The machine's node, for its `queries`."""
+        ...
+
+    @property
+    def peers(self) -> list[str]:
+        """The names of the hosts that it is connected to."""
+        ...
+
+    def after(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Run an action after a while."""
+        ...
+
+    def submit(self, block: Block) -> None:
+        """Hand a block to the node, which tells its peers."""
+        ...
+
+    def request(self, request: Request) -> None:
+        """Put a request to the node."""
+        ...
+
+    def send(self, peer: str, message: Fields) -> None:
+        """Send a message of one's own to a peer."""
+        ...
+
+    def mine(self) -> None:
+        """Ask `Participant.work` again what to search on."""
+        ...
+
+    def work_on(self, parent: Entry, recipient: bytes) -> Work:
+        """Work on any known block."""
+        ...
+
+
 class Participant:
     """Drives a machine: derive a class from this, and override what the machine is to do differently.
 
@@ -44,7 +88,7 @@ class Participant:
 
     name = "honest"
     """The name that it is registered by: 1 to 64 of a-z, 0-9, '.', '_' and '-'."""
-    host: DrivenHost
+    host: DrivenMachine
     """Set when the host is made."""
 
     def started(self) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pychain import __version__
+from pychain.api.endpoint import ROOT, Endpoint, ProblemView, Resources
 from pychain.api.events.stream import RESET
 from pychain.api.events.views import KINDS, VIEWS, ResetEvent
 from pychain.api.method import Parameter
-from pychain.api.rest.endpoint import ROOT, Endpoint, ProblemView, Resources
 from pychain.api.schemas import parameter_schema, schemas_of
 from pychain.chain.address import encode_address
 from pychain.chain.hashes import hash_hex
