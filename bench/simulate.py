@@ -4,7 +4,7 @@
 
 Nodes connect at random and find a block a minute; nothing else happens but pings, on average every 15 s a connection.
 Every round is a process of its own. With --against, the rounds alternate with those of another checkout of this
-repository, with its core built, and the ratio of the medians is printed. The goal is at most 0.5 of commit 4330133, with
+repository, with its core built, and the ratio of the medians is printed. The goal: at most 0.5 of commit 4330133, with
 the same kinds of messages and nearly as many.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pychain import __version__
 from pychain.wallet.keys import dev_key
 from tests.api.node import ApiNode, address
 from tests.explorer.browser import Browser, same_document
@@ -89,7 +90,7 @@ def test_a_peer_comes_and_goes(node: ApiNode, browser: Browser, tmp_path: Path) 
     browser.says("No peers")
     assert node.process.ready is not None
     with same_document(browser), ApiNode(tmp_path / "peer", connect=[node.process.ready["p2p"]]):
-        browser.until(lambda: browser.texts("tbody td.agent") == ["/pychain:0.1.0/"])
+        browser.until(lambda: browser.texts("tbody td.agent") == [f"/pychain:{__version__}/"])
         assert browser.texts("tbody td.flag") == ["in"]
         browser.until(lambda: browser.texts("tbody td[data-label=Latency]")[0].endswith("s"))
         node.call("disconnectnode", None, node.call("getpeerinfo")[0]["id"])
