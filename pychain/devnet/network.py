@@ -172,14 +172,16 @@ class Devnet:
             self._relay.kill()
 
     def refresh(self) -> list[DevnetNode]:
-        """Learn what other shells have changed; returns the nodes that have new processes."""
+        """Learn what other shells have changed; returns the nodes that have new processes, once those are ready."""
         self._find_relay()
         replaced = []
         for node, record in zip(self.nodes, self.record.nodes, strict=True):
             node.record = record
             has_ended = not node.process.is_running  # and is reaped, as only its parent can
-            if has_ended and record.process not in (None, node.process.identity):
-                process = NodeProcess(record.process, node.process.datadir)
+            if not has_ended or record.process in (None, node.process.identity):
+                continue
+            process = NodeProcess(record.process, node.process.datadir)
+            if process.is_ready:
                 self.nodes[node.index] = DevnetNode(node.index, process, record)
                 replaced.append(self.nodes[node.index])
         return replaced

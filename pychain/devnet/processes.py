@@ -109,12 +109,17 @@ class NodeProcess(Process):
         identity, child = start_python("pychain", arguments, datadir / LOG_FILE)
         return cls(identity, datadir, child)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said where it listens."""
+        return (self.datadir / READY_FILE).exists()
+
     async def ready(self, timeout_s: float = START_TIMEOUT_S) -> Ready:
         """Wait until the node is ready. DevnetError if it ends instead, with the last line of its log."""
         give_up = time.monotonic() + timeout_s
         log = self.datadir / LOG_FILE
         while time.monotonic() < give_up:
-            if (self.datadir / READY_FILE).exists():
+            if self.is_ready:
                 return msgspec.json.decode((self.datadir / READY_FILE).read_bytes(), type=Ready)
             if not self.is_running:
                 raise DevnetError(f"the node in {self.datadir} ended: {last_line(log)}")

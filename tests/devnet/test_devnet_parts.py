@@ -28,9 +28,9 @@ from pychain.devnet.directory import clear, running_nodes, take_down
 from pychain.devnet.errors import DevnetError
 from pychain.devnet.identity import Identity, identify
 from pychain.devnet.keys import node_address, node_key
-from pychain.devnet.network import MAX_NODES, Plan
+from pychain.devnet.network import MAX_NODES, Devnet, Plan
 from pychain.devnet.observer import MinedBlock, NodeState, Observer, Picture
-from pychain.devnet.processes import NodeProcess
+from pychain.devnet.processes import READY_FILE, NodeProcess
 from pychain.devnet.record import NodeRecord, Record, change_record, read_record, write_record
 from pychain.devnet.topology import TOPOLOGIES, Links
 from pychain.devnet.view import DevnetView, standing
@@ -119,6 +119,20 @@ def test_several_shells_may_change_a_record_at_once(tmp_path: Path) -> None:
     record = read_record(tmp_path)
     assert record is not None
     assert [node.process for node in record.nodes] == [Identity(19, "now")] * 4
+
+
+def test_a_node_that_is_restarted_elsewhere_is_followed_once_it_is_ready(tmp_path: Path) -> None:
+    """Before that it has no address yet, and whoever asks for one would find no node running."""
+    write_record(tmp_path, Record("dev", "full", [NodeRecord("node0", Identity(1, "long ago"))]))
+    devnet = Devnet.attach(tmp_path, packaged_spec("dev"))
+    restarted = Identity(os.getpid(), "now")
+    change_record(tmp_path, partial(Record.with_node, index=0, process=restarted))
+    assert devnet.refresh() == []
+    (tmp_path / "node0").mkdir()
+    (tmp_path / "node0" / READY_FILE).write_bytes(b"{}")
+    (node,) = devnet.refresh()
+    assert node.process.identity == restarted
+    assert devnet.refresh() == []
 
 
 def test_processes_of_a_record_that_are_not_ours_any_more_are_left_alone(tmp_path: Path) -> None:

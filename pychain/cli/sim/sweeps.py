@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import click
@@ -110,7 +110,7 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
             done(len(reports), len(cells))
         return reports
     finished: dict[int, Report] = {}
-    with ProcessPoolExecutor(min(jobs, len(cells)), get_context("spawn"), _leave_quietly) as pool:
+    with ProcessPoolExecutor(min(jobs, len(cells)), get_context("spawn"), _ignore_interrupts) as pool:
         with _held_interrupts():
             places = {pool.submit(run_cell, cell): place for place, cell in enumerate(cells)}
         try:
@@ -120,6 +120,8 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
         except BrokenExecutor:
             raise RunFailedError("a worker process was killed, perhaps for want of memory: try fewer --jobs") from None
         except BaseException:
+            for worker in active_children():  # they ignore Ctrl-C, so that it is this process that notices first
+                worker.terminate()
             pool.shutdown(cancel_futures=True)  # and wait: what outlives this complains when the interpreter ends
             raise
     return [finished[place] for place in range(len(cells))]
@@ -188,7 +190,7 @@ def _measures(reports: Sequence[Report]) -> Iterator[tuple[str, Measure]]:
 
 @contextmanager
 def _held_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until this is over: workers begin in here, and it must find none short of `_leave_quietly`."""
+    """Ctrl-C waits until this is over: workers begin in here, and it must find none short of `_ignore_interrupts`."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -196,7 +198,7 @@ def _held_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _leave_quietly() -> None:
-    """In a worker: Ctrl-C, which reaches all of the terminal's processes, ends it without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _ignore_interrupts() -> None:
+    """In a worker: Ctrl-C, which reaches all of the terminal's processes, is for the first one, which ends the rest."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
