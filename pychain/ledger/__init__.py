@@ -1,5 +1,5 @@
-"""Ledger: the book that a node keeps. Block tree, reorganisation plans, account state, waiting objects, mempool,
-templates.
+"""The ledger of a node: block tree, reorganisation plans, account state, orphans, mempool and block templates.
 
-Pure data structures over a `Store` that others implement; nothing here sends, waits or reads a clock.
+Pure data structures over a `Store`. Nothing here does I/O, waits or reads a clock. A transfer's `sequence` is its
+sender's nonce: 0 for an account's first transfer, 1 for the second, and so on.
 """

@@ -1,4 +1,4 @@
-"""The ends of the mempool's queues by fee rate: who leaves first when room is short."""
+"""The ends of the mempool's queues by fee rate: which transfers are evicted first."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from pychain.ledger.pending import Pending, Queue
 
 SLACK = 2
-"""The heap is built anew when it has this many entries an account: most of them must be out of date."""
+"""The heap is rebuilt when it has this many entries per account, since most of them must be stale."""
 STEP = 4
-"""Accounts taken over into the new heap with each push, so that no single push is slow."""
+"""Accounts moved to the new heap with each push, so that no single push is slow."""
 
 _End = tuple[int, bytes, bytes]
 """Rate, txid, sender."""
 
 
 class QueueEnds:
-    """A heap of the queues' last transfers. Entries go out of date where a queue changes, and are checked when they
-    surface.
+    """A heap of the queues' last transfers. An entry becomes stale when its queue changes, which is checked when it
+    is popped.
     """
 
     def __init__(self, queues: Mapping[bytes, Queue]) -> None:
@@ -26,14 +26,14 @@ class QueueEnds:
         self._queues = queues
         self._heap: list[_End] = []
         self._next: list[_End] = []
-        """The heap that replaces the present one when all of `_sweep` have been taken over."""
+        """The heap that replaces the present one once all of `_sweep` has been moved."""
         self._sweep: list[bytes] = []
 
     def __len__(self) -> int:
         return len(self._heap) + len(self._next)
 
     def push(self, pending: Pending) -> None:
-        """This transfer is the last of its queue now."""
+        """Add a transfer that is now the last of its queue."""
         end = _end(pending)
         heapq.heappush(self._heap, end)
         if self._sweep:
@@ -51,8 +51,9 @@ class QueueEnds:
             self._heap, self._next = self._next, []
 
     def cheapest(self, excess: int, exempt: bytes | None = None) -> list[Pending]:
-        """Whose leaving frees `excess` bytes: the ends that pay least, in order (of equal rates the lowest txid first),
-        each uncovering the one before it in its queue; none of the account `exempt`. All there are where that is less.
+        """The transfers to evict to free `excess` bytes: the ends that pay least, in order (the lowest txid first among
+        equal rates). Each uncovers the one before it in its queue. None is of the account `exempt`. All that can be
+        evicted if that is not enough.
         """
         chosen: list[Pending] = []
         depths: dict[bytes, int] = {}

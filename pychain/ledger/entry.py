@@ -1,4 +1,4 @@
-"""One block's place in the tree, and the chain that ends there as the contextual rules read it."""
+"""One header's entry in the block tree, and the chain that ends there as the contextual rules read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pychain.ledger.store import Status
 
 
 class Entries(Protocol):
-    """Whose entries they are: the tree."""
+    """The tree that entries belong to."""
 
     headers: PackedHeaders
 
@@ -24,15 +24,15 @@ class Entries(Protocol):
 
 _BODY = int(Status.BODY)
 _REMEMBERED = 4096
-"""Headers that a growing branch remembers, some two megabytes; then it begins anew."""
+"""Headers that a growing branch caches, about two megabytes; then the cache is cleared."""
 
 
 class Entry:
-    """One header in its place: a handle on a row of the packed index. Entries are made by the tree and compared by
+    """One header in the tree: a handle on a row of the packed index. The tree makes entries, and they are compared by
     identity.
 
-    linked: bodies are here from genesis to this block. invalid: it or an ancestor is invalid. arrival: order in which
-    blocks became linked, for "the first seen wins a tie".
+    linked: all bodies from genesis to this block are stored. invalid: it or an ancestor is invalid. arrival: the order
+    in which blocks became linked, since the first seen wins a tie.
     """
 
     __slots__ = ("__weakref__", "_hash", "_header", "_tree", "_work", "height", "row")
@@ -79,7 +79,7 @@ class Entry:
 
     @property
     def has_body(self) -> bool:
-        """Its body is stored."""
+        """Whether its body is stored."""
         return self._tree.headers.has(self.row, _BODY)
 
     @property
@@ -121,8 +121,8 @@ class Entry:
 
 
 class EntryBranch:
-    """The chain from genesis to one entry, as the contextual rules read it. It may grow, and remembers the headers that
-    it was asked for: of a run of headers that are judged one after the other, each asks for the same ones but one.
+    """The chain from genesis to one entry, as the contextual rules read it. It may grow. It caches headers: when a run
+    of headers is checked one after the other, each check reads the same ones but one.
     """
 
     def __init__(self, entry: Entry) -> None:
@@ -153,7 +153,7 @@ class EntryBranch:
         return times
 
     def grow(self, header: Header, row: int) -> None:
-        """The chain goes on with this header, which has entered the index."""
+        """Extend the chain by this header, which is in the index already."""
         self.row = row
         self.height += 1
         self._known[self.height] = header

@@ -1,7 +1,7 @@
-"""Which row has a hash: an open-addressing table of row numbers, 8 to 16 bytes a row, that grows without a pause.
+"""A table from hash to row number: open addressing, 8 to 16 bytes per row, and growth without a pause.
 
-It keeps no hash: a row's is looked up where the rows are. The slot comes from Python's own hash of the bytes, which a
-secret of the process keys (SipHash), so nobody can choose block hashes that crowd into the same slots.
+It stores no hashes: they are read from the rows. The slot comes from Python's own hash of the bytes (SipHash), keyed
+with a secret of the process, so nobody can choose block hashes that collide.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from pychain.chain.hashes import HASH_BYTES
 
 _HASH = Struct(f"{HASH_BYTES}s")
 _LEAST_SLOTS = 256
-_MOVED_A_ROW = 4
-"""Rows that move to a larger table with each new one: they are all there long before that is half full as well."""
+_MOVED_PER_ROW = 4
+"""Old rows that move to a larger table with each new row: all have moved long before that table is half full."""
 
 
 class HashTable:
-    """Row numbers by hash. Rows are added in order: 0, 1, 2, ... None of them ever leaves."""
+    """Row numbers by hash. Rows are added in order, 0, 1, 2, ..., and never removed."""
 
     def __init__(self, hashes: bytearray) -> None:
-        """`hashes` are those of all rows, back to back; a row is appended there before it is added here."""
+        """`hashes` are those of all rows, concatenated; a row is appended there before it is added here."""
         self._hashes = hashes
         self._slots = _empty(_LEAST_SLOTS)
-        """Row number + 1 in its slot or, where that was taken, in the next free one; 0 where none is."""
+        """Row number + 1 in its slot or, if that was taken, in the next free one; 0 in free slots."""
         self._smaller: array[int] | None = None
-        """The table before, until all its rows have moved."""
+        """The previous table, until all its rows have moved."""
         self._moved = self._to_move = 0
         self._rows = 0
 
     def find(self, block_hash: bytes) -> int | None:
-        """The row with this hash, which has 32 bytes."""
+        """The row with this hash of 32 bytes."""
         row = self._find_in(self._slots, block_hash)
         return row if row is not None or self._smaller is None else self._find_in(self._smaller, block_hash)
 
     def add(self, block_hash: bytes) -> None:
-        """The next row has this hash, which no other has."""
+        """Add the next row, whose hash no other row has."""
         if 2 * self._rows >= len(self._slots):
             assert self._smaller is None
             self._smaller, self._moved, self._to_move = self._slots, 0, self._rows
@@ -47,7 +47,7 @@ class HashTable:
         self._rows += 1
 
     def fill(self, count: int) -> None:
-        """So many rows at once, into an empty table."""
+        """Add `count` rows at once to an empty table."""
         assert not self._rows
         size = _LEAST_SLOTS
         while size <= 2 * count:
@@ -78,7 +78,7 @@ class HashTable:
         slots[slot] = row + 1
 
     def _move(self) -> None:
-        end = min(self._moved + _MOVED_A_ROW, self._to_move)
+        end = min(self._moved + _MOVED_PER_ROW, self._to_move)
         for row in range(self._moved, end):
             (block_hash,) = _HASH.unpack_from(self._hashes, HASH_BYTES * row)
             self._place(block_hash, row)

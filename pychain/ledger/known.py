@@ -1,8 +1,8 @@
-"""Signatures that hold: the transfers whose signature was checked on the way to the mempool, so that a block that has
-them need not check them again (as Bitcoin Core's signature cache).
+"""The signature cache, as Bitcoin Core's: transfers whose signature was checked on the way to the mempool, so that a
+block with them need not check them again.
 
-A txid covers all bytes of a transfer, its signature included, and whole txids are compared; the interpreter places them
-in its table by a hash that is keyed anew in each process.
+A txid covers all bytes of a transfer, its signature included, and whole txids are compared. Python's hash, which places
+them in the table, has a new secret key in each process.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pychain.base.rolling import RollingSet
 
 KNOWN = 100_000
-"""So many of the latest are remembered, some blocks' worth, and at most twice as many: 20 MB."""
+"""The newest 100,000 are kept, enough for some blocks, and at most twice as many: 20 MB."""
 
 
 class KnownSignatures:
-    """A bounded set of txids; the oldest leave first. Any thread may ask while others add."""
+    """A bounded set of txids; the oldest are dropped first. Any thread may look up while others add."""
 
     def __init__(self, capacity: int = KNOWN) -> None:
         self._txids: RollingSet[bytes] = RollingSet(capacity)

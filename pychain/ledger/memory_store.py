@@ -1,9 +1,9 @@
-"""A store in memory: the reference for what a store promises, for simulated nodes and tests. It does no I/O.
+"""A store in memory: the reference implementation of the contract, for simulated nodes and tests. It does no I/O.
 
-A commit has two moments, as on a disk: `start`, and `finish` when it is durable. `commit` is both at once. What was
-started and not finished is lost in a crash; what was finished is there, whether or not it was ever advanced to.
+A commit has two steps, as on a disk: `start`, and `finish` when it is durable. `commit` does both. A crash loses what
+was started and not finished; what was finished survives, whether or not `advance` showed it.
 
-What goes wrong with disks happens here on demand: it is `full`, a body is damaged, a crash tears a commit.
+Disk faults can be injected: the disk is `full`, a body is damaged, a crash tears a commit.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Rows:
         self.tables.update(batch.tables)
 
     def history(self, key: bytes, start: TransactionPlace | None) -> Iterator[TransactionPlace]:
-        """All places of an account, newest first, behind `start`: slow, for few blocks."""
+        """All places of an account, newest first, older than `start`: slow, for few blocks."""
         for block_hash, block in reversed(self.chain.items()):
             for position in range(block.count - 1, -1, -1):
                 place = TransactionPlace(block_hash, position)
@@ -88,19 +88,19 @@ class _Rows:
 
 
 class MemoryStore:
-    """A `WritableStore` whose rows are the very objects of the batches, which many nodes of one process share."""
+    """A `WritableStore` whose rows are the objects of the batches themselves, so that many nodes can share them."""
 
     def __init__(self) -> None:
         self.full = False
-        """There is no room: the next commit to finish fails."""
+        """Whether the disk is full: then the next commit to finish fails."""
         self.damaged: tuple[DamagedBlockError, ...] = ()
         self._started: deque[Batch] = deque()
         self._finished: deque[Batch] = deque()
         self._bodies: dict[bytes, bytes] = {}
-        """The oldest first."""
-        self._rotten: dict[bytes, None] = {}
+        """By hash, oldest first."""
+        self._broken: dict[bytes, None] = {}
         self._newest: tuple[bytes, ...] = ()
-        """Bodies of the last commit that had any: those that an opening checks."""
+        """Bodies of the last commit that had any: these are checked on opening."""
         self._shown = _Rows()
         self._failure: StoreError | None = None
         self._closed = False
@@ -150,7 +150,7 @@ class MemoryStore:
 
     def body(self, block_hash: bytes) -> bytes | None:
         self._must_be_open()
-        if block_hash in self._rotten:
+        if block_hash in self._broken:
             raise _damage(block_hash)
         return self._bodies.get(block_hash)
 
@@ -159,7 +159,7 @@ class MemoryStore:
         return block_hash in self._bodies
 
     def stored(self) -> tuple[bytes, ...]:
-        """The hashes of all bodies, damaged ones too, the oldest first."""
+        """The hashes of all bodies, damaged ones too, oldest first."""
         return tuple(self._bodies)
 
     # --- writing
@@ -169,14 +169,14 @@ class MemoryStore:
         self.finish()
 
     def start(self, batch: Batch) -> None:
-        """Begin a commit: nothing shows, and a crash loses it. After a failure the same error."""
+        """Begin a commit, which reads do not see and a crash loses. After a failure, the same error again."""
         if self._failure is not None:
             raise self._failure
         self._started.append(batch)
 
     def finish(self) -> None:
-        """The oldest commit begun is durable: its bodies show now, the rest from the next `advance`. Where it fails,
-        all that were begun are lost.
+        """Make the oldest started commit durable: its bodies can be read now, the rest after the next `advance`. If it
+        fails, all started commits are lost.
         """
         if self.full and self._failure is None:
             self._failure = StoreFullError("cannot write the batch: no space left on the simulated disk")
@@ -193,15 +193,15 @@ class MemoryStore:
         self._show()
 
     def prefetch(self, keys: Sequence[bytes]) -> None:
-        """All is in memory."""
+        """Does nothing: all is in memory."""
         self._must_be_open()
 
     def tend(self, quiet: bool) -> bool:
-        """Nothing is ever left for later."""
+        """Does nothing: commits leave no work for later."""
         return False
 
     def prune(self, below: int, keep_bytes: int) -> int:
-        """As in `WritableStore`, body by body; those of batches that do not show yet stay."""
+        """As in `WritableStore`, body by body; bodies of batches not yet advanced to stay."""
         if self._failure is not None:
             return 0
         total, removed = sum(map(len, self._bodies.values())), 0
@@ -210,13 +210,13 @@ class MemoryStore:
             if total <= keep_bytes or block_hash in waiting or _is_at_least(raw, below):
                 break
             total -= len(self._bodies.pop(block_hash))
-            self._rotten.pop(block_hash, None)
+            self._broken.pop(block_hash, None)
             self._shown.undo.pop(block_hash, None)
             removed += 1
         return removed
 
     def release_memory(self) -> None:
-        """There is nothing that could be read again."""
+        """Does nothing: there is nothing that could be read again."""
         self._must_be_open()
 
     def close(self) -> None:
@@ -224,36 +224,36 @@ class MemoryStore:
         self._closed = True
         self._failure = StoreError("the store is closed")
 
-    # --- what happens to disks
+    # --- disk faults
 
     @property
     def under_way(self) -> tuple[Batch, ...]:
-        """The commits that were started and not finished, the oldest first."""
+        """The commits that were started and not finished, oldest first."""
         return tuple(self._started)
 
     def damage(self, block_hash: bytes) -> None:
-        """A stored body is not given back as it was written, until it is committed again. KeyError: it is not there."""
+        """Damage a stored body until it is committed again. KeyError if it is not stored."""
         if block_hash not in self._bodies:
             raise KeyError(block_hash)
-        self._rotten[block_hash] = None
+        self._broken[block_hash] = None
 
     def crash(self, torn: Collection[bytes] = ()) -> None:
-        """Forget what is not durable, and stand as a store that was reopened.
+        """Lose what is not durable, and reopen the store.
 
-        torn: those bodies of commits under way that had reached the disk. They are there, though nothing names them.
+        torn: the bodies of started commits that had reached the disk. They are stored, though no index names them.
         """
         for batch in self._started:
             self._write([item for item in batch.bodies.items() if item[0] in torn])
         self._started.clear()
         self._closed, self._failure = False, None
         self._show()
-        self.damaged = tuple([_damage(block_hash) for block_hash in self._newest if block_hash in self._rotten])
+        self.damaged = tuple([_damage(block_hash) for block_hash in self._newest if block_hash in self._broken])
 
     def copy(self) -> MemoryStore:
-        """A store of its own with what this one holds; the rows are shared, as they never change."""
+        """An independent store with the same content; the rows are shared, as they never change."""
         copied = copy(self)
         copied._started, copied._finished = deque(self._started), deque(self._finished)
-        copied._bodies, copied._rotten = dict(self._bodies), dict(self._rotten)
+        copied._bodies, copied._broken = dict(self._bodies), dict(self._broken)
         copied._shown = self._shown.copy()
         return copied
 
@@ -269,13 +269,13 @@ class MemoryStore:
 
     def _write(self, bodies: Collection[tuple[bytes, bytes]]) -> None:
         for block_hash, raw in bodies:
-            self._bodies.pop(block_hash, None)  # one that is written again is the newest
+            self._bodies.pop(block_hash, None)  # a body that is written again becomes the newest
             self._bodies[block_hash] = raw
-            self._rotten.pop(block_hash, None)
+            self._broken.pop(block_hash, None)
 
 
 def _damage(block_hash: bytes) -> DamagedBlockError:
-    return DamagedBlockError(block_hash, "it was harmed on the simulated disk")
+    return DamagedBlockError(block_hash, "it was damaged on the simulated disk")
 
 
 def _is_at_least(raw: bytes, height: int) -> bool:

@@ -1,10 +1,10 @@
-"""The mempool: valid transfers that wait to be mined, a queue for each account.
+"""The mempool: valid transfers waiting to be mined, in one queue per account.
 
-Each queue holds an account's transfers with consecutive sequences from the account's next one on, all of them covered
-by its confirmed balance. So any prefix of any queue can be mined in any order among accounts, and only the last of a
-queue may leave. Here is policy, not consensus: its codes are `Policy`.
+A queue holds an account's transfers with consecutive sequences from the account's next one on, all covered by its
+confirmed balance. So any prefix of any queue can be mined, in any order among accounts, and only the last transfer of a
+queue can be evicted. All of this is policy, not consensus; its codes are `Policy`.
 
-A new tip can concern every queue: those are stale until `settle` has formed them anew, so many at a time.
+A new tip can affect every queue. These queues are stale until `settle` has rebuilt them, some at a time.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from pychain.ledger.ends import QueueEnds
 from pychain.ledger.pending import Pending, Queue, cost_of, fee_rate
 
 MAX_PENDING_PER_ACCOUNT = 64
-"""Bounds the work of one account's change, and how much of the pool one funded key can take cheaply."""
+"""Bounds the work when one account changes, and how much of the pool one funded key can fill cheaply."""
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
-"""About 400,000 transfers without memo."""
+"""About 400,000 transfers without a memo."""
 DEFAULT_RELAY_FEE = 1_000
-"""Base units a kilobyte (1,000 bytes): the price of every node's bandwidth."""
+"""Base units per kilobyte (1,000 bytes): the price of every node's bandwidth."""
 DEFAULT_EXPIRY_S = 72 * 3600
-"""What three days of blocks did not want is forgotten."""
+"""A transfer that was not mined in three days is dropped."""
 
 
 class Policy(Enum):
-    """Why the mempool refuses a transfer that no consensus rule forbids, or lets one go. The value is the code."""
+    """Why the mempool rejects a transfer that no consensus rule forbids, or drops one. The value is the code."""
 
     KNOWN = "txn-already-in-mempool"
     SEQUENCE_USED = "bad-tx-sequence-used"
@@ -51,7 +51,7 @@ class Policy(Enum):
 
 
 class PolicyError(PychainError):
-    """A transfer is not taken; `policy` says why."""
+    """A transfer is rejected; `policy` says why."""
 
     def __init__(self, policy: Policy, detail: str) -> None:
         super().__init__(f"{policy.value}: {detail}")
@@ -61,7 +61,7 @@ class PolicyError(PychainError):
 
 @dataclass(frozen=True, slots=True)
 class MempoolLimits:
-    """Bounds of one mempool. Bytes count transfers as they are serialised; fees are base units a 1,000 bytes."""
+    """Bounds of one mempool. Bytes count transfers as they are serialised; fees are base units per 1,000 bytes."""
 
     max_bytes: int = DEFAULT_MAX_BYTES
     relay_fee: int = DEFAULT_RELAY_FEE
@@ -69,7 +69,7 @@ class MempoolLimits:
 
 
 class Change(NamedTuple):
-    """A transfer left the pool without being mined, and why; or (`why` is None) came back to it out of a block."""
+    """A transfer left the pool without being mined, and why; or `why` is None: it returned from a disconnected block."""
 
     transfer: Transfer
     why: Policy | None
@@ -79,29 +79,29 @@ _NOTHING: Mapping[int, Transfer] = MappingProxyType({})
 
 
 def relay_cost(limits: MempoolLimits, size: int) -> int:
-    """The relay fee of so many bytes, rounded up."""
+    """The relay fee of `size` bytes, rounded up."""
     return -(-limits.relay_fee * size // 1000)
 
 
 class MempoolReader(Protocol):
-    """A mempool for who only reads it. Nothing here changes it."""
+    """The read-only view of a mempool."""
 
     @property
     def limits(self) -> MempoolLimits: ...
 
     @property
     def bytes(self) -> int:
-        """Of all transfers, as they are serialised."""
+        """Serialised size of all transfers."""
         ...
 
     @property
     def fees(self) -> int:
-        """Of all transfers, in base units."""
+        """Fees of all transfers, in base units."""
         ...
 
     @property
     def revision(self) -> int:
-        """Counts changes, so that others see when looking again is worth while."""
+        """Counts changes, so that readers can tell when to look again."""
         ...
 
     def __len__(self) -> int: ...
@@ -111,19 +111,19 @@ class MempoolReader(Protocol):
     def get(self, txid: Any, /) -> Pending | None: ...
 
     def entries(self) -> Iterable[Pending]:
-        """Everything, in the order of arrival."""
+        """All pending transfers, in the order of arrival."""
         ...
 
     def queue(self, sender: Any, /) -> Queue:
-        """An account's pending transfers; empty where there are none."""
+        """An account's pending transfers; empty if there are none."""
         ...
 
     def next_sequence(self, sender: Any, /) -> int:
-        """What an account's next transfer must carry."""
+        """The sequence that an account's next transfer must have."""
         ...
 
     def entry_rate(self) -> int:
-        """The rate, base units a 1,000 bytes, that gets a transfer of the least size in."""
+        """The lowest rate, in base units per 1,000 bytes, that gets a transfer of the least size into the pool."""
         ...
 
 
@@ -131,24 +131,24 @@ class Mempool:
     """Queues by account. Callers check signatures: a transfer is `add`ed only after `check` and a good signature."""
 
     def __init__(self, limits: MempoolLimits, accounts: AccountReader) -> None:
-        """`accounts` is the state after the tip; when it has changed, `rebase` must be told."""
+        """`accounts` is the state after the tip; call `rebase` when it has changed."""
         self.limits = limits
         self.bytes = 0
         self.fees = 0
         self.revision = 0
-        """Counts changes, so that others see when looking again is worth while."""
+        """Counts changes, so that readers can tell when to look again."""
         self.losses = 0
-        """Counts what may undo an answer of `check`: moves of the tip, and transfers that leave."""
+        """Counts what may invalidate an answer of `check`: tip changes, and transfers that leave."""
         self._accounts = accounts
         self._queues: dict[bytes, Queue] = {}
         self._by_txid: dict[bytes, Pending] = {}
         self._ends = QueueEnds(self._queues)
         self._changes: list[Change] = []
         self._stale: dict[bytes, dict[int, Pending]] = {}
-        """Accounts to look at since the tip moved, with their transfers that came back, by sequence."""
+        """Accounts to rebuild since the tip moved, with their transfers from disconnected blocks, by sequence."""
         self._mined: dict[bytes, None] = {}
         self._unexamined: list[bytes] = []
-        """Accounts that the present round of `expire` has still to look at."""
+        """Accounts that the present round of `expire` has yet to look at."""
 
     def __len__(self) -> int:
         return len(self._by_txid)
@@ -160,7 +160,7 @@ class Mempool:
         return self._by_txid.get(txid)
 
     def entries(self) -> Iterable[Pending]:
-        """Everything, in the order of arrival."""
+        """All pending transfers, in the order of arrival."""
         return self._by_txid.values()
 
     def queues(self) -> list[Queue]:
@@ -168,12 +168,12 @@ class Mempool:
         return list(self._queues.values())
 
     def queue(self, sender: bytes) -> Queue:
-        """An account's pending transfers; empty where there are none."""
+        """An account's pending transfers; empty if there are none."""
         return self._queues.get(sender, ())
 
     def next_sequence(self, sender: bytes) -> int:
-        """What an account's next transfer must carry: the sequence after all that is pending, as it will be once the
-        mempool has followed the tip."""
+        """The sequence that an account's next transfer must have: the one after all that are pending once the mempool
+        has followed the tip."""
         account = self._accounts.account(sender)
         came_back = self._stale.get(sender)
         if came_back is None:
@@ -181,26 +181,26 @@ class Mempool:
         return account.sequence + len(self._fitting(account, self._offered(sender, came_back)))
 
     def entry_rate(self) -> int:
-        """The rate, base units a 1,000 bytes, that gets a transfer of the least size in: the relay fee, or while the
-        pool is full, above all that would leave for it.
+        """The lowest rate, in base units per 1,000 bytes, that gets a transfer of the least size into the pool: the
+        relay fee or, while the pool is full, just above the transfers that would be evicted for it.
         """
         victims = self._ends.cheapest(self.bytes + TRANSFER_BYTES - self.limits.max_bytes)
         return max(self.limits.relay_fee, 1 + max((victim.rate for victim in victims), default=-1))
 
     @property
     def has_changes(self) -> bool:
-        """Whether `take_changes` has anything to tell."""
+        """Whether `take_changes` would return anything."""
         return bool(self._changes)
 
     def take_changes(self) -> list[Change]:
-        """What left or came back since this was last asked, in order."""
+        """The transfers that left or returned since the last call, in order."""
         changes, self._changes = self._changes, []
         return changes
 
     # --- admission
 
     def check(self, transfer: Transfer, coming: Mapping[int, Transfer] = _NOTHING) -> int:
-        """All of admission but structure and signature, cheapest first; PolicyError if the transfer is not wanted.
+        """All checks for admission except structure and signature, cheapest first; PolicyError if one fails.
 
         `coming` are the sender's transfers whose signatures are being checked, by sequence: they count as pending.
         Returns the transfer's place in its account's queue.
@@ -216,7 +216,7 @@ class Mempool:
         place = transfer.sequence - account.sequence
         if place < 0:
             raise PolicyError(
-                Policy.SEQUENCE_USED, f"sequence {transfer.sequence}, the account is at {account.sequence}"
+                Policy.SEQUENCE_USED, f"sequence {transfer.sequence}, the account's next is {account.sequence}"
             )
         if place >= MAX_PENDING_PER_ACCOUNT:
             raise PolicyError(
@@ -231,8 +231,8 @@ class Mempool:
         return place
 
     def still_fits(self, transfer: Transfer, place: int, losses: int) -> bool:
-        """Whether what `check` said of a transfer, when nothing was coming and `losses` was this, must hold now: only
-        additions came since, it is the next of its queue, and there is room.
+        """Whether the answer of `check`, given when nothing was coming and `losses` had this value, must still hold:
+        since then transfers were only added, this one is the next of its queue, and there is room.
         """
         return (
             losses == self.losses
@@ -241,7 +241,7 @@ class Mempool:
         )
 
     def _check_funds(self, transfer: Transfer, account: Account, queue: Queue, coming: Mapping[int, Transfer]) -> None:
-        """Its sequence follows on, and the balance covers all that the account has pending."""
+        """Check that its sequence is the next one, and that the balance covers all that the account has pending."""
         cost = transfer.amount + transfer.fee
         if not coming and transfer.sequence == account.sequence + len(queue):
             total = cost + cost_of(queue)
@@ -257,7 +257,7 @@ class Mempool:
                 raise PolicyError(Policy.SEQUENCE_GAP, f"sequence {transfer.sequence}, the next is {following}")
             costs[transfer.sequence] = cost
             total = sum(costs.values())
-        if account.balance == 0:  # where relaying is free too: what costs nothing would be free to any key
+        if account.balance == 0:  # even if relaying is free: or any unfunded key could fill the pool for nothing
             raise PolicyError(Policy.UNFUNDED, "the account has nothing")
         if total > account.balance:
             raise PolicyError(Policy.UNFUNDED, f"all that is pending costs {total}, the account has {account.balance}")
@@ -265,14 +265,14 @@ class Mempool:
     def _check_replacement(self, old: Transfer, new: Transfer) -> None:
         due = old.fee + relay_cost(self.limits, len(new.raw))
         if new.fee < due:
-            raise PolicyError(Policy.REPLACEMENT_FEE, f"fee {new.fee}, replacing sequence {old.sequence} takes {due}")
-        if new.fee <= old.fee:  # where relaying is free a replacement must still pay more, or it could flap for ever
+            raise PolicyError(Policy.REPLACEMENT_FEE, f"fee {new.fee}, replacing sequence {old.sequence} needs {due}")
+        if new.fee <= old.fee:  # even if relaying is free, or two transfers could replace each other for ever
             raise PolicyError(
                 Policy.REPLACEMENT_FEE, f"fee {new.fee} is not above {old.fee}, the fee of the one it replaces"
             )
 
     def _check_room(self, transfer: Transfer, growth: int) -> None:
-        """All that would have to leave for it pays less, not only the first."""
+        """Check that all transfers that would be evicted for it pay less, not only the first."""
         excess = self.bytes + growth - self.limits.max_bytes
         if excess <= 0:
             return
@@ -280,10 +280,10 @@ class Mempool:
         rate = fee_rate(transfer)
         freed = sum(len(victim.transfer.raw) for victim in victims)
         if freed < excess or any(victim.rate >= rate for victim in victims):
-            raise PolicyError(Policy.FULL, f"the mempool is full of better paying ones (this pays {rate})")
+            raise PolicyError(Policy.FULL, f"the mempool is full, and a fee rate of {rate} is too low")
 
     def add(self, transfer: Transfer, wall_s: int) -> None:
-        """Take a transfer that `check` passed and whose signature holds; what must leave for it leaves."""
+        """Add a transfer that `check` passed and whose signature is valid, and evict what must leave for it."""
         queue = self.queue(transfer.sender)
         place = transfer.sequence - queue[0].transfer.sequence if queue else 0
         if place < len(queue):
@@ -297,8 +297,8 @@ class Mempool:
     # --- leaving
 
     def expire(self, wall_s: int, budget: int) -> bool:
-        """Let go of the last transfers of queues that have waited too long. Looks at up to `budget` accounts and goes
-        on there when called again; True when all have been seen.
+        """Drop transfers that have waited too long from the ends of queues. Looks at up to `budget` accounts and
+        continues from there at the next call; True when all have been looked at.
         """
         if not self._unexamined:
             self._unexamined = list(self._queues)
@@ -309,7 +309,7 @@ class Mempool:
         return not self._unexamined
 
     def drop(self, accounts: int) -> None:
-        """Let go of all pending transfers of up to so many accounts, and of all that came back out of blocks."""
+        """Drop all pending transfers of up to `accounts` accounts, and all that came from disconnected blocks."""
         self._stale = {sender: {} for sender in self._stale}
         for sender in list(islice(self._queues, accounts)):
             while queue := self.queue(sender):
@@ -320,10 +320,10 @@ class Mempool:
     def rebase(
         self, touched: Iterable[bytes], returned: Iterable[Transfer], mined: Iterable[bytes], wall_s: int
     ) -> None:
-        """The tip has moved: note what that concerns.
+        """Record that the tip has moved, and which accounts that affects.
 
-        touched: accounts that it may have altered. returned: transfers of blocks that were disconnected, lowest block
-        first. mined: txids of blocks that were connected.
+        touched: accounts that may have changed. returned: transfers of disconnected blocks, lowest block first. mined:
+        txids of connected blocks.
         """
         self.losses += 1
         for sender in touched:
@@ -338,11 +338,11 @@ class Mempool:
 
     @property
     def is_settled(self) -> bool:
-        """Every queue agrees with the tip."""
+        """Whether every queue matches the tip."""
         return not self._stale
 
     def settle(self, budget: int) -> None:
-        """Form stale queues anew, until about `budget` transfers have been looked at."""
+        """Rebuild stale queues, until about `budget` transfers have been looked at."""
         while self._stale and budget > 0:
             sender, came_back = self._stale.popitem()
             budget -= 1 + len(self.queue(sender)) + len(came_back)
@@ -358,7 +358,7 @@ class Mempool:
             self._evict()
 
     def _form_queue(self, sender: bytes, came_back: dict[int, Pending]) -> None:
-        """The longest queue that the account's transfers make now. The rest leaves: mined, or reported."""
+        """Rebuild an account's queue as long as it can be. The rest leaves: mined, or reported."""
         account, before = self._accounts.account(sender), self.queue(sender)
         queue = self._fitting(account, self._offered(sender, came_back))
         stays = {pending.transfer.txid for pending in queue}
@@ -375,12 +375,12 @@ class Mempool:
         self._set_queue(sender, tuple(queue))
 
     def _offered(self, sender: bytes, came_back: dict[int, Pending]) -> dict[int, Pending]:
-        """An account's transfers of which a new queue can be made, by sequence."""
+        """The transfers from which an account's new queue can be made, by sequence."""
         return {pending.transfer.sequence: pending for pending in self.queue(sender)} | came_back
 
     @staticmethod
     def _fitting(account: Account, offered: Mapping[int, Pending]) -> list[Pending]:
-        """The longest queue that these make in an account's state."""
+        """The longest queue that these make on an account's state."""
         queue: list[Pending] = []
         left = account.balance
         while len(queue) < MAX_PENDING_PER_ACCOUNT:

@@ -1,7 +1,7 @@
-"""The write-behind overlay: what the node has decided and the store does not show yet.
+"""The write-behind overlay: changes that the node has made and the store does not show yet.
 
-Reads see working changes, then the batch under way, then the store. One batch is under way at a time: `seal` hands
-the working changes over as a `Batch`, `settle` forgets it once the store has advanced to it.
+Reads look at the working changes, then the batch under way, then the store. One batch is under way at a time: `seal`
+returns the working changes as a `Batch`, and `settle` drops it once the store has advanced to it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class AccountLayer:
 def fill_up(
     found: list[Account | None], keys: Sequence[bytes], read: Callable[[Sequence[bytes]], list[Account]]
 ) -> list[Account]:
-    """What was found of `keys`, and the rest as `read` gives it."""
+    """The accounts of `keys`: those already found, and the rest from `read`."""
     if all(found):
         return cast(list[Account], found)
     rest = iter(read([key for key, account in zip(keys, found, strict=True) if account is None]))
@@ -44,7 +44,7 @@ def fill_up(
 
 
 class Overlay:
-    """Collects one batch while another is being written, and answers reads over both and the store."""
+    """Collects one batch while another is being written; reads see both and the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -62,9 +62,9 @@ class Overlay:
         self._tip: bytes | None = None
         self._tables: dict[str, bytes] = {}
         self.body_bytes = 0
-        """Bytes of bodies that wait to be written."""
+        """Bytes of bodies waiting to be written."""
         self.connected_transactions = 0
-        """Transactions of blocks whose connection waits to be written, a measure of the batch's size."""
+        """Transactions of connected blocks waiting to be written, a measure of the batch's size."""
 
     # --- reads
 
@@ -79,7 +79,7 @@ class Overlay:
         return fill_up(list(map(self._accounts.get, keys)), keys, self._settled_accounts)
 
     def _settled_accounts(self, keys: Sequence[bytes]) -> list[Account]:
-        """As they were when the working changes began."""
+        """The accounts as they were before the working changes."""
         return fill_up(list(map(self._under_way.accounts.get, keys)), keys, self._store.accounts)
 
     def undo(self, block_hash: bytes) -> bytes | None:
@@ -91,7 +91,7 @@ class Overlay:
         )
 
     def body(self, block_hash: bytes) -> bytes | None:
-        """A body that may not be on disk yet; None means: read it from there."""
+        """A body that may not be on disk yet; None: read it from the disk."""
         return self._bodies.get(block_hash) or self._under_way.bodies.get(block_hash)
 
     # --- writes
@@ -112,7 +112,7 @@ class Overlay:
         self._tables[name] = content
 
     def connect(self, block: Block, undo: bytes, reward: Reward) -> None:
-        """Record what connecting a block leaves besides the accounts, and move the tip to it."""
+        """Record a connected block (its accounts are put separately), and move the tip to it."""
         block_hash = block.hash
         self._undo[block_hash] = undo
         self._rewards[block_hash] = reward
@@ -121,7 +121,7 @@ class Overlay:
         self._tip = block_hash
 
     def disconnect(self, block_hash: bytes, parent_hash: bytes) -> None:
-        """Record that the tip moves back from a block to its parent."""
+        """Record a disconnected block, and move the tip back to its parent."""
         waiting = self._connected.pop(block_hash, None)
         if waiting is not None:
             self.connected_transactions -= waiting.count
@@ -135,7 +135,7 @@ class Overlay:
         return not (self._index or self._bodies or self._tables or self._tip)
 
     def seal(self) -> Batch:
-        """The working changes as a batch, which is under way from now on."""
+        """The working changes as a batch, which is now under way."""
         self._under_way = Batch(
             self._bodies,
             tuple(self._index.values()),
@@ -151,7 +151,7 @@ class Overlay:
         return self._under_way
 
     def settle(self) -> None:
-        """The store has advanced to the batch under way."""
+        """Drop the batch under way, as the store has advanced to it."""
         for block in self._under_way.connected.values():
             block.forget_moves()
         self._under_way = Batch()

@@ -1,9 +1,8 @@
-"""The header index in columns: all that a node knows of a header in some 125 bytes, where an object would take 600.
+"""The header index in columns: about 125 bytes per header, where an object would take 600.
 
-A header is a row, and rows are numbered as headers become known, parents before children. The first rows of the index
-are mostly one chain without a branch, so that a row's number is its height and the row before it its parent: of this
-*base* nothing more need be kept, and its ancestors are found in one step. Rows beyond it have a parent, a height and a
-skip of their own.
+A header is a row. Rows are numbered in the order in which headers become known, parents before children. The first rows
+are usually one chain without a branch, where a row's number is its height and the row before it is its parent. This
+*base* needs no more data, and ancestors in it are found in one step. Rows beyond it store parent, height and skip.
 
     genesis  1  2 ... 98  99 | 100  101  102 ...        rows
     |---------- base --------|  `- parent, height, skip each
@@ -22,7 +21,7 @@ from pychain.ledger.hash_table import HashTable
 from pychain.ledger.store import IndexRecord, Status
 
 LINKED = 1 << 6
-"""Bodies are here from genesis to this block."""
+"""All bodies from genesis to this block are stored."""
 INVALID_BRANCH = 1 << 7
 """This block or an ancestor of it is invalid."""
 _STATUS_MASK = 0x0F
@@ -33,7 +32,7 @@ _PREV_HASH_AT, _BITS_AT = 4, 72
 _BITS = struct.Struct("<72xI4x")
 
 _MARK_EVERY = 32
-"""Heights between two rows whose chain work is kept; between them it is added up, in some microseconds."""
+"""Chain work is stored at every 32nd height; in between it is summed, which takes some microseconds."""
 _HELD_WORKS = 4096
 
 
@@ -52,14 +51,14 @@ class PackedHeaders:
         self._heights = array("I")
         self._skips = array("I")
         self._branches: dict[int, list[int]] = {}
-        """The children of a row but for the row after it."""
+        """The children of a row, except the row after it."""
         work = work_from_bits(genesis.bits)
         self._leaves: dict[int, int] = {0: work}
         """Rows without children: chain work."""
         self._marks: dict[int, int] = {0: work}
-        """Chain work of rows at every so many heights."""
+        """Chain work of the rows at every `_MARK_EVERY` heights."""
         self._works: dict[int, int] = {}
-        """Chain work of rows that were asked for of late: neighbours are asked for next."""
+        """Chain work of recently read rows, as their neighbours are read next."""
         self._rows = HashTable(self._hashes)
         self._rows.add(genesis.hash)
 
@@ -69,7 +68,7 @@ class PackedHeaders:
     # --- growing
 
     def add(self, header: Header, parent: int) -> int:
-        """A header that is not there yet, on its parent's row. Returns its own row."""
+        """Add a new header on its parent's row. Returns its own row."""
         row = len(self._state)
         height = self.height(parent) + 1
         work = self.work(parent) + work_from_bits(header.bits)
@@ -93,10 +92,10 @@ class PackedHeaders:
         return row
 
     def fill(self, raw: bytearray, hashes: bytes | bytearray, state: bytearray) -> None:
-        """Many headers at once, into an index of genesis alone: a chain from genesis on, which becomes the base.
+        """Add many headers at once to an index of genesis alone: a chain from genesis on, which becomes the base.
 
-        Headers, hashes and states lie back to back; `raw` and `state` are taken over. That they are a chain is for the
-        caller to see.
+        Headers, hashes and states are concatenated; `raw` and `state` are kept, not copied. The caller makes sure that
+        they are a chain.
         """
         assert len(self) == 1
         count = len(state)
@@ -135,7 +134,7 @@ class PackedHeaders:
         return known_header(self.raw(row), self.hash(row))
 
     def records(self, rows: Iterable[int]) -> list[IndexRecord]:
-        """The form in which the store keeps them."""
+        """The records of some rows, as the store keeps them."""
         hashes, raw, heights, base, state = self._hashes, self._raw, self._heights, self._base, self._state
         return [
             IndexRecord(
@@ -197,11 +196,11 @@ class PackedHeaders:
         return _STATUSES[self._state[row] & _STATUS_MASK]
 
     def has(self, row: int, bits: int) -> bool:
-        """Are all of these set: bits of `Status`, LINKED, INVALID_BRANCH?"""
+        """Whether all of these are set: bits of `Status`, LINKED, INVALID_BRANCH."""
         return self._state[row] & bits == bits
 
     def set(self, row: int, bits: int) -> bool:
-        """Set them; False where they all were."""
+        """Set these bits; False if all were set before."""
         before = self._state[row]
         self._state[row] = before | bits
         return before & bits != bits
@@ -210,12 +209,12 @@ class PackedHeaders:
         self._state[row] &= ~bits
 
     def link(self, row: int, arrival: int) -> None:
-        """The block became linked, as the one of this number."""
+        """Mark the block as linked, with its number in the order of arrival."""
         self._state[row] |= LINKED
         self._arrivals[row] = arrival
 
     def rows_with(self, bits: int) -> list[int]:
-        """All rows in which all of these are set."""
+        """All rows where all of these bits are set."""
         marks = self._state.translate(bytes(state & bits == bits for state in range(256)))
         rows, row = [], -1
         while (row := marks.find(1, row + 1)) >= 0:
@@ -223,13 +222,13 @@ class PackedHeaders:
         return rows
 
     def arrival(self, row: int) -> int:
-        """The place of the block among those that became linked; 0 where that was before this index."""
+        """The block's number among those that became linked; 0 if it was linked before this index was made."""
         return self._arrivals[row]
 
     # --- walks
 
     def ancestor(self, row: int, height: int) -> int:
-        """The row at `height` (0 to this one's own) on the way to genesis, in a logarithmic number of steps."""
+        """The row of the ancestor at `height` (0 to this one's own), in a logarithmic number of steps."""
         base = self._base
         while row >= base:
             own = self._heights[row - base]
@@ -239,8 +238,8 @@ class PackedHeaders:
         return height
 
     def _step(self, row: int, own: int, height: int) -> int:
-        """From a row beyond the base, at height `own`, one step towards an ancestor: by the skip, unless the parent's
-        skip is the better one. Without that look ahead, walks are not logarithmic.
+        """One step from a row beyond the base, at height `own`, towards an ancestor: by the skip, unless the parent's
+        skip is better. Without this look-ahead, walks are not logarithmic.
         """
         skip = skip_height(own)
         ahead = skip_height(own - 1)
@@ -283,9 +282,7 @@ class PackedHeaders:
 
 
 def skip_height(height: int) -> int:
-    """Where the skip of a block at `height` points: lower bits cleared so that hops are logarithmic (as in Core's
-    index).
-    """
+    """The height that the skip of a block at `height` points to: as in Bitcoin Core's `GetSkipHeight`."""
     if height < 2:
         return 0
     if height & 1:

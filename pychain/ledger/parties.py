@@ -1,4 +1,4 @@
-"""Whom the transactions of a block name: the accounts in whose history they belong."""
+"""The accounts that the transactions of a block name, and whose history they belong to."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pychain.chain.transaction import Transaction, Transfer
 
 
 def parties(transaction: Transaction) -> tuple[bytes, ...]:
-    """Sender and recipient, or who a coinbase pays; each account once."""
+    """Sender and recipient, or the recipient of a coinbase; each account once."""
     if not isinstance(transaction, Transfer) or transaction.sender == transaction.recipient:
         return (transaction.recipient,)
     return transaction.sender, transaction.recipient
 
 
 def touched(block: Block) -> dict[bytes, list[int]]:
-    """The accounts that a block's transactions name -> the positions of those transactions, rising."""
+    """The accounts that a block's transactions name -> the positions of those transactions, in order."""
     places: list[list[int]] = [[] for _ in block.accounts]
     for position, (sender, recipient, _, _, _) in enumerate(block.moves, 1):
         places[sender].append(position)

@@ -1,4 +1,4 @@
-"""Pending transfers, as the mempool keeps them and templates choose among them."""
+"""Pending transfers, as the mempool keeps them and block templates select them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def rate(self) -> int:
-        """Its fee in base units a 1,000 bytes, rounded down."""
+        """Its fee in base units per 1,000 bytes, rounded down."""
         return fee_rate(self.transfer)
 
     @property
     def cost(self) -> int:
-        """What it takes from its sender's balance."""
+        """Amount and fee: what its sender's balance must cover."""
         return self.transfer.amount + self.transfer.fee
 
 
 Queue = tuple[Pending, ...]
-"""An account's pending transfers in sequence order. A change makes a new one, so whoever holds one may keep it."""
+"""An account's pending transfers in sequence order. Immutable: a change makes a new one."""
 
 
 def fee_rate(transfer: Transfer) -> int:
-    """Base units a 1,000 bytes, rounded down."""
+    """Base units per 1,000 bytes, rounded down."""
     return transfer.fee * 1000 // len(transfer.raw)
 
 
 def cost_of(queue: Queue) -> int:
-    """What all of a queue takes from its account's balance."""
+    """The cost of all transfers of a queue together."""
     return sum([pending.transfer.amount + pending.transfer.fee for pending in queue])

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pychain.ledger.tree import BlockTree, Entry
 
 EXTENSION_STEP = 16
-"""Blocks of a plain extension planned at once: as far as bodies are read ahead."""
+"""Blocks of a plain extension planned at once: bodies are read ahead this far."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReorgPlan:
-    """The way from the active tip to `target`.
+    """The steps from the active tip to `target`.
 
-    disconnect: blocks to leave, the tip first. connect: blocks to take on, the lowest first. Both are empty for the
-    tip itself; `disconnect` is empty where `target` merely extends the chain.
+    disconnect: blocks to disconnect, the tip first. connect: blocks to connect, the lowest first. Both are empty for
+    the tip itself; `disconnect` is empty if `target` extends the chain.
     """
 
     fork: Entry
@@ -25,10 +25,10 @@ class ReorgPlan:
 
 
 def plan_reorg(tree: BlockTree, target: Entry) -> ReorgPlan:
-    """The shortest way to a tip as good as `target`'s branch offers.
+    """The shortest plan that reaches a better tip on `target`'s branch.
 
-    Where blocks must be disconnected the plan ends at the first block of the branch that outweighs what is valid of
-    the active chain, so that the one commit that a reorganisation needs stays small; what follows is plain extension.
+    If blocks must be disconnected, the plan ends at the first block of the branch that outweighs the valid part of the
+    active chain, so that the single commit of the reorganisation stays small; the rest is plain extension.
     """
     tip = tree.tip
     if target.height > tip.height + EXTENSION_STEP:

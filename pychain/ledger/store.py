@@ -1,13 +1,13 @@
-"""What the ledger needs of a disk: synchronous reads, and one atomic batch after another. The whole contract is here.
+"""The contract of a store: synchronous reads, and atomic batches one after another.
 
-Three protocols, by who uses them: `Store` is what a node reads, `BodyStore` what serves and checks blocks, and
-`WritableStore`, which is both, what a runtime drives. `pychain.store` implements it over LMDB and block files,
-`pychain.ledger.memory_store` in memory. A store of your own passes tests/ledger/test_store_contract.py, or it is none.
+Three protocols for three users: a node reads `Store`; code that serves and checks blocks reads `BodyStore`; a runtime
+drives `WritableStore`, which is both. `pychain.store` implements it over LMDB and block files,
+`pychain.ledger.memory_store` in memory. Any other store must pass tests/ledger/test_store_contract.py.
 
-Reads show the state as of the last batch whose `CommitDone` the node has handled; the runtime calls `advance` just
-before it hands that input over, so all runtimes see the same.
+Reads show the state as of the last batch whose `CommitDone` the node has handled: the runtime calls `advance` just
+before it passes that input to the node, so the result is the same in all runtimes.
 
-What goes wrong is a `StoreError`, an OSError with one line for a person. A missing thing is no error but None.
+Failures raise `StoreError`, an OSError with a message of one line. A missing row is not an error: reads return None.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pychain.consensus.state import Account, Reward
 class StoreError(OSError):
     """The store cannot be read or written, or is closed.
 
-    `str(error)` is one line that says what; `errno` is the system's code, if any.
+    `str(error)` is a message of one line; `errno` is the system's code, if any.
     """
 
     def __init__(self, line: str, code: int | None = None) -> None:
@@ -39,37 +39,37 @@ class StoreFullError(StoreError):
 
 
 class DamagedStoreError(StoreError):
-    """A row of the index or the state is not what was written."""
+    """A row of the index or state differs from what was written."""
 
 
 class DamagedBlockError(StoreError):
-    """A stored body is gone, torn or has a flipped bit. Committing the same body again repairs it."""
+    """A stored body is lost, torn or has a flipped bit. Committing the same body again repairs it."""
 
     def __init__(self, block_hash: bytes, fault: str, where: str = "") -> None:
-        """`where`: the place on the disk, ` in FILE ...`."""
+        """`where`: the location on the disk, ` in FILE ...`."""
         super().__init__(f"block {hash_hex(block_hash)}{where} is damaged: {fault}")
         self.block_hash = block_hash
 
 
 class Status(IntFlag):
-    """What a node knows of a block, as kept on disk (one byte)."""
+    """The status of a block, stored as one byte."""
 
     HEADER = 0
-    """The header is valid in its place; nothing is known of the body."""
+    """The header is valid; the body is not known."""
     BODY = 1
-    """The body is stored and is the one that the header commits to."""
+    """The body that the header commits to is stored."""
     VERIFIED = 2
-    """Levels 1 and 2 hold, signatures included."""
+    """The block is valid at levels 1 and 2, signatures included."""
     CONNECTED = 4
-    """Level 3 held once: it was part of the active chain."""
+    """The block was valid at level 3: it has been part of the active chain."""
     INVALID = 8
-    """Judged invalid by itself, by a rule or by the operator's `invalidateblock`; descendants are invalid by
-    inheritance.
+    """The block itself is invalid, by a rule or by `invalidateblock`. Its descendants are invalid too, without this
+    flag.
     """
 
 
 class IndexRecord(NamedTuple):
-    """One known header and where it stands. Records sort as the store keeps them: by height and hash."""
+    """One known header, its height and status. Records sort as in the store: by height and hash."""
 
     height: int
     hash: bytes
@@ -84,9 +84,9 @@ class IndexRecord(NamedTuple):
 
 
 class IndexSlice(NamedTuple):
-    """Some known headers in columns, back to back: 80 bytes of header, 32 of its hash, 1 of `Status` each.
+    """Some known headers in columns, concatenated: 80 bytes of header, 32 of hash, 1 of `Status` each.
 
-    Their hashes have been worked out from the headers and held against those that they were stored under.
+    The hashes have been computed from the headers and compared with those that they were stored under.
     """
 
     raw: bytes
@@ -95,7 +95,7 @@ class IndexSlice(NamedTuple):
 
 
 class TransactionPlace(NamedTuple):
-    """Where a transaction of the active chain is."""
+    """The place of a transaction on the active chain."""
 
     block_hash: bytes
     position: int
@@ -103,18 +103,18 @@ class TransactionPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All that one commit changes, atomically. Bodies reach the disk before the index that names them.
+    """All changes of one atomic commit. Bodies reach the disk before the index that names them.
 
     bodies: block hash -> raw block, new ones only.
     index: headers that are new or whose status changed.
     accounts: key -> account after the batch; `ABSENT` removes the key.
-    undo, rewards: block hash -> undo record, and the coinbase to credit at maturity, of blocks that connect.
-    disconnected: hashes of blocks that leave the active chain, the last that it has. One that connected and left
-    between two batches may be named too.
-    connected: block hash -> block, of those that join the active chain behind the rest, in their order. One that
-    left and comes back is in both.
-    tip: hash of the active tip after the batch, None where it stays.
-    tables: name -> bytes of the node's small tables (addresses, bans, mempool), replaced whole.
+    undo, rewards: block hash -> undo record, and the coinbase to credit at maturity, of connected blocks.
+    disconnected: hashes of blocks that leave the end of the active chain. A block that connected and disconnected again
+    between two batches may be included.
+    connected: block hash -> block, of blocks appended to the active chain, in order. A block that left and returned is
+    in both.
+    tip: hash of the active tip after the batch, None if it stays.
+    tables: name -> new content of the node's small tables (addresses, bans, mempool).
     """
 
     bodies: Mapping[bytes, bytes] = field(default_factory=dict)
@@ -131,64 +131,64 @@ class Batch:
 class Store(Protocol):
     """The reads of a node: the state last advanced to. One thread reads and advances.
 
-    Every read raises StoreError where the disk fails or the store is closed, DamagedStoreError where a row is damaged.
+    Every read raises StoreError if the disk fails or the store is closed, DamagedStoreError if a row is damaged.
     """
 
     def tip(self) -> bytes | None:
-        """Hash of the active tip, None in a store that was never written."""
+        """Hash of the active tip, None in an empty store."""
         ...
 
     def index(self) -> Iterable[IndexSlice]:
-        """All known headers by height and hash, genesis first, in slices of one or more."""
+        """All known headers, sorted by height and hash, in slices of one or more."""
         ...
 
     def account(self, key: bytes) -> Account:
-        """`ABSENT` where there is none."""
+        """The account of a key; `ABSENT` if there is none."""
         ...
 
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
-        """`account` of each key, in the keys' order; cheaper than one by one."""
+        """`account` of each key, in order; cheaper than one by one."""
         ...
 
     def undo(self, block_hash: bytes) -> bytes | None:
-        """The undo record of a block that connected, None where it never did or was pruned."""
+        """The undo record of a block, None if it never connected or was pruned."""
         ...
 
     def reward(self, block_hash: bytes) -> Reward | None:
-        """The coinbase to credit at maturity, of a block that connected."""
+        """The coinbase to credit at maturity, of a block that has connected."""
         ...
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
-        """Where a transaction of the active chain is."""
+        """The place of a transaction on the active chain."""
         ...
 
     def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
-        """Transactions of the active chain that name an account (sender, recipient, who a coinbase pays), newest first.
+        """Transactions of the active chain that name an account (as sender, recipient or miner), newest first.
 
-        Up to `limit`, of those older than the transaction `before`; none where that is not on the active chain.
+        Up to `limit`, older than the transaction `before`; none if that is not on the active chain.
         """
         ...
 
     def table(self, name: str) -> bytes | None:
-        """One of the node's small tables, as it was last written."""
+        """The content of one of the node's small tables."""
         ...
 
 
 class BodyStore(Protocol):
-    """The stored blocks. Any thread reads them, and sees committed batches and pruning at once."""
+    """The stored blocks. Any thread may read them; commits and pruning take effect at once."""
 
     @property
     def damaged(self) -> Sequence[DamagedBlockError]:
-        """The damage that opening found in the newest bodies, which are those that a crash could have harmed. The
-        runtime tells the node of each, as of those that a read finds later.
+        """Damage found on opening in the newest bodies, the only ones that a crash could have damaged. The runtime
+        reports each to the node, as it does when a later read finds damage.
         """
         ...
 
     def body(self, block_hash: bytes) -> bytes | None:
-        """The raw block, None where its body is not stored.
+        """The raw block, None if its body is not stored.
 
-        DamagedBlockError where the disk does not give back what was written, each time until the body is committed
-        again. A damaged body is never None and never other bytes. StoreError as in `Store`.
+        DamagedBlockError if the stored bytes differ from what was written, at every read until the body is committed
+        again. A damaged body is never read as None or as other bytes. StoreError as in `Store`.
         """
         ...
 
@@ -198,63 +198,63 @@ class BodyStore(Protocol):
 
 
 class WritableStore(Store, BodyStore, Protocol):
-    """All of a store, for the runtime that drives it.
+    """The whole store, for the runtime that drives it.
 
-    `commit`, `tend`, `prune` and `close` wait for each other, in whatever threads they are.
-    After a failure of `commit` or `tend` nothing more is written until the store is reopened: only that tells what
-    of it has reached the disk. The batch that failed is then there as a whole or not at all.
+    `commit`, `tend`, `prune` and `close` exclude each other, whatever threads call them.
+    After a failure of `commit` or `tend` nothing more is written until the store is reopened, since only that can tell
+    what has reached the disk. The failed batch is then stored as a whole or not at all.
     """
 
     def commit(self, batch: Batch) -> None:
-        """Make the batch durable: once this has returned, no crash takes it back. Any thread.
+        """Make the batch durable: once this returns, no crash can lose it. Any thread.
 
-        StoreFullError where there is no room for it, StoreError where writing fails otherwise, and after a failure the
-        same error again. A body that is stored already is written again and read from there, which repairs a damaged
-        one. A batch that a crash interrupts is there as a whole or not at all at the next opening; its bodies may be
-        there without it, and then nothing names them.
+        StoreFullError if there is no room, StoreError if writing fails otherwise, and after a failure the same error
+        again. A body that is already stored is written again and read from the new place, which repairs a damaged one.
+        If a crash interrupts a batch, it is stored as a whole or not at all at the next opening; its bodies may be on
+        the disk without it, and then no index names them.
         """
         ...
 
     def advance(self) -> None:
-        """Let reads see everything committed so far. In the thread that reads; StoreError as in `Store`."""
+        """Let reads see everything committed so far. Called in the thread that reads; StoreError as in `Store`."""
         ...
 
     def prefetch(self, keys: Sequence[bytes]) -> None:
-        """Bring accounts into memory, so that reading them soon does not wait for the disk. Any thread; StoreError as
-        in `Store`.
+        """Load accounts into memory, so that reading them soon does not wait for the disk. Any thread; StoreError as in
+        `Store`.
         """
         ...
 
     def tend(self, quiet: bool) -> bool:
-        """Do some milliseconds of work that commits left for later; True where there is more of it. No error: after a
-        failure there is nothing to do, and the next commit tells of it.
+        """Do some milliseconds of work that commits deferred; True if there is more. Raises nothing: after a failure
+        there is nothing to do, and the next commit raises the error.
 
-        For the thread that commits, whenever nothing waits to be committed. quiet: it has been so for a while, so do
-        also what could wait for more of its kind.
+        Called in the thread that commits, when no commit is waiting. quiet: none has come for a while, so also do work
+        that would be cheaper in larger batches.
         """
         ...
 
     def prune(self, below: int, keep_bytes: int) -> int:
-        """Remove the oldest bodies and their undo records until all bodies are within `keep_bytes`, as far as those of
-        blocks under height `below` alone go. Any thread.
+        """Remove the oldest bodies and their undo records until all bodies fit in `keep_bytes`, but none of a block at
+        height `below` or above. Any thread.
 
-        Oldest is what was stored first; a store may remove in units of several bodies, and keep the unit that it
-        writes to. Bodies are gone at once, undo records from the next `advance`; headers, accounts, transactions'
-        places and rewards stay. Returns how many units went, 0 after a failure. StoreError where the disk fails, which
-        keeps no commit from being made.
+        The oldest are those stored first. A store may remove units of several bodies, and keep the unit that it writes
+        to. Bodies are removed at once, undo records at the next `advance`; headers, accounts, places of transactions
+        and rewards stay. Returns the number of units removed, 0 after a failure. StoreError if the disk fails; commits
+        may still succeed after that.
         """
         ...
 
     def release_memory(self) -> None:
-        """Drop what was read so far, at the cost of reading it again. StoreError as in `Store`.
+        """Free memory that holds what was read; it is read again when needed. StoreError as in `Store`.
 
-        In the thread that reads and between commits, as reads may show the newest one from then on.
+        Called in the thread that reads and between commits, as reads may show the newest commit afterwards.
         """
         ...
 
     def close(self) -> None:
-        """Wait for what is under way, and end; all that was committed is there at the next opening. No error.
+        """Wait for what is under way, and close; all commits are there at the next opening. Raises nothing.
 
-        After it `commit` and all reads raise StoreError, `tend` and `prune` do nothing, and so does another `close`.
+        Afterwards `commit` and all reads raise StoreError; `tend`, `prune` and another `close` do nothing.
         """
         ...

@@ -1,7 +1,7 @@
-"""A store's header index read back: all headers in columns, and the way through them from genesis to the tip.
+"""A store's header index read back: all headers in columns, and the path from genesis to the tip.
 
-The index comes by height, so most of it is runs: headers each the parent of the next. A run is checked by comparing
-columns of bytes, which costs no Python for the single header.
+The index is sorted by height, so most of it is runs, where each header is the parent of the next. A run is checked by
+comparing columns of bytes, without Python code per header.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _HASH = struct.Struct("32s")
 
 
 class StoredIndex:
-    """All headers that a store knows, by position; OSError where they are not a tree."""
+    """All headers of a store, by position; OSError if they are not a tree."""
 
     def __init__(self, slices: Iterable[IndexSlice]) -> None:
         self.raw = bytearray()
         self.hashes = bytearray()
         self.statuses = bytearray()
         self._starts: list[int] = []
-        """Where each run begins: a header whose parent is not the one before it."""
+        """Start of each run: a header whose parent is not the one before it."""
         for part in slices:
             self._take(part)
 
@@ -60,7 +60,7 @@ class StoredIndex:
         return known_header(bytes(self.raw[HEADER_BYTES * at : HEADER_BYTES * (at + 1)]), self.hash(at))
 
     def path(self, tip_hash: bytes) -> list[range]:
-        """The positions of the chain that ends at a hash, genesis first, in pieces."""
+        """The positions of the chain that ends at a hash, in ranges, genesis first."""
         pieces = []
         at = self._position(tip_hash, len(self))
         while True:
@@ -72,7 +72,7 @@ class StoredIndex:
             at = self._position(self.prev_hash_in(self.raw, start), start)
 
     def chain(self, pieces: list[range]) -> tuple[bytearray, bytearray, bytearray]:
-        """Headers, hashes and statuses of a path, each back to back."""
+        """Headers, hashes and statuses of a path, each concatenated."""
         if len(pieces) == 1 and len(pieces[0]) == len(self):
             return self.raw, self.hashes, self.statuses
         return (
@@ -82,13 +82,13 @@ class StoredIndex:
         )
 
     def gaps(self, pieces: list[range]) -> Iterator[int]:
-        """All positions that are in none of the pieces."""
+        """All positions that are in none of the ranges."""
         ends = [range(0), *pieces, range(len(self), len(self))]
         for before, after in pairwise(ends):
             yield from range(before.stop, after.start)
 
     def _position(self, block_hash: bytes, before: int) -> int:
-        """The last position before one that has this hash: seldom far away."""
+        """The last position before `before` that has this hash, usually close to it."""
         end = before * HASH_BYTES
         while (at := self.hashes.rfind(block_hash, 0, end)) >= 0:
             if not at % HASH_BYTES:
@@ -98,8 +98,8 @@ class StoredIndex:
 
 
 def _is_run(part: IndexSlice) -> bool:
-    """Is each header of the slice the parent of the next? Compared by columns: the first bytes of all, the second
-    bytes, and so on.
+    """Whether each header of the slice is the parent of the next. Compared by columns: the first byte of all, the
+    second byte, and so on.
     """
     second = HEADER_BYTES + _PREV_HASH_AT
     return all(

@@ -1,4 +1,4 @@
-"""Block templates: what a miner works on, and the choice of their transfers."""
+"""Block templates for miners, and the selection of their transfers."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from pychain.ledger.pending import Queue
 
 BLOCK_VERSION = 1
 _FRAME_BYTES = HEADER_BYTES + 5 + COINBASE_BYTES + MAX_EXTRA_BYTES
-"""Header, the longest count that a template can need, and the longest coinbase."""
+"""Header, the longest transaction count that a template can need, and the longest coinbase."""
 MAX_MISSES = 1_000
-"""Chunks that in turn did not fit: by then a block is full enough (Core's bound)."""
+"""After this many consecutive chunks that did not fit, a block is full enough (Bitcoin Core's bound)."""
 _RATE_BITS = 32
-"""Binary places of a rate, so that rounding decides no rank that matters."""
+"""Fractional bits of a rate, so that rounding does not affect the order."""
 
 Chunk = tuple[int, int, int, int]
-"""A run of a queue: start, end, the fees of its transfers together, their bytes. A plain tuple: there are many."""
+"""A run of a queue: start, end, total fees, total bytes. A plain tuple, since there are many."""
 
 
 @dataclass(frozen=True)
 class BlockTemplate:
-    """A block but for the coinbase's recipient and extra, the time and the nonce.
+    """A block without the coinbase's recipient and extra, the final time and the nonce.
 
-    time: the block's time at the moment of making; a miner may raise it, never lower it. max_time: the latest that
-    peers take now. fees: of the transfers; coinbase_amount: subsidy and fees, what the coinbase must claim.
+    time: the block's time when the template was made; a miner may raise it, never lower it. max_time: the latest that
+    peers accept now. fees: of the transfers; coinbase_amount: subsidy and fees, which the coinbase must claim.
     """
 
     height: int
@@ -55,7 +55,7 @@ class BlockTemplate:
 
     @cached_property
     def merkle_branch(self) -> tuple[bytes, ...]:
-        """Siblings of the coinbase on the way to the root: the root is `fold_branch(coinbase txid, merkle_branch)`."""
+        """The coinbase's merkle branch: the root is `fold_branch(coinbase txid, merkle_branch)`."""
         level = [b"", *[transfer.txid for transfer in self.transfers]]
         branch = []
         while len(level) > 1:
@@ -68,7 +68,7 @@ class BlockTemplate:
         return tuple(branch)
 
     def coinbase(self, recipient: bytes, extra: bytes) -> Coinbase:
-        """The coinbase to `recipient` (32-byte key), `extra` being 32 to 100 bytes of the miner's choice."""
+        """The coinbase to `recipient` (32-byte key), with 32 to 100 bytes of `extra` of the miner's choice."""
         return new_coinbase(self.height, recipient, self.coinbase_amount, extra)
 
     def header_prefix(self, coinbase: Coinbase, time: int, version: int = BLOCK_VERSION) -> bytes:
@@ -86,7 +86,7 @@ class BlockTemplate:
 def template_on(
     rulebook: Rulebook, parent: Entry, wall_s: int, transfers: tuple[Transfer, ...] = (), fees: int = 0
 ) -> BlockTemplate:
-    """A template on any known block, at a time by the miner's clock. The transfers must hold there, and pay `fees`."""
+    """A template on any known block, at the miner's wall time. The transfers must be valid there, and pay `fees`."""
     spec, branch, height = rulebook.spec, EntryBranch(parent), parent.height + 1
     return BlockTemplate(
         height=height,
@@ -102,11 +102,11 @@ def template_on(
 
 
 class Selection:
-    """The transfers of one block, chosen in slices: `advance` until it returns True, then read `transfers`.
+    """The transfers of one block, selected in slices: call `advance` until it returns True, then read `transfers`.
 
-    A queue falls into chunks: the best-paying run from its start, the best-paying run from there, and so on, so their
-    rates only fall. The best chunks of all queues go in first; of equal ones that of the earlier queue, so the choice
-    is deterministic. Where a chunk does not fit, so much of its queue as still fits is ranked anew.
+    A queue is split into chunks: the best-paying run from its start, the best-paying run from there, and so on, so
+    their rates only fall. The best chunks of all queues go in first, the earlier queue's among equals, so the choice
+    is deterministic. If a chunk does not fit, the part of its queue that still fits is ranked again.
     """
 
     def __init__(self, queues: Iterable[Queue], max_block_bytes: int) -> None:
@@ -116,11 +116,11 @@ class Selection:
         self._misses = 0
         self.transfers: list[Transfer] = []
         self.fees = 0
-        """Of the transfers chosen so far."""
+        """Fees of the transfers selected so far."""
         self.is_made = False
 
     def advance(self, budget: int) -> bool:
-        """Look at about `budget` transfers more; True when the choice is made."""
+        """Look at about `budget` more transfers; True when the selection is complete."""
         for order, queue in self._unranked:
             self._rank(order, chunks_of(queue), queue)
             budget -= 1 + len(queue)
@@ -139,7 +139,7 @@ class Selection:
             heapq.heappush(self._ranked, (-((fees << _RATE_BITS) // size), order, chunks, queue))
 
     def _take_best(self) -> int:
-        """Take the best chunk, or see that it does not fit; returns how many transfers that looked at."""
+        """Take the best chunk if it fits; returns how many transfers were looked at."""
         _, order, chunks, queue = heapq.heappop(self._ranked)
         start, end, fees, size = chunks.pop()
         if size <= self._room:
@@ -159,7 +159,7 @@ class Selection:
 
 
 def chunks_of(queue: Queue, start: int = 0) -> list[Chunk]:
-    """The chunks of a queue from `start` on, the last one first: each joins those before it that pay no more."""
+    """The chunks of a queue from `start` on, last one first: each is merged with those before it that pay no more."""
     chunks: list[Chunk] = []
     for place in range(start, len(queue)):
         transfer = queue[place].transfer

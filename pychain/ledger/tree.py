@@ -1,10 +1,10 @@
 """The block tree: every known header, its cumulative work, and which chain is active.
 
-The tree knows which blocks *could* become the tip (their bodies and those of all their ancestors are here, none
-judged invalid); whether they do is decided by connecting them, elsewhere. An invalid block makes its descendants
+The tree knows which blocks *could* become the tip: their bodies and those of all ancestors are stored, and none is
+known to be invalid. Whether they do is decided elsewhere, by connecting them. An invalid block makes its descendants
 invalid, never its ancestors.
 
-What is known of a header stands in a row of a packed index; an `Entry` is a handle on a row, made when it is asked for.
+A header's data is a row of a packed index; an `Entry` is a handle on a row, made on demand.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pychain.ledger.store import IndexRecord, IndexSlice, Status
 from pychain.ledger.stored_index import StoredIndex
 
 HELD_ENTRIES = 8_192
-"""Entries held though nobody may refer to them, the last ones made: work at the tip, and between a block's arrival and
-its commit in a sync, meets the same ones again and again. They take about four megabytes.
+"""The newest entries are kept alive, about four megabytes: work at the tip, and in a sync between a block's arrival and
+its commit, reads the same ones many times.
 """
 
 _BODY, _READY = int(Status.BODY), int(Status.BODY | Status.VERIFIED)
@@ -36,7 +36,7 @@ _CONNECTED_STATES = bytes(status & 0x0F | LINKED for status in range(256))
 __all__ = ["HELD_ENTRIES", "BlockTree", "Entry"]
 
 Rank = tuple[int, int]
-"""What makes a better tip: more weight, and of equals the first seen (its arrival, negated)."""
+"""The order of tips: more weight wins, and among equals the first seen (its arrival, negated)."""
 
 
 class BlockTree:
@@ -48,17 +48,17 @@ class BlockTree:
         self.headers = PackedHeaders(rulebook.spec.genesis.header)
         self.headers.set(0, _READY | _CONNECTED | LINKED)
         self._entries: dict[int, ref[Entry]] = {}
-        """The entries that someone holds, by row."""
+        """The entries that are alive, by row."""
         self._held: deque[Entry] = deque(maxlen=HELD_ENTRIES)
         self._active = array("I", (0,))
         """Rows of the active chain, by height."""
         self._invalid: dict[int, None] = {}
-        """Rows judged invalid by themselves."""
+        """Rows that are invalid by themselves."""
         self._candidates: dict[int, Rank] = {}
-        """Rows that rank above the active tip, as far as is known."""
+        """Rows that may rank above the active tip."""
         self._arrivals = 0
         self._changed: dict[int, None] = {0: None}
-        """Rows that the store has not, or otherwise."""
+        """Rows that the store lacks or has in an older state."""
         self.genesis = self.entry(0)
         self.tip = self.genesis
         """The end of the active chain."""
@@ -79,16 +79,16 @@ class BlockTree:
 
     @property
     def best_header(self) -> Entry:
-        """The heaviest header not known to be invalid: what sync heads for."""
+        """The heaviest header not known to be invalid: the target of sync."""
         return self.entry(self._best)
 
     def entry(self, row: int, header: Header | None = None) -> Entry:
-        """The entry of a row of `headers`; its header may be handed in where it is at hand."""
+        """The entry of a row of `headers`; `header` saves reading it."""
         known = self._entries.get(row)
         entry = None if known is None else known()
         if entry is None:
             entry = Entry(self, row, header)
-            self._entries[row] = ref(entry, partial(self._entries.pop, row))  # which leaves with it
+            self._entries[row] = ref(entry, partial(self._entries.pop, row))  # removed with the entry
             self._held.append(entry)
         return entry
 
@@ -99,15 +99,15 @@ class BlockTree:
     def weight(self, entry: Entry) -> int:
         return self.rulebook.weight(entry.work, entry.height)
 
-    # --- what the store must still learn
+    # --- changes that the store does not have yet
 
     @property
     def changed(self) -> int:
-        """How many records are new, or differ from those that were taken before."""
+        """How many records are new or have changed since they were last taken."""
         return len(self._changed)
 
     def take_changes(self) -> list[IndexRecord]:
-        """These records, for the next commit."""
+        """The changed records, for the next commit."""
         if not self._changed:
             return []
         rows, self._changed = self._changed, {}
@@ -116,7 +116,7 @@ class BlockTree:
     # --- growing
 
     def grow(self, header: Header, parent: int) -> int:
-        """Insert a header that every header rule has passed; `parent` is the row of its parent. Returns its row."""
+        """Insert a header that passes all header rules; `parent` is its parent's row. Returns its row."""
         row = self.headers.add(header, parent)
         self._changed[row] = None
         if not self._is_invalid(row):
@@ -126,9 +126,9 @@ class BlockTree:
         return row
 
     def restore(self, slices: Iterable[IndexSlice], tip_hash: bytes) -> None:
-        """Fill a fresh tree from a store's index and make `tip_hash` the active tip. OSError where that is damaged.
+        """Fill a new tree from a store's index and make `tip_hash` the active tip. OSError if the index is damaged.
 
-        What was connected once counts as linked, whether or not the bodies are still here.
+        The active chain counts as linked even where its bodies have been pruned.
         """
         stored = StoredIndex(slices)
         pieces = stored.path(tip_hash)
@@ -152,7 +152,9 @@ class BlockTree:
         self.recount()
 
     def bodies_arrived(self, rows: Iterable[int]) -> None:
-        """The bodies of some blocks are here and verified: they and what waited for them may become candidates."""
+        """The bodies of some blocks are stored and verified: they, and blocks that waited for them, may become
+        candidates.
+        """
         headers = self.headers
         linked: list[int] = []
         for arrived in rows:
@@ -168,9 +170,7 @@ class BlockTree:
         self._consider(linked)
 
     def body_lost(self, entry: Entry) -> None:
-        """The stored body of `entry` cannot be read any more: it must be fetched again before anything on it can
-        connect.
-        """
+        """The stored body of `entry` is lost: it must be fetched again before the block or a descendant can connect."""
         self.headers.clear(entry.row, _READY)
         self._changed[entry.row] = None
         for descendant in self.headers.descendants(entry.row):
@@ -180,8 +180,8 @@ class BlockTree:
     # --- choosing
 
     def best_candidate(self) -> Entry | None:
-        """The block that the active chain should be extended or switched to, None where the tip is already best."""
-        if not self._candidates and not self._tip_is_invalid:  # as at most times, and every turn asks
+        """The block to extend or switch the active chain to, None if the tip is already best."""
+        if not self._candidates and not self._tip_is_invalid:  # the usual case, and this is called all the time
             return None
         valid_tip = self.valid_tip
         best, best_rank = valid_tip.row, self._rank(valid_tip.row)
@@ -194,7 +194,7 @@ class BlockTree:
         return None if best == self.tip.row else self.entry(best)
 
     def activate(self, entry: Entry) -> None:
-        """`entry` has been connected: it is the tip now."""
+        """Make `entry`, which has been connected, the tip."""
         path, active = [], self._active
         row, height = entry.row, entry.height
         while height >= len(active) or active[height] != row:
@@ -207,7 +207,7 @@ class BlockTree:
         self._candidates.pop(entry.row, None)
 
     def mark_connected(self, row: int) -> None:
-        """Note that a block holds in its parent's state."""
+        """Record that a block is valid on its parent's state."""
         if self.headers.set(row, _CONNECTED):
             self._changed[row] = None
 
@@ -215,14 +215,14 @@ class BlockTree:
         return height < len(self._active) and self._active[height] == row
 
     def _rank(self, row: int) -> Rank:
-        """After a judgement is made or taken back the active tip may not be the highest ranking, as in Core."""
+        """A block's rank. As in Core, after `invalidate` or `reconsider` the active tip may not rank highest."""
         return (self._weight(row), -self.headers.arrival(row))
 
     def _weight(self, row: int) -> int:
         return self.rulebook.weight(self.headers.work(row), self.headers.height(row))
 
     def _consider(self, linked: Sequence[int]) -> None:
-        """Weight grows along a chain, so of a parent and its child the child alone is a candidate."""
+        """Add candidates. Weight grows along a chain, so of a parent and its child only the child is one."""
         sound = [row for row in linked if not self._is_invalid(row)]
         surpassed = dict.fromkeys(map(self.headers.parent, sound))
         for row in surpassed:
@@ -234,17 +234,17 @@ class BlockTree:
                 if rank > bar:
                     self._candidates[row] = rank
 
-    # --- judging
+    # --- validity
 
     def invalidate(self, entry: Entry) -> None:
-        """Judge `entry` invalid, and with it all its descendants."""
+        """Mark `entry` invalid, and with it all its descendants."""
         self.headers.set(entry.row, _INVALID)
         self._changed[entry.row] = None
         self._mark_branch_invalid(entry.row)
         self.recount()
 
     def reconsider(self, entry: Entry) -> None:
-        """Forget every judgement on `entry`, its ancestors and descendants (as Core's reconsiderblock)."""
+        """Clear the invalid marks of `entry`, its ancestors and descendants, as Bitcoin Core's reconsiderblock."""
         changed = [row for row in self._invalid if _are_related(entry, self.entry(row))]
         for judged in changed:
             self.headers.clear(judged, _INVALID)
@@ -258,7 +258,7 @@ class BlockTree:
         self.recount()
 
     def recount(self) -> None:
-        """Find the best header and all candidates afresh, after a judgement changed."""
+        """Recompute the best header and all candidates, after validity has changed."""
         self._candidates.clear()
         self._tip_is_invalid = self._is_invalid(self.tip.row)
         self._best = self.valid_tip.row
@@ -287,7 +287,7 @@ class BlockTree:
         return not self.headers.has(row, LINKED)
 
     def _last_before(self, row: int, fails: Callable[[int], bool]) -> int:
-        """The last block on the way from genesis to `row` before the first that `fails`, as all after it do."""
+        """The last block on the path from genesis to `row` before the first that `fails`; all after that fail too."""
         if not fails(row):
             return row
         low, high = 0, self.headers.height(row)
@@ -299,14 +299,14 @@ class BlockTree:
                 low = middle
         return self.headers.ancestor(row, low)
 
-    # --- asking
+    # --- lookups
 
     def fork_point(self, one: Entry, other: Entry) -> Entry:
         """The last common ancestor."""
         return self.entry(self.headers.fork_point(one.row, other.row))
 
     def locator(self, entry: Entry) -> list[bytes]:
-        """Hashes from `entry` back to genesis, ten one by one, then at doubling distances (as Bitcoin's locators)."""
+        """Hashes from `entry` back to genesis, ten one by one, then at doubling distances, as in Bitcoin."""
         hashes = []
         step, height = 1, entry.height
         while height > 0:
@@ -318,7 +318,7 @@ class BlockTree:
         return hashes
 
     def find_locator(self, locator: Iterable[bytes]) -> Entry:
-        """The first hash of a locator that is on the active chain; genesis where none is."""
+        """The entry of a locator's first hash that is on the active chain; genesis if none is."""
         for block_hash in locator:
             row = self.headers.find(block_hash)
             if row is not None and self._is_active(row, self.headers.height(row)):

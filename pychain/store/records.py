@@ -52,7 +52,7 @@ GONE = _ACCOUNT.pack(0, 0)
 ACCOUNT_RECORD_BYTES = KEY_BYTES + _ACCOUNT.size
 PLACE_RECORD_BYTES = HASH_BYTES + _ENTRY.size
 
-_RECORDS_A_CALL = 1_024
+_RECORDS_PER_CALL = 1_024
 """A tenth of a millisecond in which no other thread has the interpreter."""
 
 _HEIGHT_BYTES = 4
@@ -197,7 +197,7 @@ def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
 def _records(records: Iterable[tuple[bytes | int, ...]], order: str, form: str) -> Iterator[bytes]:
     """Records of that form each, hundreds packed by one call: there are very many."""
     records = iter(records)
-    while some := list(islice(records, _RECORDS_A_CALL)):
+    while some := list(islice(records, _RECORDS_PER_CALL)):
         yield struct.pack(order + form * len(some), *chain.from_iterable(some))
 
 

@@ -38,7 +38,7 @@ MIN_ROWS, MAX_ROWS = 256, 32_768
 """Of a step. More would keep too many changed pages in memory."""
 
 _START_ROWS = 1_024
-_TOUCHES_A_STEP = 1 << 18
+_TOUCHES_PER_STEP = 1 << 18
 """Bytes of touches that are gathered in a millisecond or two."""
 _FORGET = 1.02
 """How fast a time for syncing that is not reached again grows, a step."""
@@ -93,13 +93,13 @@ def sweep(environment: Environment, databases: Databases, layer: Layer, pace: Pa
 
 
 def _touches(blocks: Iterable[Members]) -> Iterator[bytes]:
-    """Those of all blocks, about `_TOUCHES_A_STEP` at a time."""
+    """Those of all blocks, about `_TOUCHES_PER_STEP` at a time."""
     some: list[bytes] = []
     size = 0
     for members in blocks:
         some.append(members.touches())
         size += len(some[-1])
-        if size >= _TOUCHES_A_STEP:
+        if size >= _TOUCHES_PER_STEP:
             yield b"".join(some)
             some, size = [], 0
     yield b"".join(some)

@@ -57,7 +57,7 @@ def test_a_transfer_is_taken_and_found() -> None:
 
 @pytest.mark.parametrize(("fee", "memo"), [(155, 0), (667, MEMO), (156, 1)])
 def test_the_relay_fee_is_rounded_up(fee: int, memo: int) -> None:
-    """1,000 units a 1,000 bytes; at 999 units the last one counts whole."""
+    """1,000 units per 1,000 bytes; at 999 units the last one counts whole."""
     for relay_fee in (1_000, 999):
         pool, _ = make_pool(relay_fee=relay_fee)
         assert refusal(pool, transfer(A, 0, fee - 1, memo=memo)) is Policy.RELAY_FEE

@@ -9,7 +9,7 @@ import pytest
 from pychain.chain.header import Header, new_header
 from pychain.consensus.rulebook import Rulebook
 from pychain.consensus.rules import Rule, RuleError
-from pychain.ledger.presync import HEADERS_A_SECOND, Pass, Presync, PresyncError, stored_work_threshold
+from pychain.ledger.presync import HEADERS_PER_SECOND, Pass, Presync, PresyncError, stored_work_threshold
 from pychain.ledger.tree import BlockTree
 from tests.support.builder import ChainBuilder, spec_of
 from tests.support.network import Network
@@ -19,7 +19,7 @@ NETWORK = Network()
 SPEC = spec_of(NETWORK)
 SALT = bytes(range(16))
 LENGTH = 40
-WORK_A_BLOCK = 2
+WORK_PER_BLOCK = 2
 """Expected hashes under the test network's bits."""
 LATER = NETWORK.genesis_time + 10_000
 
@@ -36,7 +36,7 @@ def examination(required: int, wall_s: int = LATER) -> Presync:
 
 def test_two_passes_hand_the_chain_on() -> None:
     headers = chain(b"\x01" * 32)
-    presync = examination(required=(LENGTH + 1) * WORK_A_BLOCK)
+    presync = examination(required=(LENGTH + 1) * WORK_PER_BLOCK)
     assert list(presync.take(headers[:25])) == []
     assert not presync.enough()
     assert list(presync.take(headers[25:])) == []
@@ -51,14 +51,14 @@ def test_two_passes_hand_the_chain_on() -> None:
 
 
 def test_too_little_work_is_never_enough() -> None:
-    presync = examination(required=(LENGTH + 2) * WORK_A_BLOCK)
+    presync = examination(required=(LENGTH + 2) * WORK_PER_BLOCK)
     presync.take(chain(b"\x01" * 32))
     assert not presync.enough()
 
 
 def test_another_chain_in_the_second_pass_is_found_out() -> None:
     """Forty salted bits: a lie passes with one chance in 2^40."""
-    presync = examination(required=LENGTH * WORK_A_BLOCK)
+    presync = examination(required=LENGTH * WORK_PER_BLOCK)
     presync.take(chain(b"\x01" * 32))
     assert presync.enough()
     with pytest.raises(PresyncError, match="differ"):
@@ -69,7 +69,7 @@ def test_headers_must_be_one_chain() -> None:
     headers = chain(b"\x01" * 32)
     presync = examination(required=10**9)
     presync.take(headers[:5])
-    with pytest.raises(PresyncError, match="go on"):
+    with pytest.raises(PresyncError, match="do not continue"):
         presync.take(headers[6:])
 
 
@@ -92,9 +92,9 @@ def test_no_more_headers_than_time_allows() -> None:
     soon = NETWORK.genesis_time - SPEC.max_future_s + 2
     presync = examination(required=10**9, wall_s=soon)
     headers = chain(b"\x01" * 32)
-    presync.take(headers[: 2 * HEADERS_A_SECOND])
+    presync.take(headers[: 2 * HEADERS_PER_SECOND])
     with pytest.raises(PresyncError, match="time allows"):
-        presync.take(headers[2 * HEADERS_A_SECOND :])
+        presync.take(headers[2 * HEADERS_PER_SECOND :])
 
 
 def test_threshold_trails_the_tip_by_144_blocks() -> None:
@@ -102,7 +102,7 @@ def test_threshold_trails_the_tip_by_144_blocks() -> None:
     tree = BlockTree(Rulebook(SPEC))
     entry = tree.genesis
     for block in builder.chain(150):
-        assert stored_work_threshold(SPEC, entry) == max(0, entry.work - 144 * WORK_A_BLOCK)
+        assert stored_work_threshold(SPEC, entry) == max(0, entry.work - 144 * WORK_PER_BLOCK)
         entry = add(tree, block.header)
-    assert stored_work_threshold(SPEC, entry) == 7 * WORK_A_BLOCK
+    assert stored_work_threshold(SPEC, entry) == 7 * WORK_PER_BLOCK
     assert stored_work_threshold(replace(SPEC, min_chain_work=10**6), entry) == 10**6

@@ -31,7 +31,7 @@ CRASHED = 86
 """Exit code of a process that died at the gap it was told."""
 
 GAPS = ("half of the body", "before the sync", "before the directory", "before the index", "before the commit", "done")
-ROWS_A_STEP = 50
+ROWS_PER_STEP = 50
 """Few, so that sweeps have many steps."""
 _MIB = 1 << 20
 
@@ -57,7 +57,7 @@ def findings(name: str, *arguments: object, before: Sequence[str] = ()) -> dict[
 
 def keep_committing(directory: str) -> None:
     """Commit batch after batch, and print each number once its commit has returned. Steps of sweeps come in between."""
-    Pace.rows = ROWS_A_STEP  # type: ignore[method-assign, assignment]
+    Pace.rows = ROWS_PER_STEP  # type: ignore[method-assign, assignment]
     store, series = LmdbStore(Path(directory), GENESIS), Series()
     number = counter(store)
     while True:
@@ -113,7 +113,7 @@ def crash(directory: str, gap: str) -> None:
 
 def die_in_sweeps(directory: str) -> None:
     """Die before and after each write of a sweep, each time on a copy of the store, and look at what is left."""
-    Pace.rows = ROWS_A_STEP  # type: ignore[method-assign, assignment]
+    Pace.rows = ROWS_PER_STEP  # type: ignore[method-assign, assignment]
     series, last, whole = Series(), 17, Path(directory) / "whole"
     model, model_after = MemoryStore(), MemoryStore()
     if os.fork() == 0:
