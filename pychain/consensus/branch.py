@@ -8,7 +8,7 @@ from typing import Protocol
 from pychain.chain.header import Header
 
 MEDIAN_TIME_SPAN = 11
-"""Headers whose median time a new header must pass (Bitcoin's rule: a lone miner cannot turn the clock back)."""
+"""A new header's time must be above the median of this many (as in Bitcoin: no lone miner can turn the clock back)."""
 
 
 class Branch(Protocol):
@@ -25,17 +25,17 @@ class Branch(Protocol):
 
     @property
     def last_times(self) -> Sequence[int]:
-        """The times of the last `MEDIAN_TIME_SPAN` headers, of those that exist."""
+        """The times of the last `MEDIAN_TIME_SPAN` headers, or of all if there are fewer."""
         ...
 
 
 def times_of_last(branch: Branch) -> list[int]:
-    """`Branch.last_times` from the headers."""
+    """`Branch.last_times` read from the headers."""
     first = max(0, branch.height - MEDIAN_TIME_SPAN + 1)
     return [branch.header(height).time for height in range(first, branch.height + 1)]
 
 
 def median_time_past(branch: Branch) -> int:
-    """Median time of the branch's last 11 headers, of those that exist: element n // 2 of the sorted times."""
+    """Median time of the branch's last 11 headers, or of all if there are fewer: element n // 2 of the sorted times."""
     times = sorted(branch.last_times)
     return times[len(times) // 2]

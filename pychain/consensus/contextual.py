@@ -1,6 +1,6 @@
-"""Level 3, contextual: what a header or block must be on top of its parent. Height, time, bits, coinbase, balances.
+"""Level 3, contextual: rules that need the parent and its state. Height, time, bits, coinbase, balances.
 
-Headers are judged here; the rules that need balances and sequences are judged where they are applied, in `state`.
+Headers are checked here. Rules about balances and sequences are checked in `state`, where transfers are applied.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pychain.consensus.rules import Rule, RuleError
 
 
 def check_header_in_context(rulebook: Rulebook, header: Header, branch: Branch) -> None:
-    """`header` may follow `branch`, its clock apart: see `check_not_too_new`."""
+    """Check that `header` may follow `branch`, apart from our clock: see `check_not_too_new`."""
     spec = rulebook.spec
     demanded = rulebook.next_bits(branch)
     if header.bits != demanded:
@@ -25,7 +25,7 @@ def check_header_in_context(rulebook: Rulebook, header: Header, branch: Branch) 
 
 
 def check_not_too_new(rulebook: Rulebook, header: Header, wall_s: int) -> None:
-    """The header's time is within max_future_s of the node's clock (Unix seconds). Temporary: try again later."""
+    """Check that the header's time is at most max_future_s ahead of our clock. A failure is temporary: try again."""
     limit = wall_s + rulebook.spec.max_future_s
     if header.time > limit:
         raise RuleError(Rule.TIME_TOO_NEW, f"{header.time - limit} s too early")
@@ -38,5 +38,5 @@ def least_time(rulebook: Rulebook, branch: Branch) -> int:
 
 
 def template_time(rulebook: Rulebook, branch: Branch, wall_s: int) -> int:
-    """The time of a block mined now on `branch`: the clock, or the earliest allowed where the clock is behind."""
+    """The time of a block mined now on `branch`: the clock, or the earliest allowed time if the clock is behind it."""
     return max(wall_s, least_time(rulebook, branch))

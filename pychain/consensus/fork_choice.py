@@ -1,4 +1,4 @@
-"""Fork-choice rules by name: which of several fully valid chains a node follows. The first seen wins a tie.
+"""Fork-choice rules by name: which of several valid chains a node follows. The first seen wins a tie.
 
 Built in are `most-work` and `longest` (for teaching and comparison). Packages add more through the entry point group
 `pychain.fork_choice`, users through files.
@@ -16,25 +16,25 @@ from pychain.chain.spec import ChainSpec
 
 
 class ForkChoiceRule(ABC):
-    """A fork-choice rule; derive a class from this to write one. `name` and `parameters` are as a retarget rule's."""
+    """A fork-choice rule; derive a class from this to write one. `name` and `parameters` are as in a retarget rule."""
 
     name: ClassVar[str]
     parameters: ClassVar[Mapping[str, int]] = MappingProxyType({})
 
     @abstractmethod
     def weight(self, spec: ChainSpec, chain_work: int, height: int) -> int:
-        """The weight of a chain, by its work from genesis on and its height; the heaviest is followed.
+        """The weight of a chain, from its total work and its height; the heaviest chain is followed.
 
-        A child must weigh more than its parent, or nobody would follow a chain that grows.
+        A child must weigh more than its parent, or nodes would not follow a growing chain.
         """
 
     def check(self, spec: ChainSpec) -> None:
-        """ConfigError where the rule cannot work under this spec; its parameters are within their bounds."""
+        """ConfigError if the rule cannot work under this spec. Its parameters are within their bounds."""
         return
 
 
 class MostWork(ForkChoiceRule):
-    """Bitcoin's."""
+    """The most work, as in Bitcoin."""
 
     name = "most-work"
 
@@ -43,7 +43,7 @@ class MostWork(ForkChoiceRule):
 
 
 class Longest(ForkChoiceRule):
-    """The most blocks, however easy they were."""
+    """The most blocks, whatever their difficulty."""
 
     name = "longest"
 

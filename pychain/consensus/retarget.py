@@ -1,4 +1,4 @@
-"""Retarget rules by name: what bits the next header of a branch must carry.
+"""Retarget rules by name: which bits the next header of a branch must have.
 
 Built in are `asert` (aserti3-2d,
 https://github.com/bitcoincashorg/bitcoincash.org/blob/master/spec/2020-11-15-asert.md), `fixed`, `bitcoin` (Core's,
@@ -26,33 +26,33 @@ LWMA_WINDOW = 60
 LWMA_SOLVE_CLAMP = 6
 """Solve times count at most this many spacings, to either side."""
 LWMA_FLOOR = 20
-"""The weighted sum of solve times counts at least a 20th of what it should be, so one window gains at most a factor
-of 20.
+"""The weighted sum of solve times counts as at least a 20th of the expected one, so one window raises the difficulty by
+at most a factor of 20.
 """
 
 
 class RetargetRule(ABC):
     """A retarget rule; derive a class from this to write one.
 
-    Genesis commits to `name` and to the parameters' values alone, so a name should carry its version: nodes whose rules
-    of one name differ part at the first block that they judge differently.
+    Genesis commits only to `name` and the parameters' values, so a name should include a version: nodes whose rules
+    have the same name but differ split at the first block on which they disagree.
     """
 
     name: ClassVar[str]
-    """1 to 64 of a-z, 0-9, '.', '_' and '-'; no built-in rule's."""
+    """1 to 64 of a-z, 0-9, '.', '_' and '-'; not the name of a built-in rule."""
     parameters: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    """The parameters that a chain spec may give, integers, and the least value of each; none must be given."""
+    """The parameters that a chain spec may set, all integers and optional, with the least value of each."""
 
     @abstractmethod
     def next_bits(self, spec: ChainSpec, branch: Branch) -> int:
-        """The compact target that the header after the branch's last one must carry: from 1 to spec.pow_limit, in the
-        canonical encoding (`chain.target.bits_from_target`).
+        """The compact target of the header after the branch's last one: from 1 to spec.pow_limit, in the canonical
+        encoding (`chain.target.bits_from_target`).
 
-        A pure function of the spec and the branch, in integers: every node must come to the same.
+        A pure function of the spec and the branch, in integers: every node must get the same result.
         """
 
     def check(self, spec: ChainSpec) -> None:
-        """ConfigError where the rule cannot work under this spec; its parameters are within their bounds."""
+        """ConfigError if the rule cannot work under this spec. Its parameters are within their bounds."""
         return
 
 
@@ -98,7 +98,7 @@ class Asert(RetargetRule):
 
 
 class Fixed(RetargetRule):
-    """Always what genesis carries."""
+    """Always the bits of genesis."""
 
     name = "fixed"
 
@@ -107,9 +107,9 @@ class Fixed(RetargetRule):
 
 
 class Bitcoin(RetargetRule):
-    """Every `window` blocks the target is scaled by the time that the last window took, at most fourfold either way.
+    """Every `window` blocks the target is scaled by the time that the last window took, by a factor of at most four.
 
-    As in Core the time is that of window - 1 intervals, measured against window spacings."""
+    As in Bitcoin Core, the time of window - 1 intervals is compared with window spacings."""
 
     name = "bitcoin"
     parameters = MappingProxyType({"window": 2})
@@ -128,7 +128,7 @@ class Bitcoin(RetargetRule):
         if _bitcoin_window(spec) * spec.spacing_s < BITCOIN_CLAMP:
             raise ConfigError(
                 f"under bitcoin, window times spacing_s must be at least {BITCOIN_CLAMP} s: "
-                "shorter windows can measure no time at all, and the target would fall to nothing"
+                "a shorter window could take no time at all, and the target would fall to 0"
             )
 
 
@@ -137,7 +137,7 @@ def _bitcoin_window(spec: ChainSpec) -> int:
 
 
 class Lwma(RetargetRule):
-    """The mean target of the last N blocks times their linearly weighted solve time over what it should be."""
+    """The mean target of the last N blocks, scaled by their linearly weighted solve time over the expected one."""
 
     name = "lwma"
     parameters = MappingProxyType({"window": 2})

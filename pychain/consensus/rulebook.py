@@ -1,4 +1,4 @@
-"""The rulebook: a chain spec with the rules that it names looked up, once, when a node is made."""
+"""The rulebook: a chain spec together with the rules that it names, looked up once when a node is made."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Rulebook:
     """The spec and its retarget and fork-choice rules."""
 
     def __init__(self, spec: ChainSpec, plugins: Iterable[Plugin] = ()) -> None:
-        """`plugins`: rules that are neither built in nor installed. ConfigError where a rule is unknown, does not fit
-        the spec or is given parameters that it does not take, or where the supply is too large."""
+        """`plugins`: rules that are neither built in nor installed. ConfigError if a rule is unknown, does not fit the
+        spec or does not take a given parameter, or if the supply is too large."""
         self.spec = spec
         given = tuple(plugins)
         try:
@@ -36,16 +36,16 @@ class Rulebook:
             raise ConfigError(f"chain spec '{spec.name}': allocations and subsidies add up to over 2^63 - 1")
 
     def next_bits(self, branch: Branch) -> int:
-        """The bits that a header on top of `branch` must carry."""
+        """The bits that a header on top of `branch` must have."""
         return self._next_bits(self.spec, branch)
 
     def weight(self, chain_work: int, height: int) -> int:
-        """What fork choice compares."""
+        """The weight that fork choice compares."""
         return self._weight(self.spec, chain_work, height)
 
 
 def _check_parameters(kind: str, rule: str, known: Mapping[str, int], given: Mapping[str, int]) -> None:
-    """ConfigError where a rule is given a parameter that it does not take, or one below its least value."""
+    """ConfigError if a rule does not take a given parameter, or the value is below its least."""
     for name, value in given.items():
         if name not in known:
             raise ConfigError(f"{kind} rule '{rule}' takes no parameter '{name}'")

@@ -1,6 +1,6 @@
-"""Every consensus rule, its code, its level and whose fault a violation is.
+"""All consensus rules: code, level, and what a violation proves.
 
-Codes are Bitcoin Core's reject reasons where the meaning is Core's. To add a rule: add a row here, judge it in the
+Codes are Bitcoin Core's reject reasons where the meaning is the same. To add a rule: add a row here, check it in the
 module of its level, and add a case for it to the executable chain specification in the tests.
 """
 
@@ -13,27 +13,27 @@ from pychain.base.errors import PychainError
 
 
 class Level(Enum):
-    """What a rule needs to be judged."""
+    """The data that a rule needs."""
 
     STRUCTURE = "structure"
     """The bytes alone."""
     SEMANTIC = "semantic"
-    """The block alone, and work."""
+    """The block alone, hashed and verified."""
     CONTEXTUAL = "contextual"
     """The parent and its state."""
 
 
 class Blame(Enum):
-    """What a violation says, and of whom."""
+    """The object that a violation proves invalid."""
 
     HEADER = "header"
-    """The header is invalid for good: whoever sends it, or a child of it, did not check."""
+    """The header is permanently invalid: a peer that sends it, or a child of it, did not check."""
     BODY = "body"
-    """These bytes are not the block's body: the sender's fault alone, nothing is remembered against the hash."""
+    """These bytes are not the block's body: only the sender is at fault, and the hash is not marked invalid."""
     BLOCK = "block"
-    """The block is invalid for good; a peer may have forwarded it in good faith before checking it."""
+    """The block is permanently invalid; a peer may have relayed it in good faith before checking it."""
     NOBODY = "nobody"
-    """Not wrong, only too early to tell: try again later."""
+    """Nothing is invalid, it is only too early to tell: try again later."""
 
 
 class _Row(NamedTuple):
@@ -44,7 +44,7 @@ class _Row(NamedTuple):
 
 
 class Rule(Enum):
-    """The rules; `rule.code` is what programs see, `rule.meaning` is the documentation."""
+    """The rules; `rule.code` is for programs, `rule.meaning` is the documentation."""
 
     BLOCK_ENCODING = _Row("bad-blk-encoding", Level.STRUCTURE, Blame.BODY, "the bytes are not one whole block")
     BLOCK_LENGTH = _Row("bad-blk-length", Level.STRUCTURE, Blame.BODY, "the block is longer than max_block_bytes")
@@ -103,7 +103,7 @@ class Rule(Enum):
 
 
 class RuleError(PychainError):
-    """A rule is broken. `rule` says which; the detail says how, for a person."""
+    """A rule is violated. `rule` says which; the detail is for people."""
 
     def __init__(self, rule: Rule, detail: str = "") -> None:
         super().__init__(f"{rule.code}: {detail or rule.meaning}")
@@ -111,5 +111,5 @@ class RuleError(PychainError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type[RuleError], tuple[Rule, str]]:
-        """Made again from its arguments where it crosses to another process."""
+        """Pickled by its arguments, to cross to another process."""
         return type(self), (self.rule, self.detail)

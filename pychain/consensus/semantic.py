@@ -1,8 +1,8 @@
-"""Level 2, semantic: what one header or block shows by itself. Proof of work, merkle root, coinbase place, bounds,
-signatures.
+"""Level 2, semantic: rules that need one header or block alone. Proof of work, merkle root, position of the coinbase,
+bounds, signatures.
 
-Needs no chain state, so blocks are verified on worker threads, many at once. Blocks that are verified together have
-their signatures checked together, since a batch costs less the larger it is.
+They need no chain state, so blocks are verified on worker threads, many at once. Blocks verified together have their
+signatures checked together, since larger batches cost less per signature.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pychain.consensus.structure import check_sizes, memo_too_long, parse_block
 
 
 def check_proof_of_work(spec: ChainSpec, header: Header) -> None:
-    """The bits are a valid encoding within pow_limit and the hash, as a little-endian integer, meets their target."""
+    """Check that the bits are a valid encoding within pow_limit, and the hash as a little-endian integer meets them."""
     try:
         target = target_from_bits(header.bits)
     except DecodeError as error:
@@ -44,7 +44,7 @@ def check_proof_of_work(spec: ChainSpec, header: Header) -> None:
 
 
 def check_body(block: Block) -> None:
-    """The transactions are the ones that the header commits to, in the one form in which they may be."""
+    """Check that the transactions are the ones that the header commits to, and not a mutation of them."""
     if not block.count:
         raise RuleError(Rule.MERKLE_ROOT, "no transactions")
     root, mutated = (block.txids, False) if block.count == 1 else native.merkle_root_checked(block.txids)
@@ -55,7 +55,7 @@ def check_body(block: Block) -> None:
 
 
 def check_bounds(transfer: Transfer) -> None:
-    """Per-transfer bounds that hold in any state."""
+    """Check the bounds of a transfer that do not depend on the state."""
     _check_bounds(transfer.sequence, transfer.amount, transfer.fee)
 
 
@@ -74,7 +74,7 @@ def coinbase_of(block: Block) -> Coinbase:
 
 
 def check_transactions(block: Block) -> None:
-    """Coinbase first and only once, and the sizes and bounds of each transaction, which hold in any state."""
+    """Check that the coinbase is first and only once, and the sizes and bounds of each transaction."""
     coinbase = coinbase_of(block)
     raw = block.raw
     for position, start in enumerate(block.offsets[1:-1], 1):
@@ -92,15 +92,15 @@ def check_transactions(block: Block) -> None:
 
 
 class KnownTxids(Container[bytes], Sized, Protocol):
-    """Txids of transfers whose signature holds."""
+    """Txids of transfers whose signature is valid."""
 
 
 def check_signatures(
     spec: ChainSpec, blocks: Sequence[Block], known: KnownTxids | None = None
 ) -> list[RuleError | None]:
-    """For each block whether every signature of its transfers holds under ZIP-215; all are checked in one call.
+    """For each block, the error of its first invalid signature under ZIP-215, or None; all are checked in one call.
 
-    Those of transfers in `known`, by txid, have been checked before.
+    Signatures of transfers in `known`, by txid, have been checked before and are skipped.
     """
     starts, ends = array("I"), array("I")
     positions: list[Sequence[int]] = []
@@ -138,32 +138,32 @@ def _unknown(block: Block, known: KnownTxids | None) -> Sequence[int]:
 
 
 def check_block(spec: ChainSpec, block: Block) -> None:
-    """All semantic rules of a block but its signatures, cheapest first; those that speak of the sender alone before
-    those of the block."""
+    """Check all semantic rules of a block except its signatures, cheapest first; rules that only prove the sender at
+    fault come before those that make the block invalid."""
     check_proof_of_work(spec, block.header)
     check_body(block)
     check_transactions(block)
 
 
 def verify_blocks(spec: ChainSpec, raws: Sequence[bytes], known: KnownTxids | None = None) -> list[Block | RuleError]:
-    """Levels 1 and 2 of raw blocks: the job that worlds run beside the node. `known` as of `check_signatures`."""
+    """Check levels 1 and 2 of raw blocks: a job that runtimes run beside the node. `known`: see `check_signatures`."""
     return signed_blocks(spec, sound_blocks(spec, parsed_blocks(spec, raws)), known)
 
 
 def parsed_blocks(spec: ChainSpec, raws: Sequence[bytes]) -> list[Block | RuleError]:
-    """`verify_blocks`, its first part: level 1."""
+    """The first part of `verify_blocks`: level 1."""
     return [_parsed(spec, raw) for raw in raws]
 
 
 def sound_blocks(spec: ChainSpec, results: Sequence[Block | RuleError]) -> list[Block | RuleError]:
-    """Its second part, of what the first one left standing: level 2 but for the signatures. Mostly Python."""
+    """The second part, for blocks that passed the first: level 2 except signatures. Mostly Python."""
     return [_sound(spec, result) if isinstance(result, Block) else result for result in results]
 
 
 def signed_blocks(
     spec: ChainSpec, results: Sequence[Block | RuleError], known: KnownTxids | None = None
 ) -> list[Block | RuleError]:
-    """Its last part: the signatures, in C."""
+    """The last part: the signatures, in C."""
     judged = list(results)
     signed = {at: block for at, block in enumerate(results) if isinstance(block, Block) and block.count > 1}
     for at, error in zip(signed, check_signatures(spec, list(signed.values()), known), strict=True):
@@ -188,7 +188,7 @@ def _sound(spec: ChainSpec, block: Block) -> Block | RuleError:
 
 
 def verify_block(spec: ChainSpec, raw: bytes, known: KnownTxids | None = None) -> Block:
-    """`verify_blocks` of one: the block, or its RuleError raised."""
+    """`verify_blocks` of one block; raises its RuleError."""
     (result,) = verify_blocks(spec, [raw], known)
     if isinstance(result, RuleError):
         raise result

@@ -1,8 +1,8 @@
 """The state transition: accounts in, accounts and an undo record out, exactly reversible.
 
-State is `account -> (balance, next sequence)`; an absent account is (0, 0). Connecting block h applies its transfers
-in order and then credits the coinbase of block h - maturity of the same branch, so a reward is first spendable in the
-next block.
+State is `account -> (balance, sequence)`; an absent account is (0, 0). The sequence is the account's nonce: the number
+that its next transfer must have. Connecting block h applies its transfers in order and then credits the coinbase of
+block h - maturity on the same branch, so a reward can first be spent in the next block.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _UNDO_ROW = struct.Struct("<32sQQ")
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
-    """Balance in base units and the sequence that the next transfer must carry.
+    """Balance in base units, and the sequence (nonce) that the next transfer must have.
 
-    Hundreds of thousands are in memory, so they are made from columns in one call and the garbage collector, which
-    would stop the node to look at them all, does not know them.
+    Hundreds of thousands are in memory. So they are made from columns in one call, and not tracked by the garbage
+    collector, which would stop the node to scan them all.
     """
 
     balance: int
@@ -41,29 +41,29 @@ ABSENT = Account(0, 0)
 
 
 class Reward(NamedTuple):
-    """A coinbase as the ledger remembers it until it matures."""
+    """A coinbase that has not matured."""
 
     recipient: bytes
     amount: int
 
 
 Undo = tuple[tuple[bytes, Account], ...]
-"""The accounts that a block touched, as they were before it, in the order of their first touch."""
+"""The accounts that a block touched, as they were before it, in the order of first touch."""
 
 
 class AccountReader(Protocol):
-    """Where accounts are read from."""
+    """A source of accounts."""
 
     def account(self, key: bytes) -> Account:
-        """The account of a 32-byte public key; `ABSENT` where there is none."""
+        """The account of a 32-byte public key; `ABSENT` if there is none."""
         ...
 
 
 class BulkAccountReader(AccountReader, Protocol):
-    """Where the accounts of a whole block are read from."""
+    """A source of accounts that can read those of a whole block at once."""
 
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
-        """As many accounts as keys: `account` of each, cheaper than one by one."""
+        """`account` of each key, in order; cheaper than one by one."""
         ...
 
 
@@ -72,7 +72,7 @@ def reward_of(coinbase: Coinbase) -> Reward:
 
 
 def maturing_height(spec: ChainSpec, height: int) -> int | None:
-    """The height whose coinbase is credited when block `height` connects, None while nothing matures."""
+    """The height whose coinbase is credited when block `height` connects, None if nothing matures."""
     matures = height - spec.maturity
     return matures if matures >= 1 else None
 
@@ -83,17 +83,17 @@ def genesis_accounts(spec: ChainSpec) -> dict[bytes, Account]:
 
 
 class BlockConnection:
-    """One block being applied on top of a state, so much at a time.
+    """One block being applied to a state, in slices.
 
-    `advance` until it returns True; then `changes` holds the touched accounts as they are after the block and `undo`
-    as they were before. A RuleError leaves the state that was read untouched: nothing is written until the caller
-    takes `changes`. The block's transfers must have passed level 2.
+    Call `advance` until it returns True; then `changes` has the touched accounts as they are after the block and `undo`
+    as they were before. A RuleError leaves the state unchanged: nothing is written until the caller takes `changes`.
+    The block's transfers must have passed level 2.
     """
 
     def __init__(
         self, spec: ChainSpec, block: Block, height: int, accounts: BulkAccountReader, matured: Reward | None
     ) -> None:
-        """`matured` is the reward of the block at `maturing_height`; under maturity 0 the block's own is taken."""
+        """`matured` is the reward of the block at `maturing_height`; with maturity 0 the block's own reward is used."""
         self.coinbase = coinbase_of(block)
         if self.coinbase.height != height:
             raise RuleError(Rule.COINBASE_HEIGHT, f"it names {self.coinbase.height}, the block is at {height}")
@@ -109,9 +109,9 @@ class BlockConnection:
         self._undo_rows: list[bytes] = []
         self._balances: list[int] = []
         self._sequences: list[int] = []
-        """Before, and balance and sequence so far, of the accounts of `_keys`, in their order."""
+        """The accounts of `_keys`, in order: before the block, and balance and sequence so far."""
         self._touched_last: tuple[bytes, Account] | None = None
-        """Who a matured reward goes to and was before, if no transfer names him."""
+        """The recipient of a matured reward and its account before, if no transfer touches it."""
         self.changes: dict[bytes, Account] = {}
 
     @property
@@ -121,7 +121,7 @@ class BlockConnection:
 
     @property
     def undo_record(self) -> bytes:
-        """`undo` encoded; the rows are made while the block is applied, so this is cheap for any block."""
+        """`undo` encoded; the rows are made while the block is applied, so this is always cheap."""
         return compact_size(len(self._undo_rows)) + b"".join(self._undo_rows)
 
     @property
@@ -130,7 +130,7 @@ class BlockConnection:
         return len(self._before) + self._applied
 
     def advance(self, budget: int) -> bool:
-        """Read up to `budget` accounts, or apply up to `budget` transfers; True when the block is applied whole."""
+        """Read up to `budget` accounts, or apply up to `budget` transfers; True when the whole block is applied."""
         if self._moves and not self._apply_some(budget):
             return False
         due = subsidy(self._spec, self._height) + self._fees
@@ -142,7 +142,7 @@ class BlockConnection:
         return True
 
     def _apply_some(self, budget: int) -> bool:
-        """`advance` as far as transfers go."""
+        """The part of `advance` that reads accounts and applies transfers."""
         if len(self._before) < len(self._keys):
             self._read(self._keys[len(self._before) : len(self._before) + budget])
             if len(self._keys) > budget:
@@ -161,7 +161,7 @@ class BlockConnection:
         self._undo_rows += map(_UNDO_ROW.pack, keys, balances, sequences)
 
     def _apply(self, end: int) -> None:
-        """The inner loop of validation: the transfers up to number `end`, one after the other."""
+        """The inner loop of validation: apply the transfers up to number `end`, one by one."""
         balances, sequences, fees = self._balances, self._sequences, self._fees
         moves = iter(self._moves[self._applied : end])
         for sender, recipient, sequence, amount, fee in moves:
@@ -193,20 +193,20 @@ class BlockConnection:
 def connect_block(
     spec: ChainSpec, block: Block, height: int, accounts: BulkAccountReader, matured: Reward | None
 ) -> BlockConnection:
-    """`BlockConnection` run to its end."""
+    """A completed `BlockConnection`."""
     connection = BlockConnection(spec, block, height, accounts, matured)
     connection.advance(max(1, len(block.accounts), len(block.moves)))
     return connection
 
 
 def decode_undo(data: bytes) -> Undo:
-    """The undo record in `data`; DecodeError where it is damaged."""
+    """The undo record in `data`; DecodeError if it is damaged."""
     return tuple([(key, Account(balance, sequence)) for key, balance, sequence in undo_rows(data)])
 
 
 def undo_rows(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The rows of an undo record (key, balance, sequence) one by one, for who has little time. DecodeError at once
-    where it is damaged."""
+    """The rows of an undo record (key, balance, sequence), decoded one by one. DecodeError at once if it is
+    damaged."""
     reader = Reader(data)
     count = reader.compact_size()
     if count * _UNDO_ROW.size != reader.remaining:

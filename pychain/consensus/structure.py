@@ -1,4 +1,4 @@
-"""Level 1, structure: the bytes decode and sizes hold. Needs nothing but the spec's limits."""
+"""Level 1, structure: the bytes decode and sizes are within limits. Needs only the spec's limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pychain.consensus.rules import Rule, RuleError
 
 
 def parse_block(spec: ChainSpec, raw: bytes) -> Block:
-    """The block in `raw`; its length is judged before anything is decoded, its parts' sizes by `check_sizes`."""
+    """The block in `raw`. Its length is checked before it is decoded, the sizes of its parts later by `check_sizes`."""
     if len(raw) > spec.max_block_bytes:
         raise RuleError(Rule.BLOCK_LENGTH, f"{len(raw)} bytes, at most {spec.max_block_bytes}")
     try:
@@ -29,7 +29,7 @@ def parse_block(spec: ChainSpec, raw: bytes) -> Block:
 
 
 def parse_transaction(raw: bytes, txid: bytes | None = None) -> Transaction:
-    """The transaction that is exactly `raw`, its sizes checked; `txid` is its id where that is known already."""
+    """The transaction that is exactly `raw`, its sizes checked; `txid` is its id if already known."""
     try:
         transaction = decode_transaction(raw, txid)
     except DecodeError as error:
@@ -39,7 +39,7 @@ def parse_transaction(raw: bytes, txid: bytes | None = None) -> Transaction:
 
 
 def parse_transfer(raw: bytes, txid: bytes | None = None) -> Transfer:
-    """As `parse_transaction`, for a transaction that stands alone: there a coinbase has no business."""
+    """As `parse_transaction`, for a transaction outside a block, which must not be a coinbase."""
     transaction = parse_transaction(raw, txid)
     if isinstance(transaction, Coinbase):
         raise RuleError(Rule.COINBASE_MULTIPLE, "a coinbase exists only inside its block")
@@ -47,8 +47,8 @@ def parse_transfer(raw: bytes, txid: bytes | None = None) -> Transfer:
 
 
 def check_sizes(transaction: Transaction) -> None:
-    """The variable parts stay in their bounds. In a block this is judged after the merkle root: a body with the right
-    root makes the block invalid, any other body says nothing about it."""
+    """Check the sizes of the variable parts. In a block this comes after the merkle root: only a body with the right
+    root can make the block invalid."""
     if isinstance(transaction, Coinbase):
         if not MIN_EXTRA_BYTES <= len(transaction.extra) <= MAX_EXTRA_BYTES:
             raise RuleError(Rule.COINBASE_EXTRA_LENGTH, f"{len(transaction.extra)} bytes of extra")

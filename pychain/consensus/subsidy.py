@@ -1,4 +1,4 @@
-"""Subsidy: what a block may create, and how much there is at any height. Amounts in base units."""
+"""Subsidy: how much a block may create, and the supply at any height. Amounts in base units."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pychain.chain.spec import ChainSpec
 
 MAX_HALVINGS = 64
 MAX_SUPPLY = 2**63 - 1
-"""Allocations and all subsidies together: so no balance can overflow and any amount fits a signed 64-bit integer."""
+"""The limit of allocations and all subsidies: no balance can overflow, and any amount fits a signed 64-bit integer."""
 
 
 def subsidy(spec: ChainSpec, height: int) -> int:
-    """What block `height` (1 and up) creates: the initial subsidy halved each halving_interval blocks."""
+    """The subsidy of block `height` (1 and up): the initial one, halved every halving_interval blocks."""
     if spec.halving_interval == 0:
         return 0
     halvings = height // spec.halving_interval
@@ -18,7 +18,7 @@ def subsidy(spec: ChainSpec, height: int) -> int:
 
 
 def issued(spec: ChainSpec, height: int) -> int:
-    """All that exists once block `height` has been mined, immature rewards included."""
+    """The supply once block `height` has been mined, immature rewards included."""
     total = sum(amount for _, amount in spec.allocations)
     if spec.halving_interval == 0:
         return total
@@ -30,5 +30,5 @@ def issued(spec: ChainSpec, height: int) -> int:
 
 
 def total_supply(spec: ChainSpec) -> int:
-    """All that will ever exist."""
+    """The supply that will ever exist."""
     return issued(spec, MAX_HALVINGS * spec.halving_interval)

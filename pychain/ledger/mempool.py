@@ -69,7 +69,7 @@ class MempoolLimits:
 
 
 class Change(NamedTuple):
-    """A transfer left the pool without being mined, and why; or `why` is None: it returned from a disconnected block."""
+    """A transfer that left the pool without being mined, and why; or that returned from a disconnected block: None."""
 
     transfer: Transfer
     why: Policy | None

@@ -1,4 +1,4 @@
-"""A user's file as a module: read, executed once in a process, and what it defines with the line of each."""
+"""A user's file as a module: read, executed once per process, and its names with the line of each."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MODULE_PREFIX = "pychain_plugin_"
 
 @dataclass(frozen=True, slots=True)
 class UserFile:
-    """A file that was executed. `path` is as the user wrote it; `lines` are the public names that its own statements
-    bind, not its imports, each with its line; `end` is the last line."""
+    """A file that was executed. `path`: as the user wrote it; `lines`: the public names that the file defines, without
+    its imports, each with its line; `end`: the last line."""
 
     path: str
     digest: str
@@ -31,12 +31,12 @@ class UserFile:
     end: int
 
     def failure(self, name: str, error: BaseException) -> ConfigError:
-        """The error to raise where the use of a name of this file failed."""
+        """The error to raise if using a name of this file failed."""
         return _failure(self.module, self.path, error, self.lines.get(name, self.end))
 
 
 def read_file(path: str) -> UserFile:
-    """Execute a file, unless this process has done so. ConfigError where that fails."""
+    """Execute a file, unless this process has done so already. ConfigError if that fails."""
     source = _read(path)
     digest = hashlib.sha256(source).hexdigest()
     try:
@@ -44,7 +44,7 @@ def read_file(path: str) -> UserFile:
         code = compile(tree, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise ConfigError(f"{path}:{error.lineno or 1}: {type(error).__name__}: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, and brackets in thousands
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, or thousands of nested brackets
         raise ConfigError(f"{path}:1: {type(error).__name__}: {error}") from None
     place = hashlib.sha256(os.fsencode(os.path.abspath(path)) + source).hexdigest()
     module = ModuleType(_MODULE_PREFIX + place[:16])
@@ -52,7 +52,7 @@ def read_file(path: str) -> UserFile:
         module = sys.modules[module.__name__]
     else:
         module.__file__ = path
-        sys.modules[module.__name__] = module  # where its classes look their annotations up
+        sys.modules[module.__name__] = module  # where its classes look up their annotations
         try:
             exec(code, module.__dict__)
         except BaseException as error:
@@ -72,14 +72,14 @@ def _read(path: str) -> bytes:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:  # a NUL in the path
-        raise ConfigError(f"{path!r} is no path: {error}") from None
+        raise ConfigError(f"{path!r} is not a path: {error}") from None
     if len(source) > MAX_SOURCE_BYTES:
         raise ConfigError(f"{path} is larger than {MAX_SOURCE_BYTES} bytes")
     return source
 
 
 def _failure(module: ModuleType, path: str, error: BaseException, otherwise: int) -> ConfigError:
-    """One line: the last place in the file that the error came through, what it is, and what it says."""
+    """One line: the last line of the file in the traceback, the type of the error, and its message."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == module.__file__]
     kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
@@ -88,7 +88,7 @@ def _failure(module: ModuleType, path: str, error: BaseException, otherwise: int
 
 
 def _bound(statements: list[ast.stmt]) -> Iterator[tuple[str, int]]:
-    """The public names that statements bind, in their order; those in `if`, `try` and `with` too."""
+    """The public names that statements define, in order; also within `if`, `try` and `with`."""
     for statement in statements:
         names: list[str] = []
         match statement:

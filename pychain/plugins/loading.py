@@ -1,4 +1,4 @@
-"""From references to plug-ins: which things of a file are meant, and that they are of the kind that is wanted."""
+"""From references to plug-ins: find what a reference names in a file, and check that it is of the right kind."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _ENDING = ".py"
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text names a file, with or without a name in it, and no registered name."""
+    """Whether a text is a file, with or without a name in it, and not a registered name."""
     return text.endswith(_ENDING) or text.rpartition(":")[0].endswith(_ENDING)
 
 
 def load_plugins(references: Iterable[str], *registries: Registry[Any]) -> tuple[Plugin, ...]:
-    """The things of these registries' kinds that references name: one for each `FILE.py:NAME`, for each `FILE.py`
-    everything that the file defines. ConfigError where there is nothing, or where two things have one name."""
+    """The plug-ins for these registries that references name: one for each `FILE.py:NAME`, and everything that the file
+    defines for each `FILE.py`. ConfigError if there is none, or two have the same name."""
     return joined([plugin for each in references for plugin in _plugins(each, registries)], *registries)
 
 
 def joined(plugins: Iterable[Plugin], *registries: Registry[Any]) -> tuple[Plugin, ...]:
-    """Plug-ins that can be used together, each once. ConfigError where two things have one name."""
+    """Plug-ins that can be used together, each once. ConfigError if two have the same name."""
     once = tuple({plugin.origin or id(plugin.value): plugin for plugin in plugins}.values())
-    if once:  # without any there is nothing to look through installed packages for
+    if once:  # without any there is no need to search installed packages
         for registry in registries:
             registry.names(once)
     return once
 
 
 def load_one(reference: str, registry: Registry[Any]) -> Plugin:
-    """The one thing of a kind that a reference names."""
+    """The single plug-in that a reference names."""
     first, *more = plugins = _plugins(reference, (registry,))
     if more:
         names = ", ".join([plugin.origin.attribute for plugin in plugins if plugin.origin is not None])
@@ -42,10 +42,10 @@ def load_one(reference: str, registry: Registry[Any]) -> Plugin:
 
 
 def load_again(origin: Origin, *registries: Registry[Any]) -> Plugin:
-    """A plug-in from where it came from. ConfigError where the file has gone or changed."""
+    """A plug-in loaded again from its file. ConfigError if the file is gone or has changed."""
     (plugin,) = load_plugins([str(origin)], *registries)
     if plugin.origin != origin:
-        raise ConfigError(f"{origin.file} has changed: it is not what {origin} was loaded from")
+        raise ConfigError(f"{origin.file} has changed since {origin} was loaded from it")
     return plugin
 
 
@@ -54,21 +54,21 @@ def _plugins(reference: str, registries: Iterable[Registry[Any]]) -> list[Plugin
     file = read_file(path)
     kinds = " or ".join([registry.kind for registry in registries])
     if name and not hasattr(file.module, name):
-        raise ConfigError(f"{path}:{file.end}: '{name}' is not defined by the end of the file; {_defined(file)}")
+        raise ConfigError(f"{path}:{file.end}: '{name}' is not defined; {_defined(file)}")
     named = {each: getattr(file.module, each, None) for each in ([name] if name else file.lines)}
-    values = {id(value): each for each, value in reversed(named.items())}  # of two names for one thing the first
+    values = {id(value): each for each, value in reversed(named.items())}  # the first of two names for one object
     plugins = []
     for each in reversed(values.values()):
         plugins += [_plugin(file, each, registry) for registry in registries if registry.holds(named[each])]
     if not plugins and name:
-        raise ConfigError(f"{path}:{file.lines.get(name, file.end)}: '{name}' is no {kinds}")
+        raise ConfigError(f"{path}:{file.lines.get(name, file.end)}: '{name}' is not a {kinds}")
     if not plugins:
-        raise ConfigError(f"{path}:{file.end}: the file ends without a {kinds}")
+        raise ConfigError(f"{path}:{file.end}: the file defines no {kinds}")
     return plugins
 
 
 def _plugin(file: UserFile, attribute: str, registry: Registry[Any]) -> Plugin:
-    """The thing that the file has under a name, tried: it can be made, and declares a name that can be registered."""
+    """The plug-in that the file has under a name; checked that it can be made and has a name that can be registered."""
     value = getattr(file.module, attribute)
     try:
         name = name_of(registry.made(value))
@@ -79,4 +79,4 @@ def _plugin(file: UserFile, attribute: str, registry: Registry[Any]) -> Plugin:
 
 
 def _defined(file: UserFile) -> str:
-    return f"there are {', '.join(file.lines)}" if file.lines else "nothing is"
+    return f"the file defines {', '.join(file.lines)}" if file.lines else "the file defines nothing"

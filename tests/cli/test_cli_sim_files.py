@@ -166,7 +166,7 @@ def test_a_replay_refuses_another_file_unless_it_is_given(shell: Shell, trace: s
     rules.write_text(rules.read_text() + "\n# the same rule\n")
     hint = f"--plugin FILE.py gives retarget rule '{NAME}' again\n"
     assert shell.fails(2, "sim", "replay", trace) == (
-        f"pychain: rules.py has changed: it is not what rules.py:Steady was loaded from; {hint}"
+        f"pychain: rules.py has changed since rules.py:Steady was loaded from it; {hint}"
     )
     assert shell("sim", "replay", trace, "--plugin", "rules.py").out == "identical\n"
     rules.rename("moved.py")
@@ -182,10 +182,10 @@ def test_a_replay_refuses_another_file_unless_it_is_given(shell: Shell, trace: s
     ("words", "complaint"),
     [
         (("run", "./nowhere.py"), "there is no file ./nowhere.py"),
-        (("run", "rules.py"), "rules.py:22: the file ends without a scenario"),
-        (("run", "race", "--retarget", "duel.py"), "duel.py:24: the file ends without a retarget rule"),
-        (("run", "race", "--retarget", "rules.py:Sprinter"), "rules.py:17: 'Sprinter' is no retarget rule"),
-        (("run", "race", "--retarget", "rules.py:Rule"), "rules.py:22: 'Rule' is not defined by the end of the file"),
+        (("run", "rules.py"), "rules.py:22: the file defines no scenario"),
+        (("run", "race", "--retarget", "duel.py"), "duel.py:24: the file defines no retarget rule"),
+        (("run", "race", "--retarget", "rules.py:Sprinter"), "rules.py:17: 'Sprinter' is not a retarget rule"),
+        (("run", "race", "--retarget", "rules.py:Rule"), "rules.py:22: 'Rule' is not defined; the file defines"),
         (("run", "race", "--plugin", "broken.py"), "broken.py:3: ZeroDivisionError: division by zero"),
         (("sweep", "broken.py", "--seeds", "1"), "broken.py:3: ZeroDivisionError: division by zero"),
         (("run", "race", "--plugin", "copy.py", "--plugin", "rules.py"), "two of retarget rule 'steady-v1': copy.py:S"),

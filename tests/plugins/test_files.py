@@ -129,7 +129,7 @@ def test_a_plug_in_again(file: str) -> None:
     assert plugin.origin is not None
     assert load_again(plugin.origin, FORK_CHOICE_RULES, RETARGET_RULES) == plugin
     Path(file).write_text(RULES + "\n")
-    with pytest.raises(ConfigError, match=r"rules\.py has changed: it is not what .*rules\.py:Steady was loaded from"):
+    with pytest.raises(ConfigError, match=r"rules\.py has changed since .*rules\.py:Steady was loaded from it"):
         load_again(plugin.origin, RETARGET_RULES)
     Path(file).unlink()
     with pytest.raises(ConfigError, match=r"there is no file .*rules\.py"):
@@ -163,11 +163,11 @@ def test_a_built_in_name(tmp_path: Path) -> None:
         ("import no_such_module\n", "", "1: ModuleNotFoundError: No module named 'no_such_module'"),
         ("import sys\nsys.exit(3)\n", "", "2: SystemExit: 3"),
         ("import json\njson.loads('[')\n", "", "2: JSONDecodeError:"),
-        ("x = 1\n", "", "2: the file ends without a retarget rule or fork_choice rule"),
-        ("", "", "1: the file ends without a retarget rule or fork_choice rule"),
-        ("x = 1\n", "Rule", "2: 'Rule' is not defined by the end of the file; there are x"),
-        ("x = 1\nRule = 7\n", "Rule", "2: 'Rule' is no retarget rule or fork_choice rule"),
-        ("\nif True:\n    def Rule():\n        pass\n", "Rule", "3: 'Rule' is no retarget rule or fork_choice rule"),
+        ("x = 1\n", "", "2: the file defines no retarget rule or fork_choice rule"),
+        ("", "", "1: the file defines no retarget rule or fork_choice rule"),
+        ("x = 1\n", "Rule", "2: 'Rule' is not defined; the file defines x"),
+        ("x = 1\nRule = 7\n", "Rule", "2: 'Rule' is not a retarget rule or fork_choice rule"),
+        ("\nif True:\n    def Rule():\n        pass\n", "Rule", "3: 'Rule' is not a retarget rule or fork_choice rule"),
         (RULES.replace('"steady-v1"', '"Steady v1"'), "Steady", "13: Steady: `name` must be"),
         (RULES.replace("    bits", "    def __init__(self): 1 / 0\n    bits"), "Steady", "7: ZeroDivisionError: "),
     ],
@@ -191,7 +191,7 @@ def test_a_file_that_fails_is_forgotten(tmp_path: Path) -> None:
     assert names(load_plugins([str(path)], RETARGET_RULES)) == ["steady-v1", "steadier-v1"]
 
 
-@pytest.mark.parametrize(("path", "complaint"), [("nowhere.py", "there is no file nowhere.py"), ("a\0.py", "no path")])
+@pytest.mark.parametrize(("path", "complaint"), [("nowhere.py", "there is no file nowhere.py"), ("a\0.py", "not a path")])
 def test_files_that_cannot_be_read(path: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         load_one(path, RETARGET_RULES)
