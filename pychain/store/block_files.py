@@ -1,11 +1,12 @@
-"""Raw blocks in append-only files `blk00000.dat`, `blk00001.dat`, ...: written once, synced, read by place.
+"""Raw blocks in append-only files `blk00000.dat`, `blk00001.dat`, ...: written once, synced, read by position.
 
-A record is `4 magic | u32 length | u32 crc32 of the body | body`. The checksum finds what disks and crashes do to
-files: torn writes, flipped and zeroed bytes, a record in another's place. It is no defence against forgery; the block's
-own hash and merkle root are. A body starts with its header, so a file tells the hashes of its blocks without the index.
+A record is `4 magic | u32 length | u32 crc32 of the body | body`. The checksum detects what disks and crashes do to
+files: torn writes, flipped and zeroed bytes, a record in another's place. It does not protect against forgery; the
+block's own hash and merkle root do. A body starts with its header, so the blocks of a file can be identified without
+the index.
 
-The files know nothing of commits. The caller keeps the `Position` behind the last record that its index names;
-appending goes on there, whatever an interrupted append has left behind it.
+The files know nothing of commits. The caller keeps the `Position` after the last record in its index; the next append
+starts there and overwrites what an interrupted append may have left.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from pychain.ledger.store import DamagedBlockError, StoreError, StoreFullError
 from pychain.store.errors import NO_ROOM
 
 ROLL_BYTES = 128 << 20
-"""A file ends where the next record would pass this: few files for a whole chain, small steps where old ones go."""
+"""A new file starts when the next record would exceed this: few files for a whole chain, small steps in pruning."""
 
 _WRITE_BUFFER_BYTES = 1 << 20
-"""Small records are gathered up to this before the system is called."""
+"""Small records are buffered up to this size before a system call."""
 
 _MAGIC = b"pyBK"
 _RECORD = struct.Struct("<4sII")
@@ -52,14 +53,14 @@ class Place(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """What an append did: where each body went, and the position behind the last one."""
+    """The result of an append: the place of each body, and the position after the last one."""
 
     places: dict[bytes, Place]
     end: Position
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
+    """Make the file names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -78,16 +79,16 @@ class BlockFiles:
         return self._directory / f"blk{file:05d}.dat"
 
     def exist(self) -> bool:
-        """Is there any block file?"""
+        """Whether there is any block file."""
         return any(self._directory.glob("blk*.dat"))
 
     def numbers(self) -> list[int]:
-        """The numbers of the files that there are, rising."""
+        """The numbers of the existing files, in order."""
         stems = [path.stem.removeprefix("blk") for path in self._directory.glob("blk*.dat")]
         return sorted([int(stem) for stem in stems if stem.isdecimal()])
 
     def total_bytes(self) -> int:
-        """What all files take."""
+        """The size of all files together."""
         return sum([self.path(number).stat().st_size for number in self.numbers()])
 
     def remove(self, number: int) -> int:
@@ -98,7 +99,7 @@ class BlockFiles:
         return size
 
     def heads(self, number: int, size: int) -> Iterator[bytes]:
-        """Up to `size` first bytes of each body in a file, in order; ends at its end, or where no record follows."""
+        """Up to `size` first bytes of each body in a file, in order, up to its end or the first invalid record."""
         with self.path(number).open("rb") as file:
             while len(head := file.read(_RECORD.size)) == _RECORD.size:
                 magic, length, _ = _RECORD.unpack(head)
@@ -109,7 +110,7 @@ class BlockFiles:
                 file.seek(length - len(body), os.SEEK_CUR)
 
     def cut(self, end: Position) -> None:
-        """Drop what lies behind `end`: the remains of an append that no commit followed."""
+        """Remove everything after `end`: the remains of an append without a commit."""
         for path in self._directory.glob("blk*.dat"):
             number = path.stem.removeprefix("blk")
             if number.isdecimal() and int(number) > end.file:
@@ -119,13 +120,13 @@ class BlockFiles:
             os.truncate(path, end.offset)
 
     def append(self, end: Position, bodies: Mapping[bytes, bytes]) -> Appended:
-        """Write bodies (block hash -> raw block) behind `end`; they are durable on return.
+        """Write bodies (block hash -> raw block) after `end`; they are durable on return.
 
-        StoreFullError where there is no room, StoreError where writing fails otherwise.
+        StoreFullError if there is no room, StoreError if writing fails otherwise.
         """
         places: dict[bytes, Place] = {}
         records: list[bytes] = []
-        """Heads and bodies in turn, from `start` in `file` on."""
+        """Record headers and bodies in turn, from `start` in `file` on."""
         file, start = end
         offset = start
         try:
@@ -144,7 +145,7 @@ class BlockFiles:
         return Appended(places, Position(file, offset))
 
     def read(self, block_hash: bytes, place: Place) -> bytes:
-        """The body at `place`; DamagedBlockError unless magic, length and checksum are those of the place."""
+        """The body at `place`; DamagedBlockError unless magic, length and checksum match."""
         path = self.path(place.file)
 
         def damaged(fault: str) -> DamagedBlockError:
@@ -165,7 +166,7 @@ class BlockFiles:
         return body
 
     def _write(self, file: int, start: int, records: list[bytes]) -> None:
-        """Write adjoining records of one file and sync it; a new file's name is synced too."""
+        """Write consecutive records to one file and sync it; a new file's name is synced too."""
         if not records:
             return
         descriptor = os.open(self.path(file), os.O_WRONLY | os.O_CREAT, 0o600)
@@ -179,7 +180,7 @@ class BlockFiles:
 
 
 def _sync(descriptor: int) -> None:
-    """Bring a file's bytes to the medium. (On macOS fsync stops at the drive's own cache.)"""
+    """Make a file's bytes durable. (On macOS fsync stops at the drive's own cache.)"""
     if sys.platform == "darwin":
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     else:

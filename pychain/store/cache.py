@@ -1,7 +1,8 @@
-"""Accounts as the tables have them, kept in memory: those read lately, and those that were just written there.
+"""A cache of the account table: accounts that were recently read, or just written to the table.
 
-It is asked after the memtable, so it may lag behind that and never behind the tables. Two generations bound it: the
-young one fills up, becomes the old one, and what nobody asked for meanwhile goes with the one that was old before.
+It is read after the memtable, so it may lag behind the memtable but never behind the tables. It is bounded by two
+generations: when the young one is full it becomes the old one, and what was not read meanwhile is dropped with the
+previous old one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _SLICE = 4_096
 
 
 class AccountCache:
-    """Up to `limit` accounts. Any thread may read; what it reads from a table it may put here, see `put`."""
+    """Up to `limit` accounts. Any thread may read, and `put` what it has read from the table."""
 
     def __init__(self, limit: int) -> None:
         self._half = limit // 2
@@ -24,27 +25,27 @@ class AccountCache:
         self._young: dict[bytes, Account] = {}
         self._old: dict[bytes, Account] = {}
         self.epoch = 0
-        """Counts the sweeps over the tables."""
+        """Counts the sweeps."""
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
     @property
     def generations(self) -> tuple[Mapping[bytes, Account], Mapping[bytes, Account]]:
-        """To look a key up in, in this order."""
+        """The mappings to look a key up in, in this order."""
         return self._young, self._old
 
     def get(self, key: bytes) -> Account | None:
         return self._young.get(key) or self._old.get(key)
 
     def put(self, accounts: Mapping[bytes, Account], epoch: int) -> None:
-        """Keep what was read from the tables, unless a sweep has ended since: `epoch` is that from before the read."""
+        """Keep accounts read from the table, unless a sweep has ended since: `epoch` is that before the read."""
         with self._lock:
             if epoch == self.epoch:
                 self._keep(accounts)
 
     def swept(self, accounts: Mapping[bytes, Account]) -> None:
-        """A sweep has written these to the tables, and reads of the tables see them."""
+        """Update with the accounts that a sweep has written, once reads of the table see them."""
         with self._lock:
             self.epoch += 1
         items = iter(accounts.items())
@@ -53,7 +54,7 @@ class AccountCache:
                 self._keep(piece)
 
     def clear(self) -> None:
-        """Forget all, and take nothing that was read before."""
+        """Drop everything, and ignore what was read before."""
         with self._lock:
             self.epoch += 1
             self._young, self._old = {}, {}

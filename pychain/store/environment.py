@@ -1,16 +1,15 @@
-"""One LMDB environment: pinned reads, one writer, a map that grows, and failures in the project's words.
+"""One LMDB environment: pinned reads, one writer, a map that grows, and errors as StoreErrors.
 
-The map is address space, not disk: LMDB writes the pages it uses and no more. So it starts huge, and most nodes never
-see it grow; where so much cannot be had (a limit on address space), it starts small. A write that finds it full doubles
-it and runs again. LMDB allows no transaction to be open while the map moves, so all reads go through two `Snapshot`s:
-the writer takes their locks for that moment, ends both, and begins them again on the new map.
+The map is address space, not disk: LMDB writes only the pages it uses. So it starts huge and rarely grows; if there is
+a limit on address space, it starts small. A write that finds it full doubles it and runs again. LMDB allows no open
+transaction while the map moves, so all reads go through two `Snapshot`s: the writer locks and ends both, and begins
+them again on the new map.
 
-A snapshot begun again shows the newest commit. That is what it showed before, unless commits still wait for their
-`advance`; then it runs ahead by those. A node cannot tell: it has one commit under way at a time, and reads through an
-overlay of it.
+A snapshot that begins again shows the newest commit, which may be ahead of the last `advance`. A node does not notice:
+it has one commit under way at a time, and reads through an overlay of it.
 
-Reads need no affinity: py-lmdb opens with MDB_NOTLS, so a read transaction belongs to whoever holds its lock. A write
-transaction must stay in the thread that began it, and does, living in one call.
+Reads are not bound to a thread: py-lmdb opens with MDB_NOTLS, so a read transaction belongs to the holder of its lock.
+A write transaction must stay in the thread that began it, and does: it lives within one call.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ from pychain.ledger.store import DamagedStoreError, StoreError, StoreFullError
 from pychain.store.errors import NO_ROOM
 
 MAP_BYTES = 64 << 30
-"""The first map: room for a billion transactions, and 1,000 of them still fit in a process (47 bits)."""
+"""The first map: room for a billion transactions, and 1,000 maps still fit in a process (47 bits)."""
 
 SMALL_MAP_BYTES = 64 << 20
-"""The first map where `MAP_BYTES` of address space cannot be had."""
+"""The first map if `MAP_BYTES` of address space are not available."""
 
 _MAP_STEP = 1 << 20
-"""Maps grow by multiples of this, which is whole pages everywhere."""
+"""Maps grow by multiples of this, which is a multiple of the page size on every system."""
 
 _SPARE_BYTES = 32 << 20
-"""Address space that a growing map leaves to the rest of the process."""
+"""Address space that a growing map leaves for the rest of the process."""
 
 _MAX_DATABASES = 16
 
 _FULL_BELOW_BYTES = 1 << 20
-"""LMDB calls a write that was cut short an I/O error; with less than this left, it was cut short for want of room."""
+"""LMDB reports a short write as an I/O error. With less free space than this, the disk was full."""
 
 _DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
@@ -53,9 +52,10 @@ T = TypeVar("T")
 
 
 class Snapshot:
-    """One read transaction, kept until it is renewed. Any thread may read it, and the writer move it between two reads.
+    """One read transaction, kept until it is renewed. Any thread may read, and the writer may move it between two
+    reads.
 
-    All reads raise StoreError where LMDB fails.
+    All reads raise StoreError if LMDB fails.
     """
 
     def __init__(self, environment: lmdb.Environment, directory: Path) -> None:
@@ -65,7 +65,7 @@ class Snapshot:
         self._transaction = environment.begin()
 
     def get(self, database: lmdb._Database, key: bytes) -> bytes | None:
-        """The row of `key`, None where there is none."""
+        """The row of `key`, None if there is none."""
         try:
             with self.lock:
                 return self._transaction.get(key, db=database)
@@ -73,7 +73,7 @@ class Snapshot:
             raise fault(error, self._directory) from error
 
     def get_many(self, database: lmdb._Database, keys: Sequence[bytes]) -> list[bytes | None]:
-        """`get` of each key. Sorted keys are found faster."""
+        """`get` of each key. Sorted keys are faster."""
         try:
             with self.lock:
                 return [self._transaction.get(key, db=database) for key in keys]
@@ -81,7 +81,7 @@ class Snapshot:
             raise fault(error, self._directory) from error
 
     def rows(self, database: lmdb._Database, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """Up to `limit` rows (key, value) in order, the first at or behind `start`."""
+        """Up to `limit` rows (key, value) in order, with keys from `start` on."""
         try:
             with self.lock, self._transaction.cursor(database) as cursor:
                 return list(islice(cursor, limit)) if cursor.set_range(start) else []
@@ -89,7 +89,7 @@ class Snapshot:
             raise fault(error, self._directory) from error
 
     def rows_before(self, database: lmdb._Database, key: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """Up to `limit` rows (key, value) in falling order, the first one's key below `key`."""
+        """Up to `limit` rows (key, value) in descending order, with keys below `key`."""
         try:
             with self.lock, self._transaction.cursor(database) as cursor:
                 found = cursor.prev() if cursor.set_range(key) else cursor.last()
@@ -104,16 +104,16 @@ class Snapshot:
             self.begin()
 
     def end(self) -> None:
-        """With the lock held: give up the transaction."""
+        """End the transaction. Called with the lock held."""
         self._transaction.abort()
 
     def begin(self) -> None:
-        """With the lock held, after `end`: the newest commit."""
+        """Begin again at the newest commit, after `end`. Called with the lock held."""
         self._transaction = self._environment.begin()
 
 
 class Environment:
-    """An open LMDB directory. `pinned` is what the node reads, renewed by `advance`; `newest` follows every commit."""
+    """An open LMDB directory. The node reads `pinned`, which `advance` renews; `newest` follows every commit."""
 
     def __init__(self, directory: Path, *, read_only: bool, map_bytes: int) -> None:
         self._directory = directory
@@ -142,14 +142,14 @@ class Environment:
         )
 
     def open_database(self, name: str, transaction: lmdb.Transaction[bytes] | None = None) -> lmdb._Database:
-        """The handle of a named database: created where missing in a write transaction, else lmdb.NotFoundError."""
+        """The handle of a named database. If it is missing, a write transaction creates it; else lmdb.NotFoundError."""
         return self._lmdb.open_db(name.encode(), txn=transaction, create=transaction is not None)
 
     def write(self, apply: Callable[[lmdb.Transaction[bytes]], T]) -> T:
         """Apply changes as one durable transaction, or none of them.
 
-        `apply` runs again where the map has to grow for it. Any exception leaves all as it was; StoreFullError is the
-        want of room.
+        `apply` runs again if the map has to grow. Any exception leaves everything unchanged; StoreFullError if there is
+        no room.
         """
         while True:
             try:
@@ -164,7 +164,7 @@ class Environment:
                 return result
 
     def advance(self) -> None:
-        """Let `pinned` show the newest commit; where another process commits (`read_only`), `newest` too."""
+        """Let `pinned` show the newest commit; with `read_only`, where another process commits, `newest` too."""
         try:
             self.pinned.renew()
             if self._read_only:
@@ -174,14 +174,16 @@ class Environment:
         except lmdb.Error as error:
             raise fault(error, self._directory) from error
 
-    def let_go(self) -> None:
-        """Map the file anew: the pages read of it leave this process' memory, though not the system's cache. `pinned`
-        shows the newest commit then.
+    def remap(self) -> None:
+        """Map the file again, which removes its pages from this process' memory, though not from the system's cache.
+        `pinned` then shows the newest commit.
         """
         self._move_map(0)
 
     def read_beside(self, database: lmdb._Database, keys: Sequence[bytes]) -> list[bytes | None]:
-        """As `Snapshot.get_many` of the newest commit, for a thread that may wait for the disk and hold nobody up."""
+        """As `Snapshot.get_many` of the newest commit, without blocking other readers while this one waits for the
+        disk.
+        """
         try:
             with self._beside, self._lmdb.begin(db=database) as transaction:
                 return [transaction.get(key) for key in keys]
@@ -199,7 +201,7 @@ class Environment:
             self._lmdb.close()
 
     def _grow(self) -> None:
-        """Double the map; where address space is short, grow it by what can be had."""
+        """Double the map; if address space is short, grow it by as much as possible."""
         size = self.map_bytes()
         extra = max(size, _MAP_STEP)
         while not _address_space(extra + _SPARE_BYTES):
@@ -210,7 +212,7 @@ class Environment:
         self._move_map(-(-(size + extra) // _MAP_STEP) * _MAP_STEP)
 
     def _move_map(self, size: int) -> None:
-        """Map `size` bytes (0: as many as another process has), with every read transaction given up for the moment."""
+        """Map `size` bytes (0: as many as another process has), while no read transaction is open."""
         try:
             with self.pinned.lock, self.newest.lock, self._beside:
                 self.pinned.end()
@@ -223,7 +225,7 @@ class Environment:
 
 
 def _address_space(count: int) -> bool:
-    """Can so many more bytes be mapped? Asked before the map moves, for a move that fails leaves LMDB without any."""
+    """Whether `count` more bytes can be mapped. Checked in advance, since a failed move leaves LMDB without a map."""
     try:
         mmap.mmap(-1, count, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ).close()
     except OSError:
@@ -232,7 +234,7 @@ def _address_space(count: int) -> bool:
 
 
 def fault(error: lmdb.Error, directory: Path) -> StoreError:
-    """What LMDB's error means here, in one line."""
+    """The StoreError for an error of LMDB, with a message of one line."""
     line = f"the index in {directory} failed: {error}"
     if isinstance(error, _DAMAGE):
         return DamagedStoreError(line)
@@ -245,7 +247,7 @@ def fault(error: lmdb.Error, directory: Path) -> StoreError:
 
 
 def _out_of_room(directory: Path) -> bool:
-    """Is the disk, or the size that the system allows a file, used up?"""
+    """Whether the disk is full, or a file is at the system's size limit."""
     disk = os.statvfs(directory)
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     largest = max((path.stat().st_size for path in directory.iterdir()), default=0)

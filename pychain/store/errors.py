@@ -1,4 +1,4 @@
-"""What can be wrong with a store on a disk, beside the errors of every store (`pychain.ledger.store`)."""
+"""Errors of a store on disk, in addition to those of every store (`pychain.ledger.store`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import errno
 from pychain.base.errors import ConfigError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""The system's ways to say that a write found no room: disk, quota, size limit of a file."""
+"""The system's codes for a write that found no room: disk, quota, file size limit."""
 
 
 class StoreRefusedError(ConfigError):
-    """The directory holds another chain, another format, or only a part of a store."""
+    """The directory has another chain, another format, or only a part of a store."""

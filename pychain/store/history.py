@@ -1,8 +1,8 @@
-"""The history of accounts: which transactions of the chain name them.
+"""The history of accounts: the transactions of the chain that name them.
 
-An *entry* is the place of a transaction as one number (see `entry_of`). A row holds up to `ROW_ENTRIES` of an
-account's, its key the first of them. Rows are only added: entries of a block that left the chain name a connection that
-is gone, and readers pass over them.
+An *entry* is the place of a transaction as one number (see `entry_of`). A row has up to `ROW_ENTRIES` entries of an
+account; the first is part of the key. Rows are only added: entries of a block that left the chain name a connection
+that no longer exists, and readers skip them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pychain.store.records import decode_history, history_key
 ENTRY_BYTES = 8
 TOUCH_BYTES = KEY_BYTES + ENTRY_BYTES
 ROW_ENTRIES = 128
-"""Entries in a row: a kilobyte, a few of which fit in a page, and little to read for the newest few."""
+"""Entries in a row: a kilobyte, so a few rows fit in a page, and reading the newest entries is cheap."""
 
 MAX_ENTRY = 2**64 - 1
 
@@ -27,9 +27,10 @@ _READ_ROWS = 16
 
 
 def history_rows(touches: bytes | memoryview) -> Iterator[tuple[bytes, bytes]]:
-    """Sorted rows (key, value) of sorted touches: an account's key and an entry each, as in a row's key, joined.
+    """Sorted rows (key, value) from sorted touches: an account's key and an entry each, as in a row's key,
+    concatenated.
 
-    More touches behind the same first one of an account give the same keys.
+    More touches after the same first one of an account give the same keys.
     """
     whole = memoryview(touches)
     entries = whole.cast("Q")[KEY_BYTES // ENTRY_BYTES :: TOUCH_BYTES // ENTRY_BYTES]
@@ -42,9 +43,9 @@ def history_rows(touches: bytes | memoryview) -> Iterator[tuple[bytes, bytes]]:
 def stored_entries(
     rows_before: Callable[[bytes, int], Sequence[tuple[bytes, bytes]]], key: bytes, before: int
 ) -> Iterator[int]:
-    """An account's entries in the table, newest first, of those below `before`.
+    """An account's entries in the table below `before`, newest first.
 
-    rows_before: up to so many rows in falling order, the first one's key below the given one.
+    rows_before: reads up to a number of rows below a key, in descending order.
     """
     start = history_key(key, before)
     while rows := rows_before(start, _READ_ROWS):
@@ -58,7 +59,7 @@ def stored_entries(
 
 
 def places(entries: Iterable[int], limit: int, block_of: Callable[[int], bytes | None]) -> Iterator[TransactionPlace]:
-    """The first `limit` entries whose connection stands. block_of: the block that connected under a number."""
+    """The first `limit` entries whose block is still connected. block_of: the block connected under a number."""
     blocks: dict[int, bytes | None] = {}
     for entry in entries:
         if not limit:

@@ -1,14 +1,14 @@
-"""The journal: what commits change in the large tables, as a few long rows instead of thousands of short ones.
+"""The journal: the changes of commits to the large tables, as a few long rows instead of thousands of short ones.
 
-`accounts`, `transactions` and `history` are keyed by what looks random, so each row of a commit lies in a page of its
-own, and each such page is copied and written. A commit therefore appends to the journal, which costs what it weighs.
-The tables get the rows of many commits at once, sorted, in between (see `flush`).
+`accounts`, `transactions` and `history` have random keys, so each row of a commit is in a page of its own, and each
+such page is copied and written. A commit therefore appends to the journal, whose cost is only the size of the data.
+Between commits the rows of many commits are written to the tables together, sorted (see `sweep`).
 
 Rows are numbered (u64, big-endian) and sealed. Each begins with its kind:
     1 | u32 accounts | their keys | for each u64 balance, u64 sequence           (0, 0: it is gone)
     2 | blocks that connected, each: u32 connection number | u32 transactions | u32 accounts
         | txids | keys of the accounts | for each transaction u32 sender | for each u32 recipient (see `Members`)
-Numbers are little-endian. What one commit wrote is there whole or not at all, since it is one LMDB transaction.
+Numbers are little-endian. A commit is one LMDB transaction, so its rows are all there or none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pychain.store.memtable import Layer
 from pychain.store.records import little_endian, numbers, seal, unseal
 
 ROW_BYTES = 128 << 10
-"""About how long a row grows: LMDB needs so many adjoining free pages, and finds those of rows that were deleted."""
+"""About the longest a row gets: LMDB needs contiguous free pages for it, and reuses those of deleted rows."""
 
 _ACCOUNTS, _BLOCKS = 1, 2
 _ACCOUNT_BYTES = KEY_BYTES + 16
@@ -53,7 +53,7 @@ def account_rows(accounts: Mapping[bytes, Account]) -> Iterator[bytes]:
 
 
 def block_rows(blocks: Iterable[tuple[Members, bytes]]) -> Iterator[bytes]:
-    """Connected blocks, each with its txids joined, as rows."""
+    """Connected blocks, each with its txids concatenated, as rows."""
     parts, size = [bytes((_BLOCKS,))], 0
     for members, txids in blocks:
         head = _BLOCK.pack(members.number, len(txids) // HASH_BYTES, len(members.keys) // KEY_BYTES)
@@ -67,14 +67,14 @@ def block_rows(blocks: Iterable[tuple[Members, bytes]]) -> Iterator[bytes]:
 
 
 def replay(rows: Iterable[tuple[bytes, bytes]]) -> Layer:
-    """The layer that the journal's rows (key, value) stand for. DamagedStoreError where one is damaged or missing."""
+    """The layer that the journal's rows (key, value) contain. DamagedStoreError if one is damaged or missing."""
     layer = Layer()
     expected: int | None = None
     for key, row in rows:
         number = int.from_bytes(key, "big")
         what = f"row {number} of the journal"
         if len(key) != _KEY.size or expected not in (None, number):
-            raise DamagedStoreError(f"the journal is damaged: {what} stands in the place of row {expected}")
+            raise DamagedStoreError(f"the journal is damaged: found {what} instead of row {expected}")
         try:
             _read(layer, Reader(unseal(row, what)))
         except DecodeError as error:

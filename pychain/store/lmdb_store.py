@@ -1,15 +1,15 @@
-"""The daemon's store: LMDB for what is looked up and changes, block files for what is written once.
+"""The daemon's store: LMDB for data that is looked up and changes, block files for data that is written once.
 
-A commit is three steps, each durable before the next: the bodies, the names of new block files, and the LMDB
-transaction that names the bodies and carries the rest. A process or a machine that dies in between leaves bodies that
-nothing names; the next opening cuts them off. So a store is always as some commit left it: the last one that returned,
-or the one that was under way.
+A commit has three steps, each durable before the next: the bodies, the names of new block files, and the LMDB
+transaction with the places of the bodies and everything else. A crash in between leaves bodies without an index entry,
+and the next opening removes them. So the store is always in the state after some commit: the last one that returned, or
+the one that was under way.
 
-Accounts, places of transactions and histories go to a journal first and are kept in memory (`memtable`); between
-commits `tend` sweeps them into their tables. The next opening reads what the journal still has.
+Accounts, places of transactions and histories are first written to a journal and kept in memory (`memtable`); between
+commits `tend` sweeps them into their tables. The next opening reads what is left in the journal.
 
-Any thread may read. `commit`, `tend` and `close` wait for each other. `advance`, and what is read between two of them,
-is one thread's: the event loop's.
+Any thread may read. `commit`, `tend` and `close` exclude each other. `advance`, and reads that must not change in
+between, belong to one thread: the event loop's.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from pychain.store.sweep import Pace, sweep
 from pychain.store.writing import Counters, journalled, write_batch
 
 CACHE_BYTES = 256 << 20
-"""Memory for changes that wait for their tables, and for accounts that were read or written lately: half for each."""
+"""Memory for changes that wait to be swept, and for the cache of accounts: half for each."""
 
 _INDEX_SLICE = 4096
-"""Headers that are read, and hashed in one call, at a time: under a megabyte."""
+"""Headers read at a time and hashed in one call: under a megabyte."""
 
 _JOURNAL_SLICE = 32
-"""Rows of the journal that are read at a time: a few megabytes."""
+"""Rows of the journal read at a time: a few megabytes."""
 
 _ENDED = object()
 
@@ -65,11 +65,11 @@ class LmdbStore:
         map_bytes: int = MAP_BYTES,
         roll_bytes: int = ROLL_BYTES,
     ) -> None:
-        """Open the store in `directory`, creating it if need be; with `read_only`, as another process writes it.
+        """Open the store in `directory`, and create it if it is missing; `read_only`: while another process writes it.
 
-        cache_bytes: about how much memory it takes beside a commit under way and the pages that the system keeps. The
-        caller sees to it that only one process writes. StoreRefusedError where the directory is not for this chain or
-        this version, StoreError where it cannot be used.
+        cache_bytes: about how much memory it uses, apart from a commit under way and the system's page cache. The
+        caller makes sure that only one process writes. StoreRefusedError if the directory is of another chain or
+        version, StoreError if it cannot be used.
         """
         with _named(f"cannot open the store in {directory}"):
             self._open(directory, genesis_hash, read_only, cache_bytes, map_bytes, roll_bytes)
@@ -78,7 +78,7 @@ class LmdbStore:
         self._pace = Pace()
         self._sweep: Iterator[None] | None = None
         self._writing = threading.Lock()
-        self._failure = StoreError("the store was opened to be read alone") if read_only else None
+        self._failure = StoreError("the store is open for reading only") if read_only else None
 
     def _open(
         self,
@@ -122,7 +122,7 @@ class LmdbStore:
         return self._environment.pinned.get(self._databases.meta, TIP)
 
     def index(self) -> Iterator[IndexSlice]:
-        """As in `Store`; by hash at each height. An `advance` meanwhile shows in the rows to come."""
+        """As in `Store`. An `advance` during the iteration affects the rows that follow."""
         start = b"\0"
         while rows := self._environment.pinned.rows(self._databases.headers, start, _INDEX_SLICE):
             yield decode_index(rows)
@@ -194,7 +194,7 @@ class LmdbStore:
                 return False
 
     def prune(self, below: int, keep_bytes: int) -> int:
-        """As in `WritableStore`, in whole block files; the one that is written to stays."""
+        """As in `WritableStore`, by whole block files; the current one stays."""
         with self._writing:
             if self._failure is not None:
                 return 0
@@ -202,10 +202,10 @@ class LmdbStore:
                 return prune(self._files, self._environment, self._databases, self._end.file, below, keep_bytes)
 
     def release_memory(self) -> None:
-        self._environment.let_go()
+        self._environment.remap()
 
     def close(self) -> None:
-        """As in `WritableStore`. What waits goes to the tables, or stays in the journal if it cannot."""
+        """As in `WritableStore`. Sweeps all that waits; if that fails, it stays in the journal."""
         with self._writing:
             if self._failure is None:
                 self._state.memtable.advance()
@@ -215,7 +215,7 @@ class LmdbStore:
             self._environment.close()
             self._state.forget()
 
-    # --- inside, with the lock for writing held
+    # --- internals, called with the write lock held
 
     def _commit(self, batch: Batch) -> None:
         changes = journalled(batch, self._counters)
@@ -227,7 +227,7 @@ class LmdbStore:
             self._state.memtable.add(changes.layer)
 
     def _tend(self, enough: int) -> bool:
-        """One step of a sweep; one begins where at least `enough` bytes wait that reads see. Returns: is there more?"""
+        """One step of a sweep; begins one if at least `enough` visible bytes wait. Returns whether there is more."""
         memtable = self._state.memtable
         memtable.absorb()
         if self._sweep is None:
@@ -268,7 +268,7 @@ class LmdbStore:
 
 @contextmanager
 def _named(what: str) -> Iterator[None]:
-    """Give the system's refusals a line that says what they stopped."""
+    """Turn an OSError into a StoreError that says what failed."""
     try:
         yield
     except StoreError:
@@ -278,7 +278,7 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _make_directories(directory: Path, *inner: Path) -> None:
-    """Create what is missing, for the owner's eyes only, with durable names."""
+    """Create missing directories, readable only by the owner, with durable names."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in inner:
         path.mkdir(mode=0o700, exist_ok=True)

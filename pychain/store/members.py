@@ -1,4 +1,4 @@
-"""Whom the transactions of a connected block name, packed: a few hundred kilobytes for thousands of them."""
+"""The accounts that the transactions of a connected block name, packed: a few hundred kilobytes per block."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _COINBASE_ALONE = array("I", (0,))
 
 
 class Members(NamedTuple):
-    """A block under the number of its connection.
+    """The accounts of a block, with the number of its connection.
 
-    keys: the accounts that are named, each once, joined. senders, recipients: for each transaction, by position, an
-    index into them; the coinbase has its recipient as both.
+    keys: the accounts named, each once, concatenated. senders, recipients: for each transaction, by position, an index
+    into them; the coinbase has its recipient as both.
     """
 
     number: int
@@ -28,16 +28,16 @@ class Members(NamedTuple):
 
     @property
     def transactions(self) -> int:
-        """How many there are."""
+        """The number of transactions."""
         return len(self.senders)
 
     @property
     def size(self) -> int:
-        """Bytes: the keys, and two u32 a transaction."""
+        """Size in bytes: the keys, and two u32 per transaction."""
         return len(self.keys) + 8 * len(self.senders)
 
     def positions(self, key: bytes) -> list[int]:
-        """The positions of the transactions that name an account, falling."""
+        """The positions of the transactions that name an account, in descending order."""
         at = self.keys.find(key)
         while at >= 0 and at % KEY_BYTES:
             at = self.keys.find(key, at + 1)
@@ -47,7 +47,9 @@ class Members(NamedTuple):
         return sorted({*_positions(self.senders, index), *_positions(self.recipients, index)}, reverse=True)
 
     def touches(self) -> bytes:
-        """For each transaction and account that it names the account's key and the entry, joined (see `history`)."""
+        """For each transaction and account that it names: the account's key and the entry, concatenated (see
+        `history`).
+        """
         first = entry_of(self.number, 0)
         if len(self.senders) == 1:
             return self.keys + first.to_bytes(8, "big")
@@ -64,7 +66,7 @@ def _positions(indexes: array[int], wanted: int) -> list[int]:
 
 
 def members_of(number: int, block: Block) -> Members:
-    """What the store remembers of a block that connects as `number`."""
+    """The accounts of a block that connects as `number`."""
     assert block.coinbase is not None
     keys, paid = block.accounts, block.coinbase.recipient
     if block.count == 1:

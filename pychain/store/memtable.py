@@ -1,11 +1,11 @@
-"""What was committed and is not in the tables yet: the journal's content, in memory, where reads find it first.
+"""The memtable: the journal's content in memory, committed and not in the tables yet. Reads look here first.
 
-Each commit brings one `Layer`. It is durable at once and seen from the next `advance`. Layers that are seen are
-absorbed into the *active* one; when that has grown it is *frozen*, written to the tables in one sweep, and retired.
+Each commit adds one `Layer`. It is durable at once and visible from the next `advance`. Visible layers are merged into
+the *active* one; when that is large enough it is *frozen*, written to the tables in one sweep, and retired.
 
-Three kinds of threads meet here. The node's calls `advance`; the one that commits calls the rest; any may read. A
-reader takes `layers` once, and then looks into the tables where these have nothing. That is right at any moment:
-- a layer is absorbed while it still lies above the active one, so both answer alike;
+Three kinds of threads use it. The node's thread calls `advance`; the committing thread calls the rest; any thread may
+read. A reader takes `layers` once, and then reads the tables for what these lack. This is always correct:
+- a layer is merged while it is still above the active one, so both give the same answer;
 - a frozen layer is retired after the tables show all of it, so a reader that still sees it finds the same there.
 """
 
@@ -23,19 +23,19 @@ from pychain.store.places import Places
 from pychain.store.records import entry_of
 
 ACCOUNT_BYTES = 260
-"""What one account takes in a layer (key 65, account 64, two numbers 64, the dictionary's share of up to 100)."""
+"""Memory of one account in a layer (key 65, account 64, two numbers 64, up to 100 in the dictionary)."""
 PLACE_BYTES = 300
-"""What one transaction takes: id 65, place 36, the dictionary's share of up to 100, lists while it is written."""
+"""Memory of one transaction: id 65, place 36, up to 100 in the dictionary, lists while it is written."""
 
 _SLICE = 4_096
-"""Entries copied at a time, in half a millisecond: a copy keeps the interpreter to itself."""
+"""Entries copied at a time, in half a millisecond: a copy holds the interpreter's lock."""
 
 
 class Layer:
-    """The changes of one commit, or of several that follow each other.
+    """The changes of one commit, or of several consecutive ones.
 
-    accounts: key -> account, `ABSENT` where it was removed. places: of transactions. blocks: those that connected, by
-    rising number. end: the journal's rows below this are its own or older.
+    accounts: key -> account, `ABSENT` if it was removed. places: of transactions. blocks: connected blocks, in order of
+    number. end: the journal's rows below this belong to this layer or older ones.
     """
 
     __slots__ = ("_block_size", "accounts", "blocks", "end", "places")
@@ -49,11 +49,11 @@ class Layer:
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory it takes."""
+        """Approximate memory in bytes."""
         return len(self.accounts) * ACCOUNT_BYTES + len(self.places) * PLACE_BYTES + self._block_size
 
     def connect(self, blocks: Sequence[Members], txids: bytes) -> None:
-        """Take in blocks that connected. txids: of all their transactions, joined."""
+        """Add connected blocks. txids: of all their transactions, concatenated."""
         firsts = [entry_of(members.number, 0) for members in blocks]
         entries = [range(first, first + members.transactions) for first, members in zip(firsts, blocks, strict=True)]
         places = zip(split_hashes(txids), chain.from_iterable(entries), strict=True)
@@ -63,7 +63,7 @@ class Layer:
         self._block_size += sum([members.size for members in blocks])
 
     def absorb(self, newer: Layer) -> None:
-        """Take in a layer that followed."""
+        """Merge the next newer layer into this one."""
         _update(self.accounts, newer.accounts)
         self.places.absorb(newer.places)
         self.blocks.extend(newer.blocks)
@@ -72,10 +72,10 @@ class Layer:
 
 
 class Memtable:
-    """The layers of a store. `layers` is what reads see, newest first."""
+    """The layers of a store. `layers` are those that reads see, newest first."""
 
     def __init__(self, recovered: Layer) -> None:
-        """recovered: what the journal held at the opening."""
+        """recovered: the journal's content on opening."""
         self._lock = Lock()
         self._pending: deque[Layer] = deque()
         self._active = recovered
@@ -84,7 +84,7 @@ class Memtable:
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory all of it takes."""
+        """Approximate memory of all layers in bytes."""
         return sum(layer.size for layer in (*self._pending, *self.layers))
 
     @property
@@ -92,14 +92,14 @@ class Memtable:
         return self._frozen
 
     def advance(self) -> None:
-        """Let reads see every layer that was added."""
+        """Let reads see all layers added so far."""
         if self._pending:
             with self._lock:
                 self.layers = (*reversed(self._pending), *self.layers)
                 self._pending.clear()
 
     def replace(self, recovered: Layer) -> None:
-        """Show another process' journal as it is now."""
+        """Show the present journal of another process."""
         self._active = recovered
         self.layers = (recovered,)
 
@@ -108,19 +108,19 @@ class Memtable:
         below = None
         for layer in self.layers:
             for members in reversed(layer.blocks):
-                if below is None or members.number < below:  # it may be in two layers at once
+                if below is None or members.number < below:  # a block may be in two layers at once
                     below = members.number
                     yield members
 
-    # --- by the thread that commits
+    # --- called by the thread that commits
 
     def add(self, layer: Layer) -> None:
-        """A commit is durable."""
+        """Add the layer of a commit, which is durable."""
         with self._lock:
             self._pending.append(layer)
 
     def absorb(self) -> None:
-        """Gather the layers that reads see in the active one."""
+        """Merge the visible layers into the active one."""
         layers = self.layers
         kept = 1 if self._frozen is None else 2
         recent = layers[: len(layers) - kept]
@@ -134,7 +134,7 @@ class Memtable:
         return self._active.size
 
     def freeze(self) -> Layer:
-        """Set the active layer apart to be written; nothing may be frozen already."""
+        """Freeze the active layer so that it can be written; none may be frozen already."""
         assert self._frozen is None
         self._frozen = self._active
         self._active = Layer()
@@ -143,7 +143,7 @@ class Memtable:
         return self._frozen
 
     def retire(self) -> None:
-        """The tables show all of the frozen layer."""
+        """Drop the frozen layer, as the tables show all of it."""
         assert self._frozen is not None
         self._frozen = None
         with self._lock:

@@ -1,7 +1,7 @@
-"""Places of transactions in memory: one table in several dictionaries of bounded size.
+"""Places of transactions in memory: one mapping in several dictionaries of bounded size.
 
-A dictionary that grows is rebuilt in one go, with the interpreter's lock held: 30 ms for the hundreds of thousands of
-transactions that wait between two sweeps.
+A growing dictionary is rebuilt at once, with the interpreter's lock held: 30 ms for the hundreds of thousands of
+transactions between two sweeps.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 SEGMENT = 32_768
-"""Places in a dictionary: its last rebuilding takes some 2 ms."""
+"""Places per dictionary: its last rebuild takes about 2 ms."""
 
 
 class Places:
-    """txid -> entry (see `entry_of`), of two for one txid the later. One thread writes, and alone asks for the length
-    and all items; any may look up.
+    """txid -> entry (see `entry_of`); the later of two entries for one txid counts. One thread writes, and only it may
+    use the length and the items; any thread may look up.
     """
 
     __slots__ = ("_segments",)
@@ -34,16 +34,16 @@ class Places:
         return None
 
     def items(self) -> Iterator[tuple[bytes, int]]:
-        """A txid may come more than once, with an entry that rises."""
+        """All items. A txid may come more than once, with increasing entries."""
         return chain.from_iterable([segment.items() for segment in self._segments])
 
     def update(self, places: Mapping[bytes, int]) -> None:
-        """Take in up to `SEGMENT` places that followed."""
+        """Add up to `SEGMENT` newer places."""
         if len(self._segments[-1]) + len(places) > SEGMENT:
             self._segments.append({})
         self._segments[-1].update(places)
 
     def absorb(self, newer: Places) -> None:
-        """Take in those that followed."""
+        """Add all newer places."""
         for segment in newer._segments:
             self.update(segment)

@@ -1,7 +1,7 @@
-"""Pruning: whole block files go, oldest first, when they hold nothing but blocks that are deep enough.
+"""Pruning: whole block files are removed, oldest first, if all their blocks are deep enough.
 
-The index rows of their bodies and their undo records go first, in one transaction, and the file after it: a crash
-between the two leaves a file that nothing names, which the next pruning removes.
+The index rows of their bodies and the undo records are deleted first, in one transaction, and then the file. A crash
+between the two leaves a file without index rows, which the next pruning removes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class _Held(NamedTuple):
 def prune(
     files: BlockFiles, environment: Environment, databases: Databases, current: int, below: int, keep_bytes: int
 ) -> int:
-    """Remove files older than number `current` until all are within `keep_bytes`; one with a block at height `below` or
-    above it stays, and so do those after it. Returns how many went. StoreError where the index cannot be written.
+    """Remove files older than number `current` until all fit in `keep_bytes`; a file with a block at height `below` or
+    above stays, and so do all after it. Returns how many were removed. StoreError if the index cannot be written.
     """
     total, removed = files.total_bytes(), 0
     for number in files.numbers():
@@ -49,7 +49,7 @@ def prune(
 
 
 def _held(files: BlockFiles, number: int) -> Iterator[_Held]:
-    """The blocks of a file whose first bytes make sense; what rots in it goes with it."""
+    """The blocks of a file whose headers can be read; damaged ones are removed with the file."""
     for head in files.heads(number, HEAD_BYTES):
         try:
             yield _Held(native.sha256d(head[:HEADER_BYTES]), named_height(head))
@@ -58,7 +58,7 @@ def _held(files: BlockFiles, number: int) -> Iterator[_Held]:
 
 
 def _forget(databases: Databases, number: int, held: list[_Held], transaction: lmdb.Transaction[bytes]) -> None:
-    """Delete the rows of blocks that are in this file, and not of one that was written again to a later file."""
+    """Delete the rows of blocks that are in this file, except blocks that were written again to a later file."""
     for block_hash, _ in held:
         row = transaction.get(block_hash, db=databases.bodies)
         if row is not None and decode_place(row).file == number:

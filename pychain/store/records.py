@@ -1,4 +1,4 @@
-"""Rows of the store as bytes: fixed-width structs, little-endian but for keys that must sort.
+"""Rows of the store as bytes: fixed-width structs, little-endian except for keys that must sort.
 
 | table | key | row |
 |---|---|---|
@@ -8,15 +8,15 @@
 | rewards | 32 block hash | 32 recipient, u64 amount |
 | connections | u32 number, big-endian | 32 block hash: the active chain, each block under the number it connected as |
 | transactions | 32 txid | u64 entry, big-endian (see `entry_of`) |
-| history | 32 public key; u64 entry, big-endian | the entries behind that one, likewise (see `history`) |
+| history | 32 public key; u64 entry, big-endian | the entries after that one, likewise (see `history`) |
 | journal | u64 number, big-endian | sealed changes of the last commits (see `journal`) |
 | bodies | 32 block hash | u32 file, u64 offset, u32 length, u32 crc32 |
 | tables | name, UTF-8 | sealed bytes |
 
-A transaction's row names its block by a number of 4 bytes and not by a hash of 32, for these rows are the most numerous
-of all. No number is given twice, so rows of `transactions` and `history` that name a block which left the chain can
-stay: there is no such connection any more. `sealed` is crc32 and the bytes: LMDB's pages have no checksum of their own.
-Decoders raise DamagedStoreError alone.
+A transaction's row names its block by a number of 4 bytes instead of a hash of 32, since these rows are the most
+numerous. Numbers are never reused, so rows of `transactions` and `history` that name a block which left the chain can
+stay: that connection no longer exists. `sealed` is a crc32 and the bytes, since LMDB's pages have no checksum.
+Decoders raise only DamagedStoreError. `sequence` is the account's nonce.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _END = struct.Struct("<IQ")
 _CRC = struct.Struct("<I")
 
 GONE = _ACCOUNT.pack(0, 0)
-"""The row that no account has: the state does not keep empty ones."""
+"""The row of a removed account: no existing account is empty."""
 ACCOUNT_RECORD_BYTES = KEY_BYTES + _ACCOUNT.size
 PLACE_RECORD_BYTES = HASH_BYTES + _ENTRY.size
 
 _RECORDS_PER_CALL = 1_024
-"""A tenth of a millisecond in which no other thread has the interpreter."""
+"""Packing these holds the interpreter's lock for a tenth of a millisecond."""
 
 _HEIGHT_BYTES = 4
 _STATUS_MAX = 2 * max(Status) - 1
@@ -61,7 +61,7 @@ _STATUS_BYTES = tuple(bytes((status,)) for status in range(_STATUS_MAX + 1))
 
 
 def index_rows(records: Iterable[IndexRecord]) -> list[tuple[bytes, bytes]]:
-    """Rows (key, value) in the order of their keys."""
+    """Rows (key, value) sorted by key."""
     return [
         (_INDEX_KEY.pack(height, block_hash), raw + _STATUS_BYTES[status])
         for height, block_hash, raw, status in sorted(records)
@@ -69,7 +69,7 @@ def index_rows(records: Iterable[IndexRecord]) -> list[tuple[bytes, bytes]]:
 
 
 def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
-    """Many rows (key, value), their headers hashed in one call and held against the keys."""
+    """Decode many rows (key, value); their headers are hashed in one call and compared with the keys."""
     keys = b"".join([key[_HEIGHT_BYTES:] for key, _ in rows])
     raw = b"".join([row[:HEADER_BYTES] for _, row in rows])
     statuses = b"".join([row[HEADER_BYTES:] for _, row in rows])
@@ -85,7 +85,7 @@ def decode_index(rows: Sequence[tuple[bytes, bytes]]) -> IndexSlice:
 
 
 def account_records(accounts: Iterable[tuple[bytes, Account]]) -> Iterator[bytes]:
-    """Key and row of each account, hundreds joined at a time; `GONE` for one that was removed."""
+    """Key and row of each account, hundreds concatenated at a time; `GONE` for a removed one."""
     return _records(((key, each.balance, each.sequence) for key, each in accounts), "<", "32sQQ")
 
 
@@ -94,10 +94,10 @@ def decode_account(row: bytes) -> Account:
 
 
 def decode_accounts(rows: Sequence[bytes | None]) -> list[Account]:
-    """Many rows by the column; `ABSENT` where there is none."""
+    """Decode many rows by column; `ABSENT` where there is none."""
     present = [GONE if row is None else row for row in rows]
     if set(map(len, present)) - {_ACCOUNT.size}:
-        return list(map(decode_account, present))  # which says what is wrong
+        return list(map(decode_account, present))  # to raise the right error
     values = numbers("Q", b"".join(present))
     return list(map(Account, values[::2], values[1::2]))
 
@@ -120,12 +120,12 @@ def decode_number_key(key: bytes) -> int:
 
 
 def entry_of(number: int, position: int) -> int:
-    """A transaction's place as one number, which rises along the chain: connection number, position in the block."""
+    """A transaction's place as one number, increasing along the chain: connection number, position in the block."""
     return number << 32 | position
 
 
 def place_records(places: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
-    """Key and row of each transaction (txid, entry), hundreds joined at a time. Of one txid the later sorts last."""
+    """Key and row of each (txid, entry), hundreds concatenated at a time. For one txid, the later entry sorts last."""
     return _records(places, ">", "32sQ")
 
 
@@ -139,7 +139,7 @@ def history_key(key: bytes, entry: int) -> bytes:
 
 
 def decode_history(key: bytes, row: bytes) -> list[int]:
-    """All entries of a row, that of its key included."""
+    """All entries of a row, including the one in its key."""
     _, first = _unpack(_HISTORY_KEY, key, "an account's history")
     if len(row) % _ENTRY.size:
         raise DamagedStoreError(f"an account's history is damaged: its row has {len(row)} bytes")
@@ -155,7 +155,7 @@ def decode_place(row: bytes) -> Place:
 
 
 def encode_end(end: Position, newest: Sequence[bytes]) -> bytes:
-    """Where the block files end, and the hashes of bodies that were written last."""
+    """Encode the end of the block files, and the hashes of the bodies written last."""
     return _END.pack(*end) + b"".join(newest)
 
 
@@ -171,7 +171,7 @@ def seal(data: bytes) -> bytes:
 
 
 def unseal(row: bytes, what: str) -> bytes:
-    """The bytes that were sealed; `what` names them if they are damaged."""
+    """The bytes that were sealed; `what` names them in the error."""
     data = row[_CRC.size :]
     if row[: _CRC.size] != _CRC.pack(zlib.crc32(data)):
         raise DamagedStoreError(f"{what} is damaged: its checksum differs")
@@ -179,7 +179,7 @@ def unseal(row: bytes, what: str) -> bytes:
 
 
 def little_endian(values: array[int]) -> bytes:
-    """Numbers of fixed width as they are stored."""
+    """Numbers of fixed width as stored bytes."""
     if sys.byteorder == "big":
         values = values[:]
         values.byteswap()
@@ -187,7 +187,7 @@ def little_endian(values: array[int]) -> bytes:
 
 
 def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
-    """What `little_endian` stored: u32 or u64."""
+    """The inverse of `little_endian`, for u32 or u64."""
     values = array(code, data)
     if sys.byteorder == "big":
         values.byteswap()
@@ -195,7 +195,7 @@ def numbers(code: Literal["I", "Q"], data: bytes) -> array[int]:
 
 
 def _records(records: Iterable[tuple[bytes | int, ...]], order: str, form: str) -> Iterator[bytes]:
-    """Records of that form each, hundreds packed by one call: there are very many."""
+    """Records packed in a form, hundreds per call, since there are very many."""
     records = iter(records)
     while some := list(islice(records, _RECORDS_PER_CALL)):
         yield struct.pack(order + form * len(some), *chain.from_iterable(some))

@@ -1,4 +1,4 @@
-"""What stands in a store's LMDB directory, and whose it is: databases by name, format version, genesis hash."""
+"""The databases of a store's LMDB directory, its format version and its genesis hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pychain.store.environment import Environment
 from pychain.store.errors import StoreRefusedError
 
 SCHEMA = 4
-"""The format that this code reads and writes; raised by one with every change of a row or a file."""
+"""The format that this code reads and writes; incremented with every change of a row or a file."""
 
 TIP = b"tip"
 END = b"end"
@@ -26,10 +26,10 @@ _VERSION = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """Handles of the databases; a field's name is the database's. Rows are as in `records`.
+    """Handles of the databases; fields are named like the databases. For the rows see `records`.
 
-    `meta` holds schema (u32), genesis (32 hash), and once there are any, tip (32 hash), end (see `encode_end`) and next
-    (the number of the next connection, as it is written in `connections`).
+    `meta` has schema (u32), genesis (32 hash) and, after the first commit, tip (32 hash), end (see `encode_end`) and
+    next (the number of the next connection, as in `connections`).
     """
 
     meta: lmdb._Database
@@ -49,9 +49,9 @@ _NAMES = tuple(field.name for field in fields(Databases))
 
 
 def open_databases(environment: Environment, directory: Path, genesis_hash: bytes, *, orphans: bool) -> Databases:
-    """Open the databases; where there are none, create them all at once. StoreRefusedError: they are not for this node.
+    """Open the databases, or create them all if there are none. StoreRefusedError if they are not for this node.
 
-    directory: what a person knows the store by. orphans: there are block files, so a store without a schema lost it.
+    directory: the store's, for messages. orphans: there are block files, so a store without a schema lost its index.
     """
 
     def open_all(transaction: lmdb.Transaction[bytes]) -> Databases:
@@ -60,7 +60,7 @@ def open_databases(environment: Environment, directory: Path, genesis_hash: byte
         if version is not None:
             _check(directory, version, transaction.get(_GENESIS, db=databases.meta), genesis_hash)
         elif orphans:
-            raise StoreRefusedError(f"{directory} has block files without their index; move them away to start anew")
+            raise StoreRefusedError(f"{directory} has block files without their index; move them away to start again")
         else:
             transaction.put(_SCHEMA, _VERSION.pack(SCHEMA), db=databases.meta)
             transaction.put(_GENESIS, genesis_hash, db=databases.meta)
@@ -70,7 +70,7 @@ def open_databases(environment: Environment, directory: Path, genesis_hash: byte
 
 
 def find_databases(environment: Environment, directory: Path, genesis_hash: bytes) -> Databases:
-    """Open the databases of an environment that is only read. StoreRefusedError as above, and where there are none."""
+    """Open the databases of a read-only environment. StoreRefusedError as above, or if there are none."""
     try:
         databases = Databases(**{name: environment.open_database(name) for name in _NAMES})
     except lmdb.NotFoundError:
@@ -84,7 +84,7 @@ def find_databases(environment: Environment, directory: Path, genesis_hash: byte
 def _check(directory: Path, version: bytes | None, stored_genesis: bytes | None, genesis_hash: bytes) -> None:
     if version != _VERSION.pack(SCHEMA):
         number = _VERSION.unpack(version)[0] if version and len(version) == _VERSION.size else "unknown"
-        raise StoreRefusedError(f"{directory} is in store format {number}; this version reads format {SCHEMA} alone")
+        raise StoreRefusedError(f"{directory} is in store format {number}; this version reads only format {SCHEMA}")
     if stored_genesis != genesis_hash:
         theirs = hash_hex(stored_genesis or b"")
         raise StoreRefusedError(f"{directory} holds the chain of genesis {theirs}, not of {hash_hex(genesis_hash)}")

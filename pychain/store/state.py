@@ -1,7 +1,7 @@
-"""Reads of what the journal and the large tables hold together: accounts, places of transactions, histories.
+"""Reads of the journal and the large tables together: accounts, places of transactions, histories.
 
-The memtable is asked first, then the cache of accounts, then the tables in their newest state. That state has nothing
-that the memtable does not show yet, since a sweep writes only what reads see (`memtable` has why the order is right).
+Reads look in the memtable first, then in the cache of accounts, then in the newest state of the tables. That state is
+never ahead of the memtable, since a sweep writes only what reads see (`memtable` explains why the order is correct).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pychain.store.records import decode_account, decode_accounts, decode_entry,
 from pychain.store.schema import Databases
 
 _PREFETCHED = 4_096
-"""Accounts looked for at a time: each step of it keeps the interpreter for less than a millisecond."""
+"""Accounts looked up at a time, which holds the interpreter's lock for less than a millisecond."""
 
 
 class State:
-    """The large tables of one store, and what waits to be written there."""
+    """The large tables of one store, and the changes waiting to be written there."""
 
     def __init__(self, environment: Environment, databases: Databases, recovered: Layer, cached_accounts: int) -> None:
-        """recovered: what the journal holds. cached_accounts: how many the cache may keep."""
+        """recovered: the journal's content. cached_accounts: how many the cache may keep."""
         self._environment = environment
         self._databases = databases
         self.memtable = Memtable(recovered)
@@ -49,7 +49,7 @@ class State:
         return ABSENT if row is None else decode_account(row)
 
     def accounts(self, keys: Sequence[bytes]) -> list[Account]:
-        """As in `Store`; what was read from the table stays in memory."""
+        """As in `Store`; accounts read from the table are cached."""
         epoch, found = self.cache.epoch, self._in_memory(keys)
         if all(found):
             return cast(list[Account], found)
@@ -84,14 +84,14 @@ class State:
         return list(places(self._entries(key, end), limit, self._block_of))
 
     def swept(self) -> None:
-        """A sweep of the frozen layer has ended."""
+        """Retire the frozen layer, as its sweep has ended."""
         layer = self.memtable.frozen
         assert layer is not None
         self.cache.swept(layer.accounts)
         self.memtable.retire()
 
     def forget(self) -> None:
-        """The store is closed: what was in memory answers no more."""
+        """Drop everything in memory, as the store is closed."""
         self.memtable.replace(Layer())
         self.cache.clear()
 
@@ -104,12 +104,12 @@ class State:
         return found
 
     def _memory(self) -> Iterator[Mapping[bytes, Account]]:
-        """Where accounts are in memory, the newest first."""
+        """The mappings that have accounts in memory, newest first."""
         layers = [layer.accounts for layer in self.memtable.layers]
         return (accounts for accounts in (*layers, *self.cache.generations) if accounts)
 
     def _entry(self, txid: bytes) -> int | None:
-        """The place that a transaction took last, whether or not its block is still connected."""
+        """The last place of a transaction, whether or not its block is still connected."""
         for layer in self.memtable.layers:
             entry = layer.places.get(txid)
             if entry is not None:
@@ -128,5 +128,5 @@ class State:
         yield from stored_entries(rows_before, key, before)
 
     def _block_of(self, number: int) -> bytes | None:
-        """The block that is connected under a number, as of the last `advance`."""
+        """The block connected under a number, as of the last `advance`."""
         return self._environment.pinned.get(self._databases.connections, number_key(number))

@@ -1,8 +1,8 @@
-"""The sweep: one frozen layer written to the large tables in the order of their keys, in steps of some milliseconds.
+"""The sweep: writes one frozen layer to the large tables, sorted by key, in steps of some milliseconds.
 
-Rows that fall in one page share its cost, so the more commits a layer has gathered the less each costs. Every step is a
-durable transaction of its own; the last one deletes the layer's rows from the journal. A process that dies between two
-steps finds them all in the journal at the next opening and writes the same rows again, which changes nothing.
+Rows in the same page share its cost, so the more commits a layer has, the less each costs. Every step is a durable
+transaction; the last one deletes the layer's rows from the journal. After a crash between two steps, the next opening
+finds all rows in the journal, and they are written again, which changes nothing.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from pychain.store.records import (
 from pychain.store.schema import Databases
 
 STEP_NS = 8_000_000
-"""What writing should take in a step, beside syncing: a commit that comes meanwhile waits so long."""
+"""Target time of writing in a step, without syncing: a commit that comes meanwhile waits this long."""
 SYNC_SHARE = 2
-"""On a slow disk: writing may take so many times what syncing takes, or little would be written for much waiting."""
+"""On a slow disk writing may take this many times as long as syncing, or most of the time would be spent on syncing."""
 MIN_ROWS, MAX_ROWS = 256, 32_768
-"""Of a step. More would keep too many changed pages in memory."""
+"""Rows per step. More would keep too many dirty pages in memory."""
 
 _START_ROWS = 1_024
 _TOUCHES_PER_STEP = 1 << 18
-"""Bytes of touches that are gathered in a millisecond or two."""
+"""Bytes of touches collected at a time, in a millisecond or two."""
 _FORGET = 1.02
-"""How fast a time for syncing that is not reached again grows, a step."""
+"""Growth per step of the shortest syncing time seen, so that an outlier is forgotten."""
 
 Rows = Sequence[tuple[bytes, bytes]]
 
 
 class Pace:
-    """How many rows a step has, learned from how long others took; in a hurry, as many as may be."""
+    """The number of rows per step, learned from how long past steps took; in a hurry, the maximum."""
 
     def __init__(self) -> None:
         self.hurried = False
@@ -59,16 +59,16 @@ class Pace:
         return MAX_ROWS if self.hurried else self._rows
 
     def took(self, rows: int, elapsed_ns: int) -> None:
-        """A step of so many rows took so long, of which the shortest one's time went to syncing."""
+        """Learn from a step's rows and time; the shortest step's time is taken as that of syncing."""
         self._sync_ns = min(self._sync_ns * _FORGET, elapsed_ns)
-        if rows * 2 > self._rows:  # a smaller one says little
+        if rows * 2 > self._rows:  # a smaller step says little
             wanted_ns = max(STEP_NS, SYNC_SHARE * self._sync_ns)
             fitting = int(rows * wanted_ns / max(elapsed_ns - self._sync_ns, 1))
             self._rows = max(MIN_ROWS, self._rows // 2, min(fitting, self._rows * 2, MAX_ROWS))
 
 
 def sweep(environment: Environment, databases: Databases, layer: Layer, pace: Pace) -> Iterator[None]:
-    """Write a frozen layer to the tables; yields after each step. StoreError where one fails."""
+    """Write a frozen layer to the tables; yields after each step. StoreError if one fails."""
 
     def write(database: lmdb._Database, rows: Rows, gone: Sequence[bytes] = ()) -> None:
         start_ns = time.monotonic_ns()
@@ -93,7 +93,7 @@ def sweep(environment: Environment, databases: Databases, layer: Layer, pace: Pa
 
 
 def _touches(blocks: Iterable[Members]) -> Iterator[bytes]:
-    """Those of all blocks, about `_TOUCHES_PER_STEP` at a time."""
+    """The touches of all blocks, about `_TOUCHES_PER_STEP` bytes at a time."""
     some: list[bytes] = []
     size = 0
     for members in blocks:
@@ -106,7 +106,7 @@ def _touches(blocks: Iterable[Members]) -> Iterator[bytes]:
 
 
 def _in_order(records: Iterable[bytes], size: int, pace: Pace) -> Iterator[Rows]:
-    """Records of `size` bytes, a key of 32 and a value each, as sorted rows: `pace.rows` at a time."""
+    """Records of `size` bytes (a key of 32 and a value) as sorted rows, `pace.rows` at a time."""
     data = sort_records(list(records), size)
     row = Struct(f"{KEY_BYTES}s{size - KEY_BYTES}s")
     at = 0

@@ -1,7 +1,7 @@
-"""What one commit writes, put together before its transaction begins and then written in one go.
+"""The writes of one commit, prepared before its transaction begins.
 
-The connections of blocks, and what is kept by block or by name, go to their tables at once: few rows, or neighbours.
-The changes of the large tables go to the journal and to a layer of the memtable.
+Connections of blocks, and rows by block or by name, are written to their tables directly: they are few, or adjacent.
+Changes of the large tables go to the journal and to a layer of the memtable.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from pychain.store.records import (
 from pychain.store.schema import END, NEXT, TIP, Databases
 
 NEWEST_BODIES = 8
-"""Bodies of the last commit that the next opening checks: what a crash could have harmed, in a few milliseconds."""
+"""Bodies of the last commit that the next opening checks, in a few milliseconds: a crash could have damaged them."""
 
 T = TypeVar("T")
 
 
 class Counters(NamedTuple):
-    """The numbers that the next connection and the next row of the journal get."""
+    """The numbers of the next connection and the next row of the journal."""
 
     connection: int
     row: int
 
 
 class Journalled(NamedTuple):
-    """A batch's changes of the large tables: as the journal's rows, as a layer, and the counters behind them."""
+    """A batch's changes of the large tables: as journal rows and as a layer, and the counters after it."""
 
     rows: list[tuple[bytes, bytes]]
     layer: Layer
@@ -48,7 +48,7 @@ class Journalled(NamedTuple):
 
 
 def journalled(batch: Batch, counters: Counters) -> Journalled:
-    """Number the blocks that connect, and pack what the large tables will get."""
+    """Number the connected blocks, and pack the changes of the large tables."""
     layer = Layer()
     layer.accounts.update(batch.accounts)
     blocks = list(batch.connected.values())
@@ -64,7 +64,7 @@ def journalled(batch: Batch, counters: Counters) -> Journalled:
 def write_batch(
     transaction: lmdb.Transaction[bytes], databases: Databases, batch: Batch, appended: Appended, changes: Journalled
 ) -> None:
-    """One batch as changes of rows, each database's in the order of its keys: neighbours share pages."""
+    """Write one batch, each database in the order of its keys, since adjacent rows share pages."""
     _reconnect(transaction, databases, batch.disconnected, batch.connected, changes.next.connection)
     with transaction.cursor(databases.journal) as cursor:
         cursor.putmulti(changes.rows, append=True)
@@ -88,7 +88,7 @@ def _reconnect(
     joining: Collection[bytes],
     behind: int,
 ) -> None:
-    """Take blocks off the end of the chain and put others there, under the numbers that end before `behind`."""
+    """Remove blocks from the end of the chain and append others, under the numbers that end before `behind`."""
     with transaction.cursor(databases.connections) as cursor:
         gone = set(leaving)
         while gone and cursor.last() and cursor.value() in gone:

@@ -94,7 +94,7 @@ ROWS = keyed([*account_rows({KEYS[0]: Account(1, 2)}), *block_rows([block(0, [(K
 
 def test_a_missing_row_is_damage() -> None:
     (first,), (second,) = ROWS[:1], keyed([ROWS[1][1]], 9)
-    with pytest.raises(DamagedStoreError, match="row 9 of the journal stands in the place of row 8"):
+    with pytest.raises(DamagedStoreError, match="found row 9 of the journal instead of row 8"):
         replay([first, second])
     with pytest.raises(DamagedStoreError, match="the journal is damaged"):
         replay([(b"short", first[1])])

@@ -75,7 +75,7 @@ def test_another_chain_is_refused_with_both_names(written: Path) -> None:
 def test_another_format_is_refused(written: Path, row: bytes, name: str) -> None:
     edit(written, "meta", lambda key, _: row, prefix=b"schema")
     for _ in range(2):  # refusing must not change it either
-        with pytest.raises(StoreRefusedError, match=f"store format {name}; this version reads format {SCHEMA} alone"):
+        with pytest.raises(StoreRefusedError, match=f"store format {name}; this version reads only format {SCHEMA}"):
             LmdbStore(written, GENESIS)
 
 
@@ -222,7 +222,7 @@ def test_another_process_reads_while_this_one_writes(tmp_path: Path) -> None:
                 print("look", file=reader.stdin, flush=True)
                 assert int(reader.stdout.readline()) == number
         reader.stdin.close()
-        assert reader.stdout.read() == "the store was opened to be read alone\n"
+        assert reader.stdout.read() == "the store is open for reading only\n"
     store.close()
 
 
