@@ -6,8 +6,8 @@ host.api.request("GET", "/metrics").body
 for event in host.api.events("tip", timeout_s=600): ...
 pending = host.api.begin("waitforblockheight", 10)
 
-Whoever calls is the host's operator, on the host itself: no password is asked for, and nothing takes time but what the
-node does. A call lets the world run until its answer is there; `begin` leaves that to the test.
+The caller is the host's operator, on the host itself: there is no password, and only the node's work takes time. A call
+runs the world until its answer is there; `begin` leaves that to the test.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from pychain.sim.server import Operator, Server
 T = TypeVar("T")
 
 LIMIT_S = 3600.0
-"""Virtual time that a call may take, unless told otherwise."""
+"""Default limit of a call's virtual time."""
 EVENTS_S = 60.0
-"""Virtual time without an event after which a listener has heard enough, unless told otherwise."""
+"""Default virtual time without an event after which a listener ends."""
 
 
 class HostDownError(PychainError):
-    """The host does not run, or was gone before it answered."""
+    """The host is not running, or stopped before it answered."""
 
 
 class UnansweredError(PychainError):
-    """No answer came in the time allowed, or none can ever come."""
+    """No answer came within the time limit, or none can ever come."""
 
 
 class Reply(NamedTuple):
@@ -58,14 +58,14 @@ class Reply(NamedTuple):
 
 
 class JsonReply(NamedTuple):
-    """A response of REST, its body decoded."""
+    """A REST response with its body decoded."""
 
     status: int
     body: Any
 
 
 class ApiEvent(NamedTuple):
-    """A server-sent event, its data decoded."""
+    """A server-sent event with its data decoded."""
 
     id: str
     kind: str
@@ -80,7 +80,7 @@ class Pending(Generic[T]):
         self._what = what
         self._answer = answer
         self.cancel = cancel
-        """Hang up: what the method does on the host ends."""
+        """Disconnect: the method's work on the host is cancelled."""
 
     @property
     def done(self) -> bool:
@@ -88,8 +88,7 @@ class Pending(Generic[T]):
 
     @property
     def result(self) -> T:
-        """The answer, or the error in its place. UnansweredError while there is none; HostDownError where it was cut
-        off."""
+        """The answer, or its error raised. UnansweredError while there is none; HostDownError if the host crashed."""
         if not self.done:
             raise UnansweredError(f"{self._what} is not answered yet")
         try:
@@ -98,15 +97,14 @@ class Pending(Generic[T]):
             raise HostDownError(f"{self._what} was cut off before it was answered") from None
 
     def wait(self) -> T:
-        """Let the world run until the answer is there."""
+        """Run the world until the answer is there."""
         self._api.run_until(lambda: self.done, self._what)
         return self.result
 
 
 class HostApi:
-    """One host's API through all its lives. What an API keeps between calls (snapshots, the last events) is lost with
-    the process, as a daemon's. A watcher, which hears of what happens while a node works, may begin calls, and must not
-    wait for them.
+    """One host's API, across restarts. As with a daemon, state between calls (snapshots, the last events) is lost with
+    the process. A watcher, which is called while a node works, may begin calls but must not wait for them.
 
     limit_s: virtual time that a call may take.
     """
@@ -119,30 +117,29 @@ class HostApi:
         self._server: Server | None = None
         self._lives = 0
 
-    # --- what there is to ask
+    # --- calls
 
     def call(self, method: str, *params: Any, **named: Any) -> Any:
-        """The result of a method of JSON-RPC, RpcError where it is an error. Parameters by position or by name."""
+        """The result of a JSON-RPC method; raises RpcError. Parameters by position or by name."""
         return self.begin(method, *params, **named).wait()
 
     def begin(self, method: str, *params: Any, **named: Any) -> Pending[Any]:
-        """Begin a call, which is answered as the world runs."""
+        """Begin a call, which is answered while the world runs."""
         body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": named or params})
         return self._begin(_request("POST", "/rpc", body, {"content-type": "application/json"}), method, _result)
 
     def get(self, path: str) -> JsonReply:
-        """A resource of REST, by its path below /api/v1 and its query."""
+        """A REST resource, by its path below /api/v1 and its query."""
         reply = self.request("GET", ROOT + path)
         return JsonReply(reply.status, msgspec.json.decode(reply.body))
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
-        """Any request to the site."""
+        """Any HTTP request to the node."""
         request = _request(method, path, body, headers or {})
         return self._begin(request, f"{method} {path}", lambda response: _reply(request, response)).wait()
 
     def events(self, *types: str, timeout_s: float = EVENTS_S, last_event_id: str | None = None) -> EventSource:
-        """The events from now on (or after that of an id), of these types if any are named. RpcError for types that
-        there are none of."""
+        """The events from now on (or after an id), of these types if any are given. RpcError for unknown types."""
         query = f"?types={','.join(types)}" if types else ""
         headers = {} if last_event_id is None else {"last-event-id": last_event_id}
         request = _request("GET", f"{ROOT}/events{query}", b"", headers)
@@ -153,7 +150,7 @@ class HostApi:
         return Pending(self, f"{what} to {self._host.name}", answer, cancel)
 
     def _serving(self, request: Request) -> Server:
-        """Who serves a request that comes now."""
+        """The server of a request that comes now."""
         heap = self._world.heap
         self._world.trace.note(heap.now_ns, self._host.name, "Request", b" ".join(_line(request)))
         if not self._host.is_running:
@@ -165,17 +162,17 @@ class HostApi:
             self._server = Server(backend, _files(), self._host.events_of_life)
         return self._server
 
-    # --- the world's side
+    # --- called by the world
 
     def run_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Let the world run until a condition holds. UnansweredError with the seed where it cannot, or not in time."""
+        """Run the world until a condition holds. UnansweredError with the seed if it never can, or not in time."""
         if not self.run_for(condition, self.limit_s):
             limit = f"it took longer than {self.limit_s:g} s of virtual time"
             why = "nothing is left to happen" if self._world.heap.is_empty else limit
             raise UnansweredError(f"seed {self._world.seed}: no answer of {what}: {why}")
 
     def run_for(self, condition: Callable[[], bool], span_s: float) -> bool:
-        """Let the world run until a condition holds; False where it does not within the span, or never can."""
+        """Run the world until a condition holds; False if it does not within the span, or never can."""
         heap = self._world.heap
         until_ns = heap.now_ns + seconds(span_s)
         while not condition():
@@ -184,26 +181,26 @@ class HostApi:
         return True
 
     def publish(self, event: Event) -> None:
-        """The node tells its listeners something."""
+        """The node publishes an event to its listeners."""
         if self._server is not None:
             self._server.backend.hub.publish(event)
 
     def end(self) -> None:
-        """The node has stopped in order."""
+        """The node has stopped cleanly."""
         server, self._server = self._server, None
         if server is not None:
             server.end()
 
     def crash(self) -> None:
-        """The process is gone."""
+        """The process has crashed."""
         server, self._server = self._server, None
         if server is not None:
             server.crash()
 
 
 class EventSource:
-    """A listener: an iterator over events that lets the world run until the next one, and ends after a time without
-    any, or when the host is gone. As a context manager it hangs up at the end."""
+    """A listener: an iterator over events that runs the world until the next one, and ends after a time without any or
+    when the host is down. As a context manager it disconnects at the end."""
 
     def __init__(self, api: HostApi, server: Server, request: Request, timeout_s: float) -> None:
         self._api = api
@@ -231,7 +228,7 @@ class EventSource:
         self.close()
 
     def write(self, data: bytes) -> None:
-        """The stream's side: bytes of events."""
+        """Called by the stream with bytes of events."""
         *whole, self._unread = (self._unread + data).split(b"\n\n")
         for text in whole:
             fields = dict(line.split(": ", 1) for line in text.decode().split("\n") if ": " in line)
@@ -239,16 +236,16 @@ class EventSource:
                 self._events.append(ApiEvent(fields["id"], fields["event"], msgspec.json.decode(fields["data"])))
 
     def close(self) -> None:
-        """Hang up; what was heard can still be read."""
+        """Disconnect; received events can still be read."""
         self._closed = True
-        self._server.hang_up(self)
+        self._server.disconnect(self)
 
     abort = close
 
 
 @cache
 def _files() -> tuple[RouteDef, ...]:
-    """Read once, for all hosts."""
+    """The explorer's files, read once for all hosts."""
     return tuple(load_files(FILES))
 
 
@@ -258,7 +255,7 @@ def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) ->
 
 
 def _line(request: Request) -> tuple[bytes, ...]:
-    """What the trace takes of a request."""
+    """The part of a request that goes into the trace."""
     return request.method, request.target, request.body
 
 

@@ -1,4 +1,4 @@
-"""A simulated host as the API sees it: virtual time, no threads, and a machine without sockets and disk."""
+"""A simulated host as the backend of the API: virtual time, no threads, a machine without sockets and disk."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ASIDE_NS = 1_000_000
-"""Modelled time of work aside, whatever it is."""
+"""Simulated duration of any work aside."""
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
 
 
 class HostClock:
-    """A host's time."""
+    """A host's clock."""
 
     def __init__(self, host: ServedHost, timers: Timers) -> None:
         self._host = host
@@ -47,7 +47,7 @@ class HostClock:
 
 
 class HostMiner:
-    """A host's miner: one thread where it has a hash rate, of which no single hash is tried."""
+    """A host's miner: one thread if it has a hash rate. No hashes are really computed."""
 
     def __init__(self, host: ServedHost) -> None:
         self._host = host
@@ -69,7 +69,7 @@ class HostMiner:
 
 
 class HostMachine:
-    """What a simulated node runs on. It has its name for an id, and serves no miners."""
+    """The machine of a simulated node. Its name is its id, and it serves no miners."""
 
     stratum = None
     refused_connections = 0
@@ -96,7 +96,7 @@ class HostMachine:
 
 
 class HostBackend:
-    """One life of a host's node."""
+    """The backend of one host between a start and the next stop or crash."""
 
     def __init__(self, host: ServedHost, timers: Timers, entropy: SeededEntropy) -> None:
         self.queries = host.node.queries
@@ -144,7 +144,7 @@ class HostBackend:
         return self._after(ASIDE_NS, work)
 
     def _after(self, span_ns: int, work: Callable[[], T]) -> Future[T]:
-        """What work gives, after it has taken so long."""
+        """The result of some work, after a span of virtual time."""
         done: Future[T] = Future()
 
         def end() -> None:
@@ -160,20 +160,20 @@ class HostBackend:
         return Signal(self._timers)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Task[None]:
-        """A task that nobody waits for: what it raises is a bug, and ends the run."""
+        """Start a task that nobody awaits: an exception in it is a bug, and ends the run."""
         task = self.run(coroutine)
         task.ended.then(lambda: None if task.cancelled else task.ended.result())
         return task
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Task[T]:
-        """A task, which a crash ends."""
+        """Start a task, which ends in a crash."""
         task = Task(self._timers, coroutine)
         self._tasks[task] = None
         task.ended.then(lambda: self._tasks.pop(task, None))
         return task
 
     def crash(self) -> None:
-        """The process is gone."""
+        """The process has crashed."""
         self._ended = True
         for task in list(self._tasks):
             task.cancel()

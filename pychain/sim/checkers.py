@@ -1,4 +1,4 @@
-"""Checkers: what must hold in every world when its mischief is over. Each gives a line for all that does not hold."""
+"""Checkers: invariants of every world after its faults have ended. Each returns a line for each violation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pychain.sim.host import Host
 
 
 def check(hosts: Sequence[Host]) -> list[str]:
-    """All that is wrong with hosts which should be running, agree, and have their books in order."""
+    """All violations among hosts that should be running, agree, and have correct balances."""
     running = [host for host in hosts if host.is_running]
     return [*alive(hosts), *convergence(running), *supply(running)]
 
@@ -25,7 +25,7 @@ def alive(hosts: Sequence[Host]) -> list[str]:
 
 
 def convergence(hosts: Sequence[Host]) -> list[str]:
-    """All have one tip."""
+    """All have the same tip."""
     tips: dict[bytes, list[str]] = {}
     for host in hosts:
         tips.setdefault(host.node.queries.tip.hash, []).append(host.name)
@@ -36,13 +36,13 @@ def convergence(hosts: Sequence[Host]) -> list[str]:
 
 
 def supply(hosts: Sequence[Host]) -> list[str]:
-    """The accounts of each hold what its chain says, and together what was issued."""
+    """The accounts of each host match its chain, and their sum matches the supply."""
     return [f"{host.name}: {line}" for host in hosts for line in books(host.node.queries, host.store)]
 
 
 def books(queries: Queries, store: BodyStore) -> Iterator[str]:
-    """Replays the chain of a node from genesis, by other code than the node's: all balances must come out the same, and
-    with what is immature add up to what was issued, exactly."""
+    """Replay the chain of a node from genesis, by other code than the node's: all balances must be the same, and
+    together with immature rewards they must equal the supply exactly."""
     spec, tip = queries.spec, queries.tip
     balances = dict(spec.allocations)
     sequences: dict[bytes, int] = {}
@@ -70,8 +70,8 @@ def books(queries: Queries, store: BodyStore) -> Iterator[str]:
         account = queries.account(key)
         replayed = Account(balance, sequences.get(key, 0))
         if account != replayed:
-            yield f"account {key.hex()} is {account}, its chain says {replayed}"
+            yield f"account {key.hex()} is {account}, but by its chain {replayed}"
     immature = sum([amount for _, amount in rewards[max(1, tip.height - spec.maturity + 1) :]])
     held = sum(balances.values()) + immature
     if held != issued(spec, tip.height):
-        yield f"{held} base units are held at height {tip.height}, issued were {issued(spec, tip.height)}"
+        yield f"accounts hold {held} base units at height {tip.height}, but the supply is {issued(spec, tip.height)}"

@@ -1,4 +1,4 @@
-"""The chronicle of a world: which blocks were found, how they spread, what was reorganised; and its figures."""
+"""The chronicle of a world: which blocks were found, how they spread, which were reorganised; and the figures."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pychain.sim.host import Host
 
 MS = 1_000_000
 
-Tell = Callable[[int, int, int], None]
-"""Hears how far a run has come: virtual time in ns, the height reached, the height it heads for."""
+Progress = Callable[[int, int, int], None]
+"""Called with the progress of a run: virtual time in ns, the height reached, the target height."""
 
 
 class Figures(Struct, kw_only=True):
-    """What every scenario reports. Times are virtual.
+    """The figures that every scenario reports. Times are virtual.
 
-    found: blocks that miners found; height: of the chain all agree on at the end; stale: blocks found that are not in
-    it. reorganisations: of all nodes together; deepest: blocks that the largest of them took back. spread: time from a
-    block's finding until it is another node's durable tip, over all blocks and nodes; where a node had to reorganise
+    found: blocks that miners found; height: of the chain that all agree on at the end; stale: blocks found that are not
+    in it. reorganisations: of all nodes together; deepest: blocks that the largest of them took back. spread: time from
+    a block's finding until it is another node's durable tip, over all blocks and nodes; where a node had to reorganise
     for it, how it waited for more work is left out.
     """
 
@@ -40,20 +40,20 @@ class Figures(Struct, kw_only=True):
 
 
 class Chronicle:
-    """A watcher that remembers. Hosts named in `unheard` are looked at as finders alone, not as nodes that follow."""
+    """A watcher that records. For hosts in `unheard` only the blocks that they find are recorded, not their tips."""
 
-    def __init__(self, heap: EventHeap, tell: Tell) -> None:
+    def __init__(self, heap: EventHeap, progress: Progress) -> None:
         self._heap = heap
-        self._tell = tell
+        self._progress = progress
         self.unheard: Container[str] = ()
         self.goal = 0
-        """The height that the run heads for, to be told."""
+        """The target height of the run, for progress."""
         self.height = 0
-        """The highest that was anybody's tip."""
+        """The highest tip of any node."""
         self.finder: dict[bytes, str] = {}
-        """Who found a block, by hash, in the order of finding."""
+        """The finder of each block, by hash, in the order of finding."""
         self.delays_ns: list[int] = []
-        """From a block's finding to its being another's tip, without reorganisations."""
+        """Time from finding a block until it is another node's tip, without reorganisations."""
         self.reorganisations = 0
         self.deepest = 0
         self._found_ns: dict[bytes, int] = {}
@@ -74,7 +74,7 @@ class Chronicle:
                 self._arrived(block_hash, host)
         if event.height > self.height:
             self.height = event.height
-            self._tell(self._heap.now_ns, self.height, self.goal)
+            self._progress(self._heap.now_ns, self.height, self.goal)
 
     def _arrived(self, block_hash: bytes, host: Host) -> None:
         finder = self.finder.get(block_hash)
@@ -89,7 +89,7 @@ class Chronicle:
         return [entry.hash for entry in entries if entry is not None]
 
     def figures(self, host: Host) -> Figures:
-        """The figures of the world that has ended with the chain of this host."""
+        """The figures of a world that has ended on the chain of this host."""
         chain = self.chain(host)
         found, height = len(self.finder), len(chain)
         in_order = sorted(self.delays_ns)
@@ -108,12 +108,12 @@ class Chronicle:
 
 
 def ratio(part: float, whole: float) -> float:
-    """To six digits; 0 of nothing."""
+    """The ratio to six digits; 0 if `whole` is 0."""
     return round(part / whole, 6) if whole else 0.0
 
 
 def percentile_ms(in_order: Sequence[int], percent: int) -> float:
-    """By nearest rank, of times in ns; 0 of none."""
+    """A percentile by nearest rank, of times in ns; 0 if there are none."""
     if not in_order:
         return 0.0
     return in_order[max(0, -(-len(in_order) * percent // 100) - 1)] / MS

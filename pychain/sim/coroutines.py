@@ -1,7 +1,7 @@
 """Coroutines in virtual time: a trampoline that needs no event loop, so it runs inside one too.
 
-Every step of a coroutine is an action of the world's heap, in the order in which it was planned: what runs between two
-steps is the same in every run of a seed.
+Every step of a coroutine is an action of the world's heap, in the order of scheduling, so the interleaving is the same
+in every run of a seed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class CancelledError(Exception):
-    """The coroutine was ended before it had a result."""
+    """The coroutine was cancelled before it had a result."""
 
 
 class Future(Generic[T]):
@@ -29,11 +29,11 @@ class Future(Generic[T]):
         self._then: list[Callable[[], None]] = []
 
     def resolve(self, value: T) -> None:
-        """The result is there; nothing happens if it was before."""
+        """Set the result; does nothing if there is one already."""
         self._end(value, None)
 
     def fail(self, error: Exception) -> None:
-        """There will be no result."""
+        """Set an error in place of the result."""
         self._end(None, error)
 
     def _end(self, value: T | None, error: Exception | None) -> None:
@@ -56,7 +56,7 @@ class Future(Generic[T]):
         assert self.done
         if self._error is not None:
             raise self._error
-        return self._value  # type: ignore[return-value]  # it is a T once it is done
+        return self._value  # type: ignore[return-value]  # a T once it is done
 
     def __await__(self) -> Generator[Future[Any], None, T]:
         if not self.done:
@@ -65,8 +65,8 @@ class Future(Generic[T]):
 
 
 class Task(Generic[T]):
-    """A coroutine that runs by itself: at once up to where it first waits, and from there on as an action of the heap
-    each time. `ended` is its result."""
+    """A running coroutine: it runs at once up to its first wait, and each later step is an action of the heap. `ended`
+    is its result."""
 
     def __init__(self, timers: Timers, coroutine: Coroutine[Any, Any, T]) -> None:
         self._timers = timers
@@ -90,7 +90,7 @@ class Task(Generic[T]):
             awaited.then(lambda: self._timers.soon(self._step))
 
     def cancel(self) -> None:
-        """End it where it waits; its `finally` clauses run."""
+        """Cancel it where it waits; its `finally` clauses run."""
         if not self.ended.done:
             self.cancelled = True
             self._coroutine.close()
@@ -108,7 +108,7 @@ class Timers:
         return self._heap.now_ns
 
     def soon(self, action: Callable[[], None]) -> None:
-        """Plan an action for this instant, after those that are planned already."""
+        """Schedule an action for this instant, after those already scheduled."""
         self._heap.at(self._heap.now_ns, action)
 
     def later(self, delay_ns: int, action: Callable[[], None]) -> None:
@@ -139,7 +139,7 @@ class Signal:
         self._is_set = False
 
     def wait(self, timeout_s: float | None = None) -> Future[bool]:
-        """True once it is set, False when the time is up first."""
+        """True once it is set, False if the timeout comes first."""
         future: Future[bool] = Future()
         if self._is_set:
             future.resolve(True)

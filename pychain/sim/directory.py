@@ -1,4 +1,4 @@
-"""Who is where in a world: the address of each host, and the hosts that a DNS name leads to."""
+"""Addresses in a world: the IP address of each host, and the hosts behind each DNS name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from pychain.p2p.netaddress import NetAddress
 
 
 class Directory:
-    """Gives every host an address of its own, and answers as name servers do."""
+    """Assigns every host a unique address, and answers DNS queries."""
 
     def __init__(self, port: int) -> None:
-        """`port`: where every host listens."""
+        """`port`: the port on which every host listens."""
         self._port = port
         self._addresses: dict[str, NetAddress] = {}
         self._taken: set[NetAddress] = set()
         self._names: dict[str, tuple[NetAddress, ...] | None] = {}
 
     def address_of(self, host: str) -> NetAddress:
-        """A public IPv4 address that no other host has, drawn from the host's name: so hosts are spread over network
-        groups as on the Internet, and one more host moves no other. Of two that draw the same, the one that is named
-        later draws again.
+        """A unique public IPv4 address, drawn from the host's name. So hosts are spread over network groups as on the
+        Internet, and another host changes no address. If two draw the same one, the later one draws again.
         """
         address = self._addresses.get(host)
         if address is None:
@@ -32,7 +31,7 @@ class Directory:
         return address
 
     def _draws(self, host: str) -> Iterator[NetAddress]:
-        """Public addresses without end, from the host's name."""
+        """An endless series of public addresses from the host's name."""
         for draw in count():
             digest = native.sha256d(f"{host}/{draw}".encode())
             address = NetAddress(".".join(map(str, digest[:4])), self._port)
@@ -40,12 +39,12 @@ class Directory:
                 yield address
 
     def name(self, name: str, hosts: Iterable[str] | None) -> None:
-        """Have a DNS name lead to these hosts from now on; None: its name servers do not answer."""
+        """Let a DNS name resolve to these hosts from now on; None: its name servers do not answer."""
         addresses = None if hosts is None else tuple(self.address_of(host) for host in hosts)
         self._names[NetAddress(name, self._port).host] = addresses
 
     def resolve(self, name: str, port: int) -> tuple[NetAddress, ...] | None:
-        """What is behind a name: nothing where it is unknown, None where nobody answers. An IP address is itself."""
+        """The addresses of a name: none if it is unknown, None if no server answers. An IP address is itself."""
         asked = NetAddress(name, port)
         if asked.ip is not None:
             return (asked,)

@@ -1,6 +1,6 @@
-"""The disk of a simulated machine: a store in memory that is slow, full, torn or damaged, on demand or by a schedule.
+"""The disk of a simulated machine: a memory store that can be slow, full, torn or damaged, on demand or by a schedule.
 
-What it draws comes from a stream of its own, so a world whose disks are sound runs as if they could be nothing else.
+Its random numbers come from a stream of their own, so disk faults do not change other random choices of a world.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pychain.sim.events import EventHeap
 READ_NS = 200_000
 COMMIT_NS = 2_000_000
 SLOW_FACTOR = 100
-"""How much longer everything takes while a schedule makes a disk slow: as one that is shared or about to die."""
+"""How much longer everything takes on a slow disk, as on one that is shared or failing."""
 
 _SEED_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class DiskFaults:
-    """How often a disk goes wrong by itself: the mean time between two faults of a kind in seconds, 0 for never.
+    """The rates of disk faults: the mean time between two faults of a kind in seconds, 0 for never.
 
-    damage_s: a drawn body that is stored is damaged. tear_s: the next crash tears the commit under way. fill_s: the
-    disk is full for `full_for_s`. slow_s: it is slow, by `SLOW_FACTOR`, for `slow_for_s`.
+    damage_s: a random stored body is damaged. tear_s: the next crash tears the commit under way. fill_s: the disk is
+    full for `full_for_s`. slow_s: it is slow, by `SLOW_FACTOR`, for `slow_for_s`.
     """
 
     damage_s: float = 0
@@ -40,10 +40,10 @@ class DiskFaults:
 
 
 class Disk:
-    """One host's disk. `store` is what its node reads; read_ns and commit_ns are what a read and a commit take."""
+    """One host's disk. `store`: read by its node; read_ns, commit_ns: durations of a read and a commit."""
 
     def __init__(self, heap: EventHeap, seed: int, name: str) -> None:
-        """`name`: the host's, which has draws of its own in the world of this seed."""
+        """`name`: the host's, which has its own random stream in the world of this seed."""
         self.store = MemoryStore()
         self.read_ns = READ_NS
         self.commit_ns = COMMIT_NS
@@ -54,28 +54,28 @@ class Disk:
         self._full_until_ns = 0
         self._slow_until_ns = 0
         self._schedules = 0
-        """Counts schedules: what an earlier one planned does not happen in the next."""
+        """Counts schedules, so that faults of an earlier one do not happen in the next."""
 
     def takes_ns(self, duration_ns: int) -> int:
-        """How long it takes now what takes so long on a disk that is not slow."""
+        """The present duration of an operation that takes `duration_ns` on a disk that is not slow."""
         return duration_ns * SLOW_FACTOR if self._heap.now_ns < self._slow_until_ns else duration_ns
 
     # --- on demand
 
     def fill(self) -> None:
-        """There is no room from now on: the commit under way fails, and its node ends with its durable tip intact."""
+        """Fill the disk: the commit under way fails, and the node stops with its durable tip intact."""
         self.store.full = True
 
     def free(self) -> None:
-        """There is room again, for the node's next life: the store that failed has to be reopened."""
+        """Make room again, for the node's next start: the failed store has to be reopened."""
         self.store.full = False
 
     def damage(self, block_hash: bytes) -> None:
-        """A stored body is not given back any more, until it is stored again. KeyError: it is not there."""
+        """Damage a stored body until it is stored again. KeyError if it is not stored."""
         self.store.damage(block_hash)
 
     def damage_any(self) -> bytes | None:
-        """Damage a drawn body. Its hash, None where nothing is stored."""
+        """Damage a random body. Returns its hash, None if nothing is stored."""
         stored = self.store.stored()
         if not stored:
             return None
@@ -84,17 +84,17 @@ class Disk:
         return block_hash
 
     def tear_next_crash(self) -> None:
-        """If the next crash comes within a commit, a part of it has reached the disk.
+        """If the next crash comes during a commit, a part of it will have reached the disk.
 
-        Whichever is drawn: some of its bodies and nothing else, all of it, or all of it but for one body, which a disk
-        loses that reports as written what is not.
+        Chosen at random: some of its bodies and nothing else, all of it, or all of it except one body, as on a disk
+        that reports writes as done too early.
         """
         self._tears = True
 
     # --- by a schedule
 
     def schedule(self, faults: DiskFaults) -> None:
-        """From now on things go wrong at drawn moments, in the place of what an earlier schedule had planned."""
+        """Let faults happen at random times from now on, in place of any earlier schedule."""
         self.calm()
         self._plan(faults.damage_s, self.damage_any)
         self._plan(faults.tear_s, self.tear_next_crash)
@@ -102,7 +102,7 @@ class Disk:
         self._plan(faults.slow_s, lambda: self._slow_for(faults.slow_for_s))
 
     def calm(self) -> None:
-        """End the schedule: there is room, and the disk is as fast as ever. What was damaged stays so."""
+        """End the schedule: the disk has room and normal speed. Damaged bodies stay damaged."""
         self._schedules += 1
         self._slow_until_ns = self._heap.now_ns
         self._tears = False
@@ -128,10 +128,10 @@ class Disk:
     def _slow_for(self, duration_s: float) -> None:
         self._slow_until_ns = self._heap.now_ns + seconds(duration_s)
 
-    # --- what a host does with it
+    # --- called by the host
 
     def mount(self) -> None:
-        """Open the store for a node's next life, whatever ended the last one."""
+        """Open the store for a node's next start, however it ended before."""
         self.store.crash()
 
     def crash(self) -> None:
@@ -141,7 +141,7 @@ class Disk:
         self.store.crash(torn)
 
     def _torn(self) -> tuple[bytes, ...]:
-        """Which bodies of the commit under way are there without it: none where all of it has been made durable."""
+        """The bodies of the commit under way that are stored without it; none if all of it has been made durable."""
         bodies = tuple(self.store.under_way[0].bodies)
         reached = bodies[: self._random.below(len(bodies) + 1)]
         whole, loses_one = self._random.below(2), self._random.below(2)

@@ -1,4 +1,4 @@
-"""A host that a participant drives: it stands between the node and the world. Other hosts pay nothing for it."""
+"""A host driven by a participant, which intercepts between the node and the world. Other hosts have no overhead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Line:
 
 
 class DrivenHost(Host):
-    """A machine with a participant; what follows is what that can do. All actions take place after the present one."""
+    """A machine with a participant. The methods are for the participant; they take effect after the present action."""
 
     def __init__(
         self,
@@ -57,40 +57,40 @@ class DrivenHost(Host):
         self._carriers[Send] = self._send
         participant.host = self
 
-    # --- what the participant can do
+    # --- for the participant
 
     @property
     def peers(self) -> list[str]:
-        """The names of the hosts that a connection is open to, in the order of opening."""
+        """The names of the connected hosts, in the order of connecting."""
         return list(dict.fromkeys(line.name for line in self._lines.values()))
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Do something later, unless the machine crashes or stops before."""
+        """Schedule an action, unless the machine crashes or stops before."""
         self.later(seconds(delay_s), action)
 
     def submit(self, block: Block) -> None:
-        """Hand the node a block of this machine's miner."""
+        """Submit a block of this machine's miner to the node."""
         self.after(0, lambda: self.feed(BlockMined(block.raw)))
 
     def request(self, request: Request) -> None:
-        """Ask the node for something, such as `SetMining`."""
+        """Send the node a request, such as `SetMining`."""
         self.after(0, lambda: self._asked(request))
 
     def send(self, peer: str, message: Fields) -> None:
-        """Send a peer a message that is not the node's; nothing where no connection to it is open."""
+        """Send a peer a message that is not the node's; does nothing if it is not connected."""
         for peer_id, line in self._lines.items():
             if line.name == peer:
                 self._world.send(self, peer_id, frame(encode(message)), counted=False)
                 return
 
     def mine(self) -> None:
-        """Ask the participant again what to search on."""
+        """Ask the participant again which work to mine on."""
         offered = self._offered
         if offered is not None:
             self.after(0, lambda: self._start_mining(offered) if offered is self._offered else None)
 
     def work_on(self, parent: Entry, recipient: bytes) -> Work:
-        """Work on an empty block on any known one."""
+        """Work for an empty block on any known block."""
         return Work(template_on(self.node.queries.rulebook, parent, self.now.wall_s), recipient)
 
     def _asked(self, request: Request) -> None:
@@ -118,7 +118,8 @@ class DrivenHost(Host):
         super().feed(incoming)
 
     def _send(self, effect: Send) -> None:
-        """Bytes that pass go as they are; where something is changed, the node hears at once that its own have left."""
+        """Unchanged bytes are sent as they are. If something is changed, the node is told at once that its bytes were
+        sent."""
         line = self._lines.get(effect.peer)
         payloads = [] if line is None else _payloads(line.sent, effect.data)
         decisions = [(payload, *self._decide(line.name, payload)) for payload in payloads if line is not None]
@@ -135,7 +136,7 @@ class DrivenHost(Host):
         self.later(0, lambda: self.feed(BytesDrained(effect.peer, len(effect.data))))
 
     def _decide(self, peer: str, payload: bytes) -> tuple[Fields | None, Fields | Delayed | None]:
-        """The message, and what the participant makes of it; None twice for one of an unknown type, which passes."""
+        """The message, and what the participant makes of it; None twice for an unknown type, which passes."""
         message = decode(payload)
         return message, None if message is None else self.participant.outgoing(peer, message)
 
@@ -165,7 +166,7 @@ class DrivenHost(Host):
         if self.participant.found(block):
             super()._hand_in(block)
             if offered is not None and block.header.prev_hash == offered.template.prev_hash:
-                return  # on to the next height: the node sends a template when it is there
+                return  # the node sends a new template when the next height is reached
         self.mine()
 
     def _publish(self, effect: Publish) -> None:
@@ -174,7 +175,7 @@ class DrivenHost(Host):
 
 
 def _payloads(reader: FrameReader, data: bytes) -> list[bytes]:
-    """The payloads that data complete; none from a stream that is no sequence of frames."""
+    """The payloads that `data` completes; none if the stream is not a sequence of frames."""
     try:
         return list(reader.feed(data))
     except DecodeError:

@@ -1,4 +1,4 @@
-"""Entropy for simulated nodes: unpredictable to a node, the same for the same seed."""
+"""Entropy for simulated nodes: random to a node, deterministic for a seed."""
 
 from __future__ import annotations
 

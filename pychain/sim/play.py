@@ -1,4 +1,4 @@
-"""Playing a scenario: one run from a seed and parameters to a report and the marks of its trace."""
+"""Plays a scenario: one run from a seed and parameters to a report and the marks of its trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pychain.base.errors import ConfigError
 from pychain.base.registry import Origin, Plugin
 from pychain.base.text import printable
 from pychain.base.time import NS
-from pychain.sim.chronicle import Figures, Tell
+from pychain.sim.chronicle import Figures, Progress
 from pychain.sim.events import Mark, Trace
 from pychain.sim.scenario import Parameters, Scenario
 from pychain.sim.stage import Stage
@@ -24,8 +24,8 @@ Value = int | float | str
 
 
 class Report(Struct, kw_only=True):
-    """What a run came to. failures: a line for all that did not hold; figures: None where the run broke off. The rest
-    says which run it was, with what from users' files, how long in virtual time, and what happened in it as one digest.
+    """The result of a run. failures: a line for each violation; figures: None if the run was aborted. The rest
+    identifies the run and its plug-ins, and has its virtual time and a digest of its events.
     """
 
     scenario: str
@@ -51,16 +51,16 @@ def play(
     scenario: Scenario[Any],
     seed: int,
     given: Mapping[str, Value],
-    tell: Tell = lambda now_ns, height, goal: None,
+    progress: Progress = lambda now_ns, height, goal: None,
     plugins: Iterable[Plugin] = (),
 ) -> Run:
-    """Play a scenario to its end. Never raises for what happens in it: that is a failure of the run. `plugins`: what
-    parameters name that is neither built in nor installed."""
+    """Play a scenario to its end. Exceptions in it are not raised but reported as failures of the run. `plugins`: what
+    parameters name and is neither built in nor installed."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed {seed} is not in 0 to 2^63 - 1")
     plugins = tuple(plugins)
     parameters = scenario.read(given, plugins)
-    stage = Stage(seed, tell, plugins)
+    stage = Stage(seed, progress, plugins)
     figures = None
     try:
         returned = scenario.play(stage, parameters)
@@ -69,7 +69,7 @@ def play(
             stage.fail("the scenario opened no world" if figures else f"the scenario returned {returned!r}, no figures")
     except ConfigError:
         raise
-    except Exception as error:  # a bug of a node is what the simulator is there to find: told with the seed
+    except Exception as error:  # finding bugs of nodes is the simulator's purpose: report them with the seed
         stage.fail(_told(error))
     virtual_ns, trace = (stage.world.heap.now_ns, stage.world.trace) if stage.is_open else (0, Trace())
     return Run(
@@ -95,7 +95,7 @@ def values(parameters: Parameters) -> dict[str, Value]:
 
 
 def _told(error: Exception) -> str:
-    """One line: what was raised, and where."""
+    """One line: the exception and where it was raised."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _, package, path = place.filename.rpartition("/pychain/")
     file = path if package else path.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The record of a run, to be played again: which run it was, and marks of its trace; JSON lines, bounded.
+"""The record of a run, for replay: which run it was, and marks of its trace; JSON lines, bounded.
 
 The first line is the head, each further one a mark, the last one the end.
 """
@@ -16,11 +16,11 @@ from pychain.sim.play import Report, Run, Value
 
 FORMAT = "pychain-sim-trace"
 MAX_RECORD_BYTES = 1_000_000
-"""Of a record that is read: marks have about 90 bytes."""
+"""Limit for a record that is read: a mark has about 90 bytes."""
 
 
 class RecordError(PychainError):
-    """A text is no record of a run."""
+    """The text is not a record of a run."""
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -32,18 +32,18 @@ class Head(Struct, frozen=True, kw_only=True):
     seed: int
     parameters: dict[str, Value]
     plugins: list[Origin] = []
-    """What came from users' files: by name, and by the digest of the source that the run was made with."""
+    """The plug-ins from users' files: name, and digest of the source with which the run was made."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """A run as it was recorded. The last mark is that of its end."""
+    """A recorded run. The last mark is that of its end."""
 
     head: Head
     marks: list[Mark]
 
 
 def record_of(run: Run) -> Record:
-    """What there is to keep of a run."""
+    """The record of a run."""
     report = run.report
     head = Head(
         format=FORMAT,
@@ -61,27 +61,27 @@ def _end(report: Report) -> Mark:
 
 
 def encode_record(record: Record) -> bytes:
-    """Its lines."""
+    """The lines of a record."""
     return msgspec.json.Encoder().encode_lines([record.head, *record.marks])
 
 
 def decode_record(raw: bytes) -> Record:
-    """The record in these lines. RecordError where they are none."""
+    """The record in these lines. RecordError if they are not a record."""
     lines = raw.splitlines()
     if len(raw) > MAX_RECORD_BYTES or not 2 <= len(lines) <= MAX_MARKS + 2:
-        raise RecordError("this is no record of a run")
+        raise RecordError("this is not a record of a run")
     try:
         head = msgspec.json.decode(lines[0], type=Head)
         marks = [msgspec.json.decode(line, type=Mark) for line in lines[1:]]
     except msgspec.MsgspecError as error:
-        raise RecordError(f"this is no record of a run: {error}") from None
+        raise RecordError(f"this is not a record of a run: {error}") from None
     if head.format != FORMAT:
-        raise RecordError(f"this is no record of a run, but '{head.format}'")
+        raise RecordError(f"this is not a record of a run, but '{head.format}'")
     return Record(head=head, marks=marks)
 
 
 def difference(record: Record, again: Record) -> str | None:
-    """None where two runs are one; else the virtual time in which they first went different ways."""
+    """None if two runs are identical; else the virtual time at which they first diverged."""
     known = {mark.events: mark for mark in again.marks}
     agreed = Mark(events=0, virtual_ns=0, digest="")
     for mark in record.marks:
@@ -94,7 +94,7 @@ def difference(record: Record, again: Record) -> str | None:
 
 
 def _digest(mark: Mark, beside: Mark) -> str:
-    """A mark's digest, as long as another's: that of an end is whole."""
+    """A mark's digest, cut to the length of another's: that of an end is not shortened."""
     return mark.digest[: len(beside.digest)]
 
 

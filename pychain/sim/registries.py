@@ -1,4 +1,4 @@
-"""All kinds of things that a run of the simulator can be given from files."""
+"""The registries of all plug-ins that a simulation can load from files."""
 
 from __future__ import annotations
 

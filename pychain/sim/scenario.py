@@ -1,4 +1,4 @@
-"""What a scenario is: a name, parameters as a typed struct, and a function that plays it on a stage."""
+"""Scenarios: a name, parameters as a typed struct, and a function that plays it on a stage."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pychain.sim.stage import Stage
 Blocks = Annotated[int, Meta(ge=1, le=1_000_000, description="blocks until the end")]
 Interval = Annotated[float, Meta(ge=0.1, le=100_000, description="expected seconds between blocks")]
 Delay = Annotated[float, Meta(ge=0.001, le=10_000, description="mean one-way delay of a link, ms")]
-"""Above ten seconds no handshake is done in time."""
+"""Above ten seconds no handshake would complete in time."""
 Rate = Annotated[float, Meta(ge=0, le=100, description="transfers a second")]
 
 _REGISTRY = "registry"
 Retarget = Annotated[str, Meta(description="retarget rule", extra={_REGISTRY: RETARGET_RULES})]
 ForkChoice = Annotated[str, Meta(description="fork-choice rule", extra={_REGISTRY: FORK_CHOICE_RULES})]
 Driver = Annotated[str, Meta(description="participant that drives the machine", extra={_REGISTRY: PARTICIPANTS})]
-"""Parameters that name something registered: on command lines they may be files too."""
+"""Parameters that name something registered; on command lines they may be files too."""
 
 
 class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ P = TypeVar("P", bound=Parameters)
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """One of them, as `pychain sim list` shows it."""
+    """One parameter, as shown by `pychain sim list`."""
 
     name: str
     default: int | float | str
@@ -47,11 +47,11 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Scenario(Generic[P]):
-    """A thing that the simulator can play: how a world is built and run, and what is measured.
+    """A scenario for the simulator: how a world is built and run, and what is measured.
 
     name: 1 to 64 of a-z, 0-9, '.', '_' and '-'. about: one line. play: builds a world on the stage from parameters,
-    runs it to its end, and returns the figures; all that it does must follow from its arguments. headline: the figures
-    that a table of many runs shows.
+    runs it to its end, and returns the figures; it must depend only on its arguments. headline: the figures shown in a
+    table of many runs.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Scenario(Generic[P]):
                 raise TypeError(f"parameter '{field.name}' of scenario '{self.name}' has no default")
 
     def read(self, given: Mapping[str, Any], plugins: Iterable[Plugin] = ()) -> P:
-        """Parameters from numbers or from text. ConfigError where one is unknown or does not fit."""
+        """Parameters from numbers or from text. ConfigError if one is unknown or does not fit."""
         for name in given:
             if name not in self.parameters.__struct_fields__:
                 known = ", ".join(self.parameters.__struct_fields__)
@@ -83,7 +83,7 @@ class Scenario(Generic[P]):
         return parameters
 
     def registries(self) -> dict[str, Registry[Any]]:
-        """The parameters that name something registered, and where."""
+        """The parameters that name something registered, and the registry of each."""
         notes = {field.name: _notes(field.type) for field in msgspec.structs.fields(self.parameters)}
         return {
             name: note.extra[_REGISTRY]
@@ -93,7 +93,7 @@ class Scenario(Generic[P]):
         }
 
     def described(self) -> list[Parameter]:
-        """Its parameters, in their order."""
+        """Its parameters, in order."""
         return [
             Parameter(name=field.name, default=field.default, description=_description(field.type))
             for field in msgspec.structs.fields(self.parameters)

@@ -1,4 +1,4 @@
-"""What the API of a simulated host needs of the host and of the simulation around it."""
+"""The interfaces that the API of a simulated host needs: of the host, and of the simulation."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Simulation(Protocol):
 
 
 class ServedHost(Protocol):
-    """A host with its node, and what an operator may know of it.
+    """A host with its node, as its operator sees it.
 
-    started_ns: when its present life began. machine_s: its wall clock, mocked or not. template: what it mines.
-    mining_ns: for how long it has mined in this life. mocked_s: where its clock stands still, None where it goes.
+    started_ns: when it last started. machine_s: its wall clock, mocked or not. template: what it mines. mining_ns: for
+    how long it has mined since it started. mocked_s: the time of its mocked clock, None if it is not mocked.
     """
 
     name: str
@@ -58,26 +58,26 @@ class ServedHost(Protocol):
 
     @property
     def read_ns(self) -> int:
-        """How long a read from its disk takes now."""
+        """The present duration of a read from its disk."""
         ...
 
     @property
     def events_of_life(self) -> list[Event]:
-        """What the node has published in its present life."""
+        """The events that the node has published since it started."""
         ...
 
     def body(self, block_hash: bytes) -> bytes | None:
-        """A stored block; the node hears of one that is damaged. DamagedBlockError."""
+        """A stored block. DamagedBlockError if it is damaged, which is also reported to the node."""
         ...
 
     def ask(self, request: Request, then: Callable[[Answer], None] | None = None) -> int:
-        """Hand a request to the node; its answer comes to `then`."""
+        """Send a request to the node; `then` is called with its answer."""
         ...
 
     def feed(self, incoming: Input) -> None:
-        """Hand an input to the node."""
+        """Give the node an input."""
         ...
 
     def stop(self) -> None:
-        """Ask the node to end in order."""
+        """Ask the node to stop cleanly."""
         ...

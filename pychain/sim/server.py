@@ -1,4 +1,4 @@
-"""The site of a simulated node in one of its lives: a daemon's routes, served in virtual time."""
+"""The HTTP server of a simulated node from start to stop: a daemon's routes, served in virtual time."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Operator:
     """The caller of all requests."""
 
     def waits(self, waiting: bool) -> None:
-        """Nothing to do: it is there until it cancels its call."""
+        """Does nothing: the operator stays connected until it cancels its call."""
 
 
 class Server:
-    """Serves one node. responses, connections: as an HTTP server counts them."""
+    """Serves one node. responses, connections: counted as by an HTTP server."""
 
     def __init__(self, backend: HostBackend, files: Iterable[RouteDef], past: Iterable[Event]) -> None:
-        """`past`: what the node published in this life before anybody asked."""
+        """`past`: the events that the node published before the first request."""
         self.backend = backend
         self.responses: dict[int, int] = {}
         self.connections: dict[Sink, EventStream] = {}
@@ -41,8 +41,8 @@ class Server:
             self._context.events.note(event)
 
     def serve(self, request: Request, shape: Callable[[Response], T]) -> tuple[Future[T], Callable[[], None]]:
-        """The answer to a request, at once where nothing has to be waited for, and what cancels it. An exception is a
-        bug."""
+        """The answer to a request, at once if nothing has to be waited for, and a function that cancels it. An
+        exception is a bug."""
         outcome = self._begin(request)
         if isinstance(outcome, Awaitable):
             task = self.backend.run(self._finish(outcome, request, shape))
@@ -55,7 +55,7 @@ class Server:
         return shape(self._counted(await outcome))
 
     def listen(self, request: Request, sink: Sink) -> Response | None:
-        """Send a stream of events to a sink; the response where there is none."""
+        """Stream events to a sink; returns a response if there is no stream."""
         outcome = self._begin(request)
         if isinstance(outcome, EventStream):
             self.connections[sink] = outcome
@@ -64,18 +64,18 @@ class Server:
         assert isinstance(outcome, Response)
         return self._counted(outcome)
 
-    def hang_up(self, sink: Sink) -> None:
-        """The sink takes no more."""
+    def disconnect(self, sink: Sink) -> None:
+        """Send no more events to the sink."""
         if stream := self.connections.pop(sink, None):
             stream.gone()
 
     def end(self) -> None:
-        """The node has stopped in order: calls under way are told, streams end."""
+        """The node has stopped cleanly: calls under way fail, streams end."""
         self.backend.end()
         self._close()
 
     def crash(self) -> None:
-        """The process is gone."""
+        """The process has crashed."""
         self.backend.crash()
         self._close()
 
@@ -95,6 +95,6 @@ class Server:
 
     def _counted(self, outcome: Outcome) -> Response:
         if not isinstance(outcome, Response):
-            raise ValueError("this answer has no end: `events` gives it one by one")
+            raise ValueError("this response has no end: use `events`")
         self.responses[outcome.status] = self.responses.get(outcome.status, 0) + 1
         return outcome

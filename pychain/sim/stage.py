@@ -1,4 +1,4 @@
-"""The stage of a scenario: a world with its chronicle, what is built into it, and the ways to bring it to its end."""
+"""The stage of a scenario: a world with its chronicle, and the tools to build and run it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pychain.chain.target import work_from_bits
 from pychain.consensus.rulebook import Rulebook
 from pychain.node.requests import SetMining, SubmitTransfer
 from pychain.sim.checkers import check
-from pychain.sim.chronicle import MS, Chronicle, Figures, Tell
+from pychain.sim.chronicle import MS, Chronicle, Figures, Progress
 from pychain.sim.host import Host
 from pychain.sim.network import LinkModel
 from pychain.sim.world import World
@@ -23,11 +23,11 @@ from pychain.wallet.payment import Payment, sign_transfer
 
 GENESIS_BITS = 0x1F0FFFFF
 GENESIS_WORK = work_from_bits(GENESIS_BITS)
-"""4096 hashes: real nonces are found in no time, and a thousandfold hash rate can still be simulated."""
+"""4096 hashes: real nonces are found quickly, and a thousandfold hash rate can still be simulated."""
 PATIENCE = 50
-"""So many times what a block should take is no accident: a miner that finds none by then has stopped."""
+"""A miner that finds no block in this many times the expected interval must have stopped."""
 TRAVEL_S = 600
-"""For blocks to reach everybody once mining has ended, the time-outs of requests that were lost included."""
+"""Time for blocks to reach all nodes once mining has ended, including timeouts of lost requests."""
 HALF_LIFE_S = 43_200
 FEE = 5_000
 MAX_AMOUNT = 1_000_000
@@ -55,36 +55,36 @@ def spec_of(
 
 
 def ring(count: int) -> list[list[int]]:
-    """Whom each node of a ring dials: the one before it, the first one the last."""
+    """The nodes that each node of a ring dials: the one before it, and for the first one the last."""
     return [[count - 1] if count > 2 else [], *[[i - 1] for i in range(1, count)]]
 
 
 def full(count: int) -> list[list[int]]:
-    """Each dials all before it."""
+    """A complete graph: each node dials all before it."""
     return [list(range(i)) for i in range(count)]
 
 
 def scattered(count: int, random: Random) -> list[list[int]]:
-    """A connected graph by chance: each dials one or two of those before it."""
+    """A random connected graph: each node dials one or two before it."""
     return [list({random.below(i): None for _ in range(1 + random.below(2))}) if i else [] for i in range(count)]
 
 
 def reward_key(index: int) -> bytes:
-    """Where the node of that number mines to."""
+    """The key to which the node of this number mines."""
     return dev_key(index % DEV_KEYS).public_key
 
 
 class Stage:
-    """One run of a scenario: `open` a world, add miners, let it play, `close` it. What goes wrong is in `failures`."""
+    """One run of a scenario: `open` a world, add miners, let it play, `close` it. `failures` has the violations."""
 
-    def __init__(self, seed: int, tell: Tell, plugins: Iterable[Plugin] = ()) -> None:
+    def __init__(self, seed: int, progress: Progress, plugins: Iterable[Plugin] = ()) -> None:
         self.seed = seed
         self.plugins = tuple(plugins)
-        """What the run was given besides what is built in."""
+        """The plug-ins of the run."""
         self.random = Random(seed ^ 0x7363656E65)
         """For the scenario's own choices."""
         self.failures: list[str] = []
-        self._tell = tell
+        self._progress = progress
         self._opened: tuple[World, Chronicle] | None = None
 
     @property
@@ -102,15 +102,15 @@ class Stage:
         return self._opened[1]
 
     def fail(self, line: str) -> None:
-        """Something does not hold that must."""
+        """Record a violation."""
         self.failures.append(line)
 
     # --- building
 
     def open(self, spec: ChainSpec, delay_ms: float) -> World:
-        """Make the run's world: every link has this mean one-way delay."""
+        """Create the run's world: every link has this mean one-way delay."""
         world = World(Rulebook(spec, self.plugins), self.seed, LinkModel(latency_ns=int(delay_ms * MS)))
-        chronicle = Chronicle(world.heap, self._tell)
+        chronicle = Chronicle(world.heap, self._progress)
         world.watchers.append(chronicle)
         self._opened = (world, chronicle)
         return world
@@ -124,22 +124,22 @@ class Stage:
         ]
 
     def pay(self, hosts: Sequence[Host], per_second: float) -> None:
-        """From now on the funded keys pay each other through these hosts, at even times."""
+        """From now on the funded keys pay each other through these hosts, at regular intervals."""
         if per_second:
             Traffic(self.world, hosts, self.random, seconds(1 / per_second))
 
     # --- playing
 
     def play_to(self, height: int, interval_s: float) -> None:
-        """Until anybody's tip has this height."""
+        """Run until some node's tip has this height."""
         chronicle = self.chronicle
         chronicle.goal = max(chronicle.goal, height)
         limit_s = PATIENCE * interval_s + 4 * interval_s * max(1, height - chronicle.height)
         self.world.run_until(lambda: chronicle.height >= height, limit_s)
 
     def settle(self, miners: Sequence[Host], interval_s: float, followers: Sequence[Host] = ()) -> None:
-        """Come to rest on one tip: all miners stop; then the last one, with the hash rate of all, goes on until its
-        chain has more weight than anybody's."""
+        """Converge on one tip: all miners stop, except that the last one, with the hash rate of all, continues until
+        its chain has the most weight."""
         hosts, last = [*miners, *followers], miners[-1]
         share = last.hash_rate
         for host in miners:
@@ -154,29 +154,29 @@ class Stage:
         self.until(lambda: one_tip(hosts), TRAVEL_S)
 
     def _weight(self, host: Host) -> int:
-        """What fork choice compares, of the host's tip."""
+        """The weight of the host's tip, which fork choice compares."""
         tip = host.node.queries.tip
         return self.world.rulebook.weight(tip.work, tip.height)
 
     def until(self, condition: Callable[[], bool], limit_s: float) -> None:
-        """Until a condition holds; NotReachedError if it does not within this time."""
+        """Run until a condition holds; NotReachedError if it does not within this time."""
         self.world.run_until(condition, limit_s)
 
     def close(self, hosts: Sequence[Host]) -> Figures:
-        """Check all that must hold among these hosts; the figures."""
+        """Check the invariants of these hosts; returns the figures."""
         for line in check(hosts):
             self.fail(line)
         return self.chronicle.figures(hosts[0])
 
 
 def one_tip(hosts: Sequence[Host]) -> bool:
-    """All have one durable tip."""
+    """Whether all have the same durable tip."""
     tip = hosts[0].node.queries.tip.hash
     return all(host.node.queries.tip.hash == tip for host in hosts)
 
 
 class Traffic:
-    """Small payments among the funded keys, in turn through each host, at even times."""
+    """Small payments among the funded keys, in turn through each host, at regular intervals."""
 
     def __init__(self, world: World, hosts: Sequence[Host], random: Random, period_ns: int) -> None:
         self._world = world
@@ -187,7 +187,7 @@ class Traffic:
         world.heap.after(period_ns, partial(self._pay, 0))
 
     def _pay(self, turn: int) -> None:
-        """A key pays through one host always: another might not know yet of what it has pending."""
+        """A key always pays through the same host: another might not know its pending transfers yet."""
         self._world.heap.after(self._period_ns, partial(self._pay, turn + 1))
         key = self._keys[turn % DEV_KEYS]
         host = self._hosts[turn % DEV_KEYS % len(self._hosts)]

@@ -1,4 +1,4 @@
-"""A tree of blocks that grows by branches, each overtaking the one before, full of transfers; and its books.
+"""A tree of blocks that grows by branches, each overtaking the one before, full of transfers; and its accounts.
 
 0 - 1 - 2 - 3 - 4                the tip is 4 ...
          `- 3'- 4'- 5'- 6'       ... then 6', so 3 and 4 are undone ...
@@ -25,7 +25,7 @@ NETWORK = Network(
 KEYS = (*(each.key for each in SIGNERS), MINER)
 
 DEEPEST = 12
-"""Blocks that a branch undoes, at most."""
+"""The most blocks that a branch disconnects."""
 MOST_TRANSFERS = 30
 
 Account = tuple[int, int]
@@ -105,5 +105,5 @@ def _credit(accounts: dict[bytes, Account], key: bytes, amount: int) -> None:
 
 
 def _named(transaction: bytes) -> tuple[bytes, ...]:
-    """The accounts in a raw transaction: a transfer's sender and recipient, or who a coinbase pays."""
+    """The accounts in a raw transaction: a transfer's sender and recipient, or a coinbase's recipient."""
     return (transaction[1:33], transaction[41:73]) if transaction[0] else (transaction[5:37],)

@@ -1,8 +1,8 @@
-"""A node that syncs through reorganisations is killed (SIGKILL) at random moments, again and again.
+"""A node that syncs through reorganisations is repeatedly killed (SIGKILL) at random moments.
 
-A second node is given a tree of branches that overtake each other, block by block, all the while. The first follows it
-and dies while it starts, syncs, reorganises, commits, sweeps. What it leaves on the disk is held against books that are
-kept beside, from genesis; then it is started again and goes on, with nobody's help.
+Meanwhile a second node gets a tree of branches that overtake each other, block by block. The first follows it and dies
+while it starts, syncs, reorganises, commits or sweeps. Its disk is compared with accounts computed independently from
+genesis; then it is restarted and continues by itself.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from tests.daemon.process import Daemon
 
 KILLS, LONG_KILLS = 8, 200
 LONGEST_START_S, LONGEST_LIFE_S = 1.0, 0.7
-"""A node lives at most so long from its start, or from the first tip that it announces."""
+"""The longest life of a node after its start, or after the first tip that it announces."""
 PAUSE_S = 0.01
-"""Between two blocks of a feed: some 50 a second come to the nodes."""
+"""Between two blocks of a feed: the nodes get about 50 per second."""
 HISTORY = 30
 NEW_TIP = "NewTip"
 SMALL_STEPS = "from pychain.store.sweep import Pace; Pace.rows = 100"
-"""Run first in the node that is killed, so that its sweeps are long."""
+"""Code run first in the node that is killed, so that its sweeps are long."""
 
 
 class Feed:
-    """Gives one branch after the other to a node, on a thread, until it is stopped."""
+    """Feeds one branch after another to a node, on a thread, until it is stopped."""
 
     def __init__(self, ladder: Ladder, node: Daemon) -> None:
         self._ladder = ladder
@@ -53,7 +53,7 @@ class Feed:
         self.stop()
 
     def stop(self) -> None:
-        """Returns when the last branch is whole."""
+        """Returns when the last branch is complete."""
         self._stopped.set()
         self._thread.join()
 
@@ -68,7 +68,7 @@ class Feed:
 
 
 def announced(node: Daemon) -> list[bytes]:
-    """The tips that a node told of in its log; what it wrote last may be cut off."""
+    """The tips in a node's log, whose last line may be cut off."""
     hashes = []
     for line in node.log.splitlines():
         try:
@@ -81,7 +81,7 @@ def announced(node: Daemon) -> list[bytes]:
 
 
 def check_disk(directory: Path, ladder: Ladder, told: list[bytes]) -> Rung | None:
-    """Hold what a dead node left against the books; returns its tip. None: it died before it had a store."""
+    """Compare what a killed node left with the ladder; returns its tip, None if it died before it had a store."""
     if not (directory / "state" / "data.mdb").exists():
         assert not told
         return None
@@ -159,7 +159,7 @@ def test_a_node_killed_at_random_moments_goes_on_by_itself(tmp_path: Path, kills
 
 
 def check_the_end(node: Daemon, source: Daemon, tip: Rung) -> None:
-    """It comes in step, its books are right for whoever asks, and it stops in order."""
+    """It catches up, its API shows correct accounts, and it stops cleanly."""
     node.until(lambda: node.tip == source.tip)
     assert node.tip == tip.block.hash[::-1].hex()
     for key in KEYS:

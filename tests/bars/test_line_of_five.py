@@ -26,7 +26,7 @@ CUT = (2, 3)
 """The link that is cut: three nodes on its one side, two on the other."""
 TRANSFERS_A_SECOND = 4.0
 SETTLE_TIMEOUT_S = 60.0
-"""Generous: what is usual is under a second, and a busy machine must not fail the test."""
+"""Generous: it usually takes under a second, and a busy machine must not fail the test."""
 
 
 @pytest.mark.timeout(300)
@@ -53,8 +53,8 @@ async def race(directory: Path, seconds: float, cut_seconds: float) -> None:
         await watch(observer, seconds / 2)
         await part_until_both_sides_mined(devnet, cut_seconds)
         await watch(observer, seconds - (time.monotonic() - begin))
-        await until(lambda: has_height(devnet, spec.maturity + 2))  # rewards have matured,
-        await until(lambda: has_paid(traffic))  # and transfers were paid of them
+        await until(lambda: has_height(devnet, spec.maturity + 2))  # rewards have matured
+        await until(lambda: has_paid(traffic))  # and transfers have spent them
         paying.cancel()
         with suppress(asyncio.CancelledError):
             await paying
@@ -68,7 +68,7 @@ async def race(directory: Path, seconds: float, cut_seconds: float) -> None:
 
 
 async def watch(observer: Observer, seconds: float) -> None:
-    """Look at the network now and then, so that the observer sees it change."""
+    """Observe the network regularly, so that the observer sees changes."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         await observer.look()
@@ -76,7 +76,7 @@ async def watch(observer: Observer, seconds: float) -> None:
 
 
 async def part_until_both_sides_mined(devnet: Devnet, least_seconds: float) -> None:
-    """Cut one link for at least so long, until both sides have blocks that the other has not."""
+    """Cut one link for at least `least_seconds`, until both sides have blocks that the other lacks."""
     one, other = CUT
     await devnet.cut(one, other)
     begin = time.monotonic()
@@ -103,6 +103,6 @@ async def heights(devnet: Devnet) -> list[int]:
 
 
 async def forks(devnet: Devnet) -> int:
-    """Branches beside the active one, over all nodes."""
+    """Branches other than the active one, over all nodes."""
     tips = [await node.client.chain_tips() for node in devnet.nodes]
     return sum(len(ends) - 1 for ends in tips)

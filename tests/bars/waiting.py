@@ -1,4 +1,4 @@
-"""Waiting for a network: ask again and again; the test's own timeout is what ends it."""
+"""Waiting for a network: poll until a condition holds; the test's own timeout ends it."""
 
 from __future__ import annotations
 

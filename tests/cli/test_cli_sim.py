@@ -89,7 +89,7 @@ def test_a_run_reports_its_figures(shell: Shell) -> None:
     assert report["figures"]["height"] >= 5
     shown = done(shell("sim", "run", "race", "--seed", "7", *SMALL)).out
     assert report["digest"] in shown
-    assert "all hold" in shown
+    assert "all passed" in shown
 
 
 def test_the_command_that_is_told_repeats_the_run(shell: Shell) -> None:
@@ -118,20 +118,20 @@ def test_a_replay_that_differs_says_when(shell: Shell, tmp_path: Path) -> None:
     assert result.code == 1
     assert result.json["identical"] is False
     assert f"{mark['virtual_ns'] / 1e9:.6f} s of virtual time" in result.json["difference"]
-    assert result.err.splitlines()[-1] == f"pychain: it went another way {result.json['difference']}"
+    assert result.err.splitlines()[-1] == f"pychain: the run diverged {result.json['difference']}"
 
 
 def test_a_file_that_is_no_record(shell: Shell, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_text("hello\n")
-    assert "no record of a run" in shell.fails(1, "sim", "replay", str(other))
+    assert "not a record of a run" in shell.fails(1, "sim", "replay", str(other))
 
 
 @pytest.mark.usefixtures("fragile")
 def test_a_failing_run_names_its_seed_and_command(shell: Shell) -> None:
     result = shell("sim", "run", "fragile", "--seed", "5", "--nodes", "3")
     assert result.code == 1
-    assert "1 do not hold" in result.out
+    assert "1 failed" in result.out
     assert result.err.splitlines()[-1] == (
         "pychain: seed 5: too high a seed; again with: pychain sim run fragile --seed 5 --set nodes=3"
     )
@@ -212,7 +212,7 @@ def test_one_seed_is_one_run_under_any_hash_seed_and_in_any_process(shell: Shell
     [
         (("run", "war"), "scenario 'war' is unknown"),
         (("run", "race", "--set", "colour=red"), "no parameter 'colour'"),
-        (("run", "race", "--set", "nodes"), "--set wants KEY=VALUE"),
+        (("run", "race", "--set", "nodes"), "--set needs KEY=VALUE"),
         (("run", "race", "--nodes", "x"), "nodes=x does not fit"),
         (("run", "churn", "--retarget", "lwma"), "no parameter 'retarget'"),
         (("run", "race", "--retarget", "dgw"), "retarget rule 'dgw' is unknown"),
@@ -222,8 +222,8 @@ def test_one_seed_is_one_run_under_any_hash_seed_and_in_any_process(shell: Shell
         (("run", "race", "--trace", "nowhere/x"), "no such directory"),
         (("replay", "nowhere"), "does not exist"),
         (("sweep", "race"), "--seeds"),
-        (("sweep", "race", "--seeds", "a..b"), "--seeds wants A..B"),
-        (("sweep", "race", "--seeds", "5..1"), "no seed"),
+        (("sweep", "race", "--seeds", "a..b"), "--seeds needs A..B"),
+        (("sweep", "race", "--seeds", "5..1"), "the range is empty"),
         (("sweep", "race", "--seeds", "1..2", "--nodes", "2,"), "nodes= does not fit"),
         (("sweep", "race", "--seeds", f"0..{MAX_RUNS}"), "at most"),
         (("sweep", "race", "--seeds", "1", "--csv", "nowhere/x"), "no such directory"),
@@ -250,7 +250,7 @@ def test_progress_is_shown_on_a_terminal() -> None:
     with Terminal("sim", "run", "race", "--set", "blocks=30") as terminal:
         terminal.wait_for("race, seed 0, virtual ")
         terminal.wait_for("30 blocks")
-        terminal.wait_for("all hold")
+        terminal.wait_for("all passed")
         assert terminal.end() == 0
 
 

@@ -164,7 +164,7 @@ def test_a_replay_loads_the_same_files(shell: Shell, trace: str) -> None:
 def test_a_replay_refuses_another_file_unless_it_is_given(shell: Shell, trace: str) -> None:
     rules = Path("rules.py")
     rules.write_text(rules.read_text() + "\n# the same rule\n")
-    hint = f"--plugin FILE.py gives retarget rule '{NAME}' again\n"
+    hint = f"give retarget rule '{NAME}' with --plugin FILE.py\n"
     assert shell.fails(2, "sim", "replay", trace) == (
         f"pychain: rules.py has changed since rules.py:Steady was loaded from it; {hint}"
     )
@@ -175,7 +175,7 @@ def test_a_replay_refuses_another_file_unless_it_is_given(shell: Shell, trace: s
     moved = Path("moved.py")
     moved.write_text(moved.read_text().replace("branch.height < 3", "branch.height < 2"))
     result = shell("sim", "replay", trace, "--plugin", "moved.py:Steady")
-    assert (result.code, "it went another way" in result.err) == (1, True)
+    assert (result.code, "the run diverged" in result.err) == (1, True)
 
 
 @pytest.mark.parametrize(

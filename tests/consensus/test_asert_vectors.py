@@ -1,7 +1,7 @@
 """The published aserti3-2d vectors, run01 to run12, every one of their 15,004 rows.
 
 Bitcoin Cash Node publishes them (qa-assets, test_vectors/aserti3-2d; they are linked from the specification) together
-with the parameters of each run. Here each run is made anew from its parameters, its bits from the project's ASERT, and
+with the parameters of each run. Here each run is made again from its parameters, its bits by the project's ASERT, and
 the digest of all rows ("iteration height time bits", a line each) is compared with the digest of the published rows;
 the first and the last row stand beside it to be looked at. Three runs draw solve times from C++'s std::mt19937 through
 libstdc++'s distributions, which is restated below.

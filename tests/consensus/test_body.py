@@ -1,4 +1,4 @@
-"""Merkle roots and mutation (CVE-2012-2459) against an oracle that has its own idea of what a mutation is."""
+"""Merkle roots and mutation (CVE-2012-2459) against an independent oracle."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_mutant_of_every_size(count: int) -> None:
 
 @given(st.lists(st.binary(max_size=3), min_size=1, max_size=9), st.booleans())
 def test_check_body(extras: list[bytes], honest: bool) -> None:
-    """A block's transactions are the leaves; a root that is not theirs is the sender's fault, whatever they are."""
+    """A block's transactions are the leaves; a wrong root is the sender's fault, whatever the transactions are."""
     transactions = [wire.coinbase(number, bytes(32), 0, extra + bytes(32)) for number, extra in enumerate(extras)]
     root = wire.root_of(transactions) if honest else bytes(32)
     block = decode_block(wire.block(wire.header(1, bytes(32), root, 0, 0, 0), transactions))
@@ -77,7 +77,7 @@ def test_check_body(extras: list[bytes], honest: bool) -> None:
 
 
 def test_wrong_root_is_said_before_mutation() -> None:
-    """Of a body that is both, only the wrong root is certain: equal neighbours prove nothing about another block."""
+    """If a body has both faults, the wrong root is reported: equal neighbours prove nothing about another block."""
     twice = [wire.coinbase(1, bytes(32), 0)] * 2
     block = decode_block(wire.block(wire.header(1, bytes(32), bytes(32), 0, 0, 0), twice))
     with pytest.raises(RuleError) as refused:

@@ -32,7 +32,7 @@ def network_of(rule: str) -> Network:
 @settings(max_examples=15)
 @given(st.sampled_from(list(RETARGET_RULES.built_in)), st.lists(st.integers(1, 40), min_size=1, max_size=14))
 def test_any_pace_under_any_rule(rule: str, waits: list[int]) -> None:
-    """Bits that follow the blocks' times are bits that the chain accepts, and nothing is lost on the way."""
+    """The chain accepts bits that follow the blocks' times, and the supply is exact."""
     network = network_of(rule)
     builder = ChainBuilder(network)
     chain = ReferenceChain(network.toml(), network.genesis_time + 1000)

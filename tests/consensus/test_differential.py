@@ -1,4 +1,4 @@
-"""The package against the specification, level by level: whatever the bytes, both name the same rule, or none."""
+"""The package against the specification, level by level: for any bytes both report the same rule, or none."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ PAYS = [
     pay(0, memo=bytes(512)),
     pay(0, memo=bytes(513)),
 ]
-"""Transfers of which each breaks at most one rule."""
+"""Transfers that each break at most one rule."""
 parts = st.sampled_from([*REWARDS, *PAYS])
 raw_transactions = (
     parts | mutants(parts) | transfers.map(lambda fields: fields.raw) | coinbases.map(lambda fields: fields.raw)
@@ -73,7 +73,7 @@ raw_transactions = (
 
 
 def code(check: Callable[[], object]) -> str | None:
-    """What the specification names."""
+    """The rule that the specification reports."""
     try:
         check()
     except BrokenRuleError as broken:
@@ -82,13 +82,13 @@ def code(check: Callable[[], object]) -> str | None:
 
 
 def named(check: Callable[[], object]) -> str | None:
-    """What the package names."""
+    """The rule that the package reports."""
     rule = broken_rule(check)
     return None if rule is None else rule.code
 
 
 def sealed(transactions: list[bytes]) -> bytes:
-    """A block with these transactions, whatever they are, under the right root and with its proof of work."""
+    """A block with any transactions, the right root and proof of work."""
     first = wire.solve(1, NETWORK.genesis_hash, wire.root_of(transactions), GENESIS_TIME, NETWORK.genesis_bits)
     return wire.block(first, transactions)
 
@@ -128,7 +128,7 @@ def test_edges_of_signatures(key: bytes, r: bytes, s: bytes, message: bytes) -> 
 
 @given(st.integers(0, 7), st.binary(max_size=40), st.integers(0, 128 * 8 - 1) | st.none())
 def test_damaged_signatures(name: int, message: bytes, bit: int | None) -> None:
-    """One bit of key, signature and the message's hash is turned, or none."""
+    """One bit of the key, the signature or the message's hash is flipped, or none."""
     author = signer(f"author {name}")
     told = sha256(message).digest()
     data = bytearray(author.key + told + author.sign(told))
@@ -206,7 +206,7 @@ some_accounts = st.builds(SpecifiedAccount, st.integers(0, 60), st.integers(0, 2
 
 @st.composite
 def blocks(draw: st.DrawFn, network: Network, state: State) -> bytes:
-    """A block whose transfers spend all there is, a little less or a little more, mostly in their sequence."""
+    """A block whose transfers spend the whole balance, a little less or a little more, mostly in order of sequence."""
     accounts = dict(state.accounts)
     raws, fees = [], 0
     for _ in range(draw(st.integers(0, 5))):
@@ -227,7 +227,7 @@ def blocks(draw: st.DrawFn, network: Network, state: State) -> bytes:
 
 @given(st.integers(0, 4), st.dictionaries(st.sampled_from([each.key for each in PEOPLE]), some_accounts), st.data())
 def test_a_block_in_its_state(maturity: int, accounts: dict[bytes, SpecifiedAccount], data: st.DataObject) -> None:
-    """Both name the same rule, or come to the same accounts, all of them."""
+    """Both report the same rule, or end with the same accounts."""
     network = replace(NETWORK, maturity=maturity, initial_subsidy=50, halving_interval=3)
     spec, specified = spec_of(network), read_network(network.toml())
     rewards = data.draw(st.lists(st.builds(SpecifiedReward, st.sampled_from([ALICE.key, BOB.key]), st.integers(0, 9))))

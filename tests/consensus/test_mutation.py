@@ -1,4 +1,4 @@
-"""Bytes from the wire: whatever they are, a RuleError with the right blame, and no more memory than they deserve."""
+"""Arbitrary bytes from the wire give a RuleError with the right blame, and use bounded memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_original_is_good() -> None:
 
 @given(mutants(st.just(GOOD.raw)) | st.binary(max_size=400))
 def test_mutated_block(data: bytes) -> None:
-    """What still passes differs in the header's free fields alone, and has found its own proof of work."""
+    """A mutation that still passes differs only in free fields of the header, and has its own proof of work."""
     rule = broken_rule(lambda: verify_block(SPEC, data))
     if rule is None:
         assert data[36:68] + data[80:] == GOOD.raw[36:68] + GOOD.raw[80:]
@@ -45,8 +45,8 @@ def test_mutated_block(data: bytes) -> None:
 
 @given(mutants(st.just(GOOD.raw[80:])) | st.binary(max_size=400))
 def test_no_other_body_condemns_a_block(body: bytes) -> None:
-    """Under a header that is good, any bytes but the true body are the sender's fault alone: otherwise whoever sends
-    garbage first could make a valid block invalid for good.
+    """With a valid header, any bytes other than the true body are only the sender's fault: otherwise the first peer to
+    send garbage could make a valid block permanently invalid.
     """
     rule = broken_rule(lambda: verify_block(SPEC, GOOD.header + body))
     if body == GOOD.raw[80:]:
@@ -67,7 +67,7 @@ def test_no_other_arrangement_condemns_a_block(transactions: list[bytes]) -> Non
 
 @given(mutants(st.sampled_from(PAYS)) | st.binary(max_size=300))
 def test_mutated_transfer(data: bytes) -> None:
-    """Alone: out of form, out of bounds, not signed, or one of the originals."""
+    """A single transfer: malformed, out of bounds, not signed, or one of the originals."""
 
     rule = broken_rule(lambda: check_transfer(SPEC, data))
     if data in PAYS:

@@ -1,4 +1,4 @@
-"""The reference chain under random trees of blocks: what it must be, to be the oracle of others."""
+"""The reference chain under random trees of blocks, since it is the oracle of other tests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fresh() -> ReferenceChain:
 @settings(max_examples=50)
 @given(trees())
 def test_parents_first(blocks: list[Forged]) -> None:
-    """Every valid block is accepted; the tip is the highest, the first seen of equals; nothing is lost or made."""
+    """Every valid block is accepted; the tip is the highest, the first seen of equals; the supply is exact."""
     chain = fresh()
     best = genesis(NETWORK)
     for block in blocks:
@@ -67,7 +67,7 @@ def test_any_order(blocks: list[Forged], data: st.DataObject) -> None:
 @settings(max_examples=50)
 @given(trees(bad=True))
 def test_no_invalid_block_is_ever_on_the_chain(blocks: list[Forged]) -> None:
-    """The tip is the highest block none of whose ancestors claims too much; children of the condemned are refused."""
+    """The tip is the highest block whose ancestors are all valid; children of invalid blocks are rejected."""
     chain = fresh()
     sound = {genesis(NETWORK).hash: True}
     best = genesis(NETWORK)

@@ -1,4 +1,4 @@
-"""Retarget rules: Core's published vectors, Bitcoin's own headers, and what else is known of each.
+"""Retarget rules: Core's published vectors, Bitcoin's own headers, and known properties of each.
 
 The specification's rules are compared with them in test_differential.
 """
@@ -50,7 +50,7 @@ def test_block_1_carries_genesis_bits(rule: str) -> None:
     st.sampled_from([0x01010000, 0x03123456, 0x1D00FFFF, MIDDLE, EASY]),
 )
 def test_any_branch_gets_bits_within_the_limit(rule: str, spacing_s: int, waits: list[int], bits: int) -> None:
-    """Whatever the times, the demand is a canonical encoding of a target from 1 to pow_limit."""
+    """For any times, the bits are a canonical encoding of a target from 1 to pow_limit."""
     params = {"window": 4} if rule in ("bitcoin", "lwma") else {}
     network = Network(retarget=rule, retarget_params=params, spacing_s=spacing_s, genesis_bits=bits)
     times = [T0]
@@ -116,12 +116,12 @@ def test_asert_never_falls_as_time_passes(time_delta: int, later: int, spacing_s
     ("halvings", "target"), [(257, 1), (10**12, 1), (200, 1), (201, 1), (-257, 2**240), (-(10**12), 2**240)]
 )
 def test_asert_far_out(halvings: int, target: int) -> None:
-    """Exponents that would shift by billions of bits end at the bounds at once."""
+    """Exponents that would shift by billions of bits are clamped to the bounds."""
     assert asert_target(2**200, 60 - halvings * 100, 0, 60, 100, 2**240) == target
 
 
 def test_asert_divides_towards_zero() -> None:
-    """A 65536th of a half-life and less counts as nothing, to either side (as C's division does)."""
+    """A 65536th of a half-life and less is rounded to zero, on either side (as in C's division)."""
     late, early = (asert_target(2**200, 60 + delta, 0, 60, 65536 * 2, 2**240) for delta in (1, -1))
     assert late == early == 2**200
 
@@ -164,7 +164,7 @@ def test_lwma_keeps_what_is_on_time() -> None:
 
 
 def test_lwma_window_is_60_by_default() -> None:
-    """With 60 solve times behind block 1 the rule speaks, one earlier it does not; genesis' time plays no part."""
+    """The rule applies from 60 solve times after block 1, and not before; genesis' time does not count."""
     rulebook = rulebook_of(Network(retarget="lwma", genesis_bits=MIDDLE))
     fast = [0, *range(T0, T0 + 61 * 5, 5)]
     assert rulebook.next_bits(timed_branch(fast[:61], MIDDLE)) == MIDDLE
@@ -202,7 +202,7 @@ def test_parameters_out_of_form(rule: str, params: dict[str, int], line: str) ->
 
 
 def test_a_bitcoin_window_that_measures_nothing() -> None:
-    """With 2 blocks of 1 s a window could take 0 of 2 s, and a target of nothing times anything would follow."""
+    """With 2 blocks of 1 s a window could take 0 of 2 s, and the target would be 0."""
     with pytest.raises(ConfigError, match="window times spacing_s must be at least 4 s"):
         rulebook_of(Network(retarget="bitcoin", retarget_params={"window": 2}, spacing_s=1))
     shortest = rulebook_of(Network(retarget="bitcoin", retarget_params={"window": 4}, spacing_s=1, genesis_bits=MIDDLE))

@@ -34,7 +34,7 @@ class Double(RetargetRule):
 
 
 class Shortest(ForkChoiceRule):
-    """A fork-choice rule of another package, and a bad idea."""
+    """A fork-choice rule of another package, deliberately bad."""
 
     name = "shortest-v1"
 

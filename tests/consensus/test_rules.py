@@ -18,7 +18,7 @@ def test_codes_are_unique_and_of_one_form() -> None:
 
 
 def test_what_a_block_is_never_condemned_for() -> None:
-    """Bytes that are not the body, and what time or another block may mend, are held against no hash."""
+    """Bytes that are not the body, and temporary failures, mark no hash invalid."""
     assert {rule.code for rule in Rule if rule.blame is Blame.BODY} == {
         "bad-blk-encoding",
         "bad-blk-length",

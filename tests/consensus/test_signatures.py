@@ -1,4 +1,4 @@
-"""Blocks verified together: each has its own verdict, and signatures that were checked before are not checked again."""
+"""Blocks verified together: each has its own result, and signatures checked before are not checked again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_each_block_has_its_own_verdict(blocks: list[Forged]) -> None:
 
 
 def test_what_is_known_to_be_signed_is_not_checked_again() -> None:
-    """Even a forged transfer passes if it was checked, as they say; no other can take its place, for ids cover all."""
+    """A transfer in `known` is not checked, even if it is forged; txids cover all bytes, so none can pass for it."""
     forged, real = BAD[0], GOOD[1]
     known = {wire.sha256d(forged.transactions[1])}
     accepted, fine = verify_blocks(SPEC, [forged.raw, real.raw], known)

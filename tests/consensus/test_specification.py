@@ -1,4 +1,4 @@
-"""The specification by itself: it imports nothing of the package, and says what docs/consensus.md says."""
+"""The specification by itself: it imports nothing from the package, and agrees with docs/consensus.md."""
 
 from __future__ import annotations
 

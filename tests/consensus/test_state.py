@@ -44,7 +44,7 @@ BASE = Network(
 
 @dataclass
 class PlainLedger:
-    """Balances as anybody would keep them, written without a look at the project's code."""
+    """A simple ledger, written independently of the project's code."""
 
     network: Network
     balances: dict[bytes, int] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def _payments(
 
 
 def matured_for(network: Network, blocks: list[Block], height: int) -> Reward | None:
-    """The reward that connecting `height` needs to be told of."""
+    """The reward that matures at `height`."""
     matures = maturing_height(spec_of(network), height)
     if matures is None or matures == height:
         return None
@@ -170,7 +170,7 @@ def test_any_slicing_gives_the_same(
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 100])
 def test_an_error_is_found_in_any_slicing(budget: int) -> None:
-    """The third transfer has the wrong sequence; wherever the slices end, the state that was read stays as it is."""
+    """The third transfer has the wrong sequence; wherever the slices end, the state is unchanged."""
     alice, bob = PEOPLE[:2]
     pays = [alice.transfer(BASE.genesis_hash, sequence, bob.key, 1) for sequence in (0, 1, 3)]
     block = decode_block(forge(BASE, "b", genesis(BASE), pays).raw)
@@ -242,7 +242,7 @@ def test_damaged_undo(data: bytes) -> None:
 
 
 def test_signers_of_a_forged_block_are_what_they_seem() -> None:
-    """The plain ledger moves what the transfers say; this pins that the builder says what it was told."""
+    """The plain ledger applies the transfers' fields; this checks that the builder sets them as asked."""
     forged: Forged = forge(BASE, "b", genesis(BASE), [PEOPLE[0].transfer(BASE.genesis_hash, 0, PEOPLE[1].key, 3, 2)])
     coinbase, transfer = decode_block(forged.raw).transactions
     assert isinstance(coinbase, Coinbase)

@@ -49,7 +49,7 @@ def test_no_interval_means_no_subsidy() -> None:
 
 @pytest.mark.parametrize("name", PACKAGED_NETWORKS)
 def test_packaged_supply(name: str) -> None:
-    """21 million coins' worth of blocks less the block that genesis is not, and less what halving rounds away."""
+    """21 million coins, less the block at height 0, which has no subsidy, and less what halving rounds away."""
     spec = packaged_spec(name)
     eras = [5_000_000_000 // 2**era for era in range(64)]
     assert total_supply(spec) - issued(spec, 0) == 2_100_000 * sum(eras) - 5_000_000_000

@@ -1,4 +1,4 @@
-"""The mempool by definition: lists, worked through from the start at every question."""
+"""The mempool by definition: lists, recomputed from scratch at every question."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_PENDING = 64
 
 @lru_cache(maxsize=256)
 def key(number: int) -> bytes:
-    """The public key of an account; nobody in the mempool asks for its signatures."""
+    """The public key of an account; the mempool does not check its signatures."""
     return sha256(b"account %d" % number).digest()
 
 
@@ -120,7 +120,7 @@ class PoolModel:
         return ""
 
     def victims(self, excess: int, exempt: bytes | None = None) -> list[Transfer]:
-        """Whose leaving frees so many bytes: always the cheapest end of a queue, until it is enough or none is left."""
+        """The transfers to evict to free `excess` bytes: always the cheapest end of a queue, until it is enough."""
         queues = {sender: queue[:] for sender, queue in self.content().items() if sender != exempt}
         victims = []
         while excess > 0 and any(queues.values()):
@@ -141,7 +141,7 @@ class PoolModel:
             self.queues[victim.sender].pop()
 
     def rebase(self, returned: Iterable[Transfer], wall_s: int) -> None:
-        """All queues anew from what was pending and what came back."""
+        """Rebuild all queues from the pending and the returned transfers."""
         offered = {sender: {t.sequence: (t, since) for t, since in queue} for sender, queue in self.queues.items()}
         for transfer in returned:
             offered.setdefault(transfer.sender, {})[transfer.sequence] = (transfer, wall_s)

@@ -1,4 +1,4 @@
-"""What tests do with a mempool again and again."""
+"""Common steps of tests with a mempool."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RICH = 10**12
 MEMO = 512
 """The longest memo."""
 WHOLE = 10**9
-"""A budget for all there is."""
+"""A budget for everything."""
 
 
 def take(pool: Mempool, *transfers: Transfer, wall_s: int = 0) -> None:

@@ -1,6 +1,6 @@
-"""The stores that the contract's suite examines, and how each is brought into the states that it asks for.
+"""The stores that the contract's suite tests, and how each is brought into the states that it needs.
 
-A store of your own joins with one line in KINDS: a class whose objects are a `Kind`.
+To test another store, add one line to KINDS: a class whose objects are a `Kind`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROLL_BYTES = 1_000
 
 
 class Kind(Protocol):
-    """One store of some kind, and what may happen to it."""
+    """One store of some kind, and the faults that can be injected."""
 
     @property
     def store(self) -> WritableStore:
@@ -91,7 +91,7 @@ class MemoryKind:
 
 
 class LmdbKind:
-    """The store in a directory. It dies as the copy of its directory that is opened in its place."""
+    """The store in a directory. A crash is simulated by opening a copy of its directory."""
 
     def __init__(self, directory: Path) -> None:
         self._base = directory
@@ -163,4 +163,4 @@ KINDS: dict[str, Callable[[Path], Kind]] = {
     "lmdb": LmdbKind,
     "memory": MemoryKind,
 }
-"""Name -> what makes one in a new directory."""
+"""Name -> factory for a new directory."""

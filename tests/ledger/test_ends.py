@@ -1,4 +1,4 @@
-"""The heap of queue ends against sorting: whatever happens to the queues, and however often."""
+"""The heap of queue ends against sorting, under random changes of the queues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Queues:
         self.marks = 0
 
     def change(self) -> None:
-        """An account's queue grows, loses its end or its head, or ends; whoever is at the end is pushed."""
+        """An account's queue grows, loses its end or its head, or ends; its new end is pushed."""
         sender = self.random.choice(self.accounts)
         before = self.table.get(sender, ())
         kind = self.random.choice(["grow", "grow", "pop", "mined", "gone"])
@@ -65,7 +65,7 @@ def test_the_cheapest_are_found_at_any_time(seed: int, accounts: int) -> None:
 
 
 def test_the_heap_stays_in_proportion() -> None:
-    """However often queues change and are asked for, entries stay few for each account."""
+    """However often queues change and are read, there are few entries per account."""
     queues = Queues(1, 200)
     most = 0
     for turn in range(30_000):
@@ -73,6 +73,6 @@ def test_the_heap_stays_in_proportion() -> None:
         if turn % 7 == 0:
             queues.ends.cheapest(600)
         most = max(most, len(queues.ends))
-    # the old heap at its fullest and what is pushed while the new one is made, and that new one
+    # the old heap at its largest, what is pushed while the new one is built, and the new one
     assert most <= (SLACK + 1) * 200 + 64 + 2 * (200 // STEP + 1)
     assert queues.ends.cheapest(10**9) == queues.cheapest(10**9, None)

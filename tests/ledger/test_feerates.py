@@ -1,4 +1,4 @@
-"""Fee rates: what recent blocks took, and what overtakes a mempool."""
+"""Fee estimates: from recent blocks, and from the mempool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RELAY = 1_000
 
 
 def transfer(fee: int, memo: int = 45) -> Transfer:
-    """Of 200 bytes, if nothing else is asked for."""
+    """Of 200 bytes by default."""
     return new_transfer(transfer_body(bytes(32), 0, bytes(32), 0, fee, bytes(memo)), bytes(64))
 
 

@@ -1,4 +1,4 @@
-"""The table of rows by hash, against a dict: growing, many rows at once, and hashes that crowd into one slot."""
+"""The table of rows by hash, against a dict: growth, many rows at once, and hashes that collide."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pychain.ledger import hash_table
 from pychain.ledger.hash_table import HashTable
 
 HASHES = [sha256(number.to_bytes(4, "big")).digest() for number in range(3_000)]
-STRANGERS = [sha256(number.to_bytes(5, "big")).digest() for number in range(200)]
+UNKNOWN = [sha256(number.to_bytes(5, "big")).digest() for number in range(200)]
 
 
 @pytest.fixture(params=["as they fall", "into eight slots", "into one slot"])
 def crowding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many of the hashes a test may use: where they crowd, every look-up takes as many steps as there are rows."""
+    """How many hashes a test may use: if they collide, every lookup takes as many steps as there are rows."""
     slots: dict[str, Callable[[bytes], int]] = {
         "into eight slots": lambda block_hash: block_hash[0] & 7,
         "into one slot": lambda block_hash: -1,  # the last one, so that places wrap around
@@ -35,7 +35,7 @@ def test_rows_are_found_while_the_table_grows(crowding: int) -> None:
         assert table.find(block_hash) == row
         assert table.find(HASHES[row // 2]) == row // 2
     assert [table.find(block_hash) for block_hash in HASHES[:crowding]] == list(range(crowding))
-    assert [table.find(stranger) for stranger in STRANGERS] == [None] * len(STRANGERS)
+    assert [table.find(unknown) for unknown in UNKNOWN] == [None] * len(UNKNOWN)
 
 
 @pytest.mark.parametrize("filled", [0, 1, 127, 128, 129, 255, 256, 257])
@@ -45,11 +45,11 @@ def test_rows_filled_in_at_once_and_more_after_them(crowding: int, filled: int) 
     for block_hash in HASHES[filled:crowding]:
         table.add(block_hash)
     assert [table.find(block_hash) for block_hash in HASHES[:crowding]] == list(range(crowding))
-    assert table.find(STRANGERS[0]) is None
+    assert table.find(UNKNOWN[0]) is None
 
 
 def test_no_row_costs_the_growth_of_all() -> None:
-    """Counted are the rows that are put into a slot, each for the first time or again."""
+    """Counts the rows that are put into a slot, for the first time or again."""
     placed = 0
 
     class Counted(HashTable):

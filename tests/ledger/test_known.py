@@ -1,4 +1,4 @@
-"""The memory of checked signatures: it holds what was added last, and no more than its bound."""
+"""The signature cache: it keeps what was added last, and no more than its bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mempool: each policy at its border, and what an attacker would try. Random histories are in
+"""The mempool: each policy at its boundary, and what an attacker would try. Random histories are in
 test_mempool_model.py, what it costs in test_mempool_cost.py.
 """
 
@@ -31,7 +31,7 @@ def pending(pool: Mempool, sender: bytes) -> list[Transfer]:
 
 
 def changes(pool: Mempool) -> dict[bytes, Policy | None]:
-    """What left or came back, whatever the order: txid -> why."""
+    """The transfers that left or returned, in any order: txid -> why."""
     return {change.transfer.txid: change.why for change in pool.take_changes()}
 
 
@@ -84,7 +84,7 @@ def test_all_that_is_pending_must_be_covered() -> None:
 
 
 def test_an_unfunded_key_is_refused_whatever_it_offers() -> None:
-    """So that its signature is never looked at: the callers check that only for what `check` has passed."""
+    """Its signature is never checked: callers do that only after `check` has passed."""
     pool, _ = make_pool()
     for sequence in range(3):
         assert refusal(pool, transfer(POOR, sequence, 10)) in (Policy.UNFUNDED, Policy.SEQUENCE_GAP)
@@ -92,7 +92,7 @@ def test_an_unfunded_key_is_refused_whatever_it_offers() -> None:
 
 
 def test_an_unfunded_key_sends_nothing_even_for_nothing() -> None:
-    """Consensus allows it; here it would be free to anybody, as often as he likes."""
+    """Consensus allows it, but in the mempool anyone could do it for free, without limit."""
     pool, _ = make_pool(relay_fee=0)
     assert refusal(pool, transfer(POOR, 0, 0, amount=0)) is Policy.UNFUNDED
     take(pool, transfer(A, 0, 0, amount=0))
@@ -122,7 +122,7 @@ def test_costs_are_amounts_and_fees() -> None:
 
 @pytest.mark.parametrize(("relay_fee", "memo", "least"), [(1_000, 0, 500 + 155), (1_000, MEMO, 500 + 667), (0, 0, 501)])
 def test_a_replacement_pays_for_itself(relay_fee: int, memo: int, least: int) -> None:
-    """The old fee and the relay fee of its own size; where relaying is free, more than the old fee."""
+    """The old fee and the relay fee of its own size; if relaying is free, more than the old fee."""
     pool, _ = make_pool(relay_fee=relay_fee)
     old = transfer(A, 0, 500)
     take(pool, old, transfer(A, 1, 500))
@@ -167,7 +167,7 @@ def test_an_end_that_leaves_uncovers_the_one_before_it() -> None:
 
 
 def test_a_large_cheap_transfer_does_not_push_out_small_dear_ones() -> None:
-    """All that would have to leave pays less than the newcomer, not only the first of it."""
+    """All transfers that would be evicted pay less than the new one, not only the first."""
     pool, _ = make_pool(max_bytes=5 * SIZE)
     take(pool, transfer(A, 0, 100), *[transfer(B, place, 10_000) for place in range(4)])
     large = transfer(C, 0, 700, memo=MEMO)
@@ -185,8 +185,8 @@ def test_a_replacement_that_grows_needs_room_like_a_newcomer() -> None:
     assert dropped(pool)[1:] == [(transfer(A, 0, 900), Policy.REPLACED), (transfer(B, 2, 10_000), Policy.FULL)]
 
 
-def test_a_sender_does_not_push_out_his_own() -> None:
-    """The newcomer stands behind them: without them it could not be mined."""
+def test_a_sender_does_not_evict_its_own() -> None:
+    """The new transfer comes after them: without them it could not be mined."""
     pool, _ = make_pool(max_bytes=2 * SIZE)
     take(pool, transfer(A, 0, 1), transfer(A, 1, 2))
     assert refusal(pool, transfer(A, 2, 1_000)) is Policy.FULL
@@ -237,7 +237,7 @@ def disconnect(pool: Mempool, chain: Chain) -> None:
     pool.rebase([*chain.accounts], chain.disconnect(), [], 9)
 
 
-def test_mined_transfers_leave_without_a_word() -> None:
+def test_mined_transfers_leave_without_a_report() -> None:
     pool, chain = make_pool()
     a = [transfer(A, place, 1) for place in range(3)]
     take(pool, *a)
@@ -252,7 +252,7 @@ def test_mined_transfers_leave_without_a_word() -> None:
 
 
 def test_reasons_for_which_transfers_leave_when_a_block_comes() -> None:
-    """A rival of the first was mined and took so much that only the second is still covered."""
+    """A transfer that conflicts with the first was mined and spent so much that only the second is still covered."""
     pool, chain = make_pool(a=100)
     a = [transfer(A, 0, 10), transfer(A, 1, 10), transfer(A, 2, 10), transfer(A, 3, 10)]
     take(pool, *a)
@@ -262,7 +262,7 @@ def test_reasons_for_which_transfers_leave_when_a_block_comes() -> None:
     assert dropped(pool) == [(a[0], Policy.CONFLICT), (a[2], Policy.UNFUNDED), (a[3], Policy.SEQUENCE_GAP)]
 
 
-def test_transfers_come_back_from_an_undone_block() -> None:
+def test_transfers_return_from_a_disconnected_block() -> None:
     pool, chain = make_pool()
     a, b = [transfer(A, place, 1) for place in range(4)], transfer(B, 0, 1)
     take(pool, *a[:2])
@@ -300,7 +300,7 @@ def test_what_came_back_competes_for_room() -> None:
 
 
 def test_an_account_that_is_settled_alone_makes_room_at_once() -> None:
-    """What came back is not kept above the limit until all others are settled too."""
+    """Returned transfers are not kept above the limit until all others are settled too."""
     back = transfer(A, 0, 300)
     pool, chain = make_pool(max_bytes=2 * SIZE)
     connect(pool, chain, back)
@@ -312,7 +312,7 @@ def test_an_account_that_is_settled_alone_makes_room_at_once() -> None:
 
 
 def test_a_read_of_the_next_sequence_changes_nothing() -> None:
-    """It says what the account's queue will be, and leaves settling and eviction to those who are to do it."""
+    """It returns the sequence after settling, and leaves settling and eviction for later."""
     back = transfer(A, 0, 300)
     pool, chain = make_pool(max_bytes=2 * SIZE)
     connect(pool, chain, back)
@@ -340,27 +340,27 @@ def test_an_account_is_settled_before_its_transfer_is_judged() -> None:
 
 
 def test_what_lost_its_place_is_not_known_any_more() -> None:
-    """It is judged as a replacement of the rival, which came back first."""
+    """It is checked as a replacement of the conflicting transfer, which returned first."""
     pool, chain = make_pool()
-    lost, rival = transfer(A, 0, 5), transfer(A, 0, 5, mark=1)
+    lost, competing = transfer(A, 0, 5), transfer(A, 0, 5, mark=1)
     take(pool, lost)
-    connect(pool, chain, rival)
+    connect(pool, chain, competing)
     disconnect(pool, chain)
     assert refusal(pool, lost) is Policy.REPLACEMENT_FEE
-    assert dropped(pool) == [(lost, Policy.CONFLICT), (rival, None)]
+    assert dropped(pool) == [(lost, Policy.CONFLICT), (competing, None)]
 
 
 def test_mined_and_undone_before_anybody_looked() -> None:
-    """The transfer is pending still; its rival, which was mined for a moment, goes before it."""
+    """The transfer is still pending; the conflicting one, which was mined for a moment, takes precedence."""
     pool, chain = make_pool()
-    a, b, rival = transfer(A, 0, 1), transfer(B, 0, 1), transfer(B, 0, 0, mark=1)
+    a, b, competing = transfer(A, 0, 1), transfer(B, 0, 1), transfer(B, 0, 0, mark=1)
     take(pool, a, b)
-    connect(pool, chain, a, rival)
+    connect(pool, chain, a, competing)
     disconnect(pool, chain)
     pool.settle(WHOLE)
     assert pending(pool, A) == [a]
-    assert pending(pool, B) == [rival]
-    assert changes(pool) == {b.txid: Policy.CONFLICT, rival.txid: None}
+    assert pending(pool, B) == [competing]
+    assert changes(pool) == {b.txid: Policy.CONFLICT, competing.txid: None}
 
 
 def test_a_snapshot_of_the_queues_never_changes() -> None:
@@ -405,7 +405,7 @@ def test_fees_are_those_of_what_waits() -> None:
     assert (pool.fees, pool.bytes, len(pool)) == (0, 0, 0)
 
 
-def test_all_of_so_many_accounts_is_let_go_of() -> None:
+def test_all_transfers_of_some_accounts_are_dropped() -> None:
     pool, _ = make_pool()
     for sender in (A, B, C):
         for sequence in range(3):

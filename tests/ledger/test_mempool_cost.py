@@ -1,4 +1,4 @@
-"""What the mempool costs: work that does not grow with what it holds, slices that keep to their budget, memory."""
+"""The cost of the mempool: work that does not grow with its size, slices that keep to their budget, memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A, B, POOR = key(1), key(2), key(4)
 
 
 def crowd(accounts: int, each: int, max_bytes: int = 10**9) -> tuple[Mempool, Chain, list[bytes]]:
-    """A pool of many accounts with so many pending transfers each, their fees rising from account to account."""
+    """A pool of many accounts with `each` pending transfers, their fees rising from account to account."""
     keys = [key(number) for number in range(1_000, 1_000 + accounts)]
     chain = Chain(dict.fromkeys([*keys, A, B], RICH))
     pool = Mempool(MempoolLimits(max_bytes, 0), chain)
@@ -71,7 +71,7 @@ def test_settling_keeps_to_its_budget() -> None:
 
 
 def test_memory_of_a_pending_transfer() -> None:
-    """At most 1,000 bytes with its own, at one transfer an account, which is the dearest way."""
+    """At most 1,000 bytes including its own, with one transfer per account, which is the most expensive case."""
     keys = [key(number) for number in range(10_000, 12_000)]
     chain = Chain(dict.fromkeys(keys, RICH))
     pool = Mempool(MempoolLimits(10**9, 0), chain)

@@ -21,7 +21,7 @@ from tests.ledger.pool_model import MAX_PENDING, Chain, PoolModel, cost, key, tr
 SENDERS = [key(number) for number in range(1, 5)]
 EXPIRY_S = 50
 WHOLE = 10**9
-"""A budget that settles all there is."""
+"""A budget that settles everything."""
 HISTORIES = 40
 """Of each machine in the ordinary run: a few seconds."""
 LONG_HISTORIES = 2_000
@@ -41,8 +41,8 @@ offers = st.tuples(senders, fees, amounts, memos, places)
 class MempoolMachine(RuleBasedStateMachine):
     """A pool, its model and a chain.
 
-    Between two moves of the tip a pool may be settled by halves, and what is offered meanwhile is judged as if it were
-    settled. Only where room is short does it matter when: there it is settled at once.
+    Between two moves of the tip a pool may be partly settled, and transfers offered meanwhile are checked as if it were
+    settled. The order matters only when room is short: then it is settled at once.
     """
 
     @initialize(
@@ -60,7 +60,7 @@ class MempoolMachine(RuleBasedStateMachine):
         self.known: dict[bytes, Transfer] = {}
         self.added: set[bytes] = set()
         self.checked: tuple[Transfer, int, int] | None = None
-        """What was checked last and not added: the transfer, its place, and the pool's losses."""
+        """The transfer last checked and not added, its place, and the pool's losses."""
         self.seen = (self.content(), self.pool.revision)
 
     def make(self, sender: bytes, sequence: int, fee: int, amount: int, memo: int) -> Transfer:
@@ -106,7 +106,7 @@ class MempoolMachine(RuleBasedStateMachine):
             assert self.pool.bytes <= self.pool.limits.max_bytes
 
     def verdict(self, new: Transfer) -> str:
-        """The code with which the pool refuses a transfer, empty where it takes it."""
+        """The code with which the pool rejects a transfer, empty if it accepts it."""
         try:
             self.pool.check(new)
         except PolicyError as error:
@@ -115,7 +115,7 @@ class MempoolMachine(RuleBasedStateMachine):
 
     @rule(sender=senders, fee=fees, amount=amounts)
     def only_check(self, sender: bytes, fee: int, amount: int) -> None:
-        """One for the end of a queue, whose signature takes its time."""
+        """A transfer for the end of a queue, whose signature takes time."""
         end = self.chain.account(sender).sequence + len(self.model.queues.get(sender, []))
         new = self.make(sender, end, fee, amount, 0)
         if not self.verdict(new):
@@ -133,29 +133,29 @@ class MempoolMachine(RuleBasedStateMachine):
 
     # --- blocks
 
-    @rule(takes=st.lists(st.tuples(senders, st.integers(1, 4)), max_size=4), rivals=st.lists(senders, max_size=2))
-    def block_comes(self, takes: list[tuple[bytes, int]], rivals: list[bytes]) -> None:
-        self.move(0, [self.block_of(takes, rivals)])
+    @rule(takes=st.lists(st.tuples(senders, st.integers(1, 4)), max_size=4), competing=st.lists(senders, max_size=2))
+    def block_comes(self, takes: list[tuple[bytes, int]], competing: list[bytes]) -> None:
+        self.move(0, [self.block_of(takes, competing)])
 
     @precondition(lambda self: self.chain.blocks)
     @rule(depth=st.integers(1, 3), data=st.data(), length=st.integers(0, 3))
     def reorganisation(self, depth: int, data: st.DataObject, length: int) -> None:
-        """The rival branch has some of the undone transfers, some pending ones, and some of its own."""
+        """The competing branch has some of the disconnected transfers, some pending ones, and some of its own."""
         depth = min(depth, len(self.chain.blocks))
         undone = [tx for transfers, _ in self.chain.blocks[len(self.chain.blocks) - depth :] for tx in transfers]
         branch: list[list[Transfer]] = []
         for _ in range(length):
             takes = data.draw(st.lists(st.tuples(senders, st.integers(1, 2)), max_size=2))
-            rivals = data.draw(st.lists(senders, max_size=2))
+            competing = data.draw(st.lists(senders, max_size=2))
             again = [tx for tx in undone if data.draw(st.booleans())]
-            branch.append([*self.block_of([], rivals), *again, *self.block_of(takes, [])])
+            branch.append([*self.block_of([], competing), *again, *self.block_of(takes, [])])
         self.move(depth, branch)
 
-    def block_of(self, takes: list[tuple[bytes, int]], rivals: list[bytes]) -> list[Transfer]:
-        """Transfers for a block: first ones that we never saw, then the heads of some queues; what is invalid by the
-        time that its turn comes is left out by the chain.
+    def block_of(self, takes: list[tuple[bytes, int]], competing: list[bytes]) -> list[Transfer]:
+        """Transfers for a block: first new ones, then the heads of some queues. The chain leaves out those that are
+        invalid when applied.
         """
-        unseen = [self.make(sender, self.chain.account(sender).sequence, 0, 2_900, 0) for sender in rivals]
+        unseen = [self.make(sender, self.chain.account(sender).sequence, 0, 2_900, 0) for sender in competing]
         heads = [tx for sender, count in takes for tx, _ in self.model.queues.get(sender, [])[:count]]
         return unseen + heads
 
@@ -183,7 +183,7 @@ class MempoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def changes_account_for_every_difference(self) -> None:
-        """What left was mined or is reported with a reason, what came back is reported, and the revision tells."""
+        """Transfers that left were mined or are reported with a reason; returned ones are too; the revision changes."""
         content, revision = self.content(), self.pool.revision
         before, last = self.seen
         self.seen = content, revision
@@ -253,8 +253,8 @@ def test_mempool_agrees_with_lists(histories: int) -> None:
 
 
 class HurriedMachine(MempoolMachine):
-    """As above, but tips move faster than the pool is settled. What fits again when the pool comes to look may be kept,
-    so there is no one right content, only sound ones.
+    """As above, but tips move faster than the pool is settled. A transfer that fits again when its queue is rebuilt may
+    be kept, so there is more than one correct content.
     """
 
     def move(self, depth: int, branch: list[list[Transfer]]) -> None:
@@ -272,7 +272,7 @@ class HurriedMachine(MempoolMachine):
 
     @invariant()
     def the_same_transfers_are_pending(self) -> None:
-        """Follow the pool: the model's queues only say here what there is to replace and to mine."""
+        """Follow the pool: here the model's queues are only used to choose what to replace and to mine."""
         self.model.queues = {
             queue[0].transfer.sender: [(pending.transfer, pending.since) for pending in queue]
             for queue in self.pool.queues()

@@ -42,7 +42,7 @@ changes = st.dictionaries(st.sampled_from(KEYS), accounts, max_size=3)
 
 @dataclass
 class State:
-    """All that a ledger holds."""
+    """The whole state of a ledger."""
 
     accounts: dict[bytes, Account] = field(default_factory=dict)
     index: dict[bytes, IndexRecord] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class OverlayMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.now.chain) > 1)
     @rule(changes=changes, depth=st.integers(1, 3), data=st.data())
     def reorganise(self, changes: dict[bytes, Account], depth: int, data: st.DataObject) -> None:
-        """The rival blocks hold some of the same transfers, at other places; or the same blocks come back."""
+        """The competing blocks have some of the same transfers, at other places; or the same blocks return."""
         left = [self.disconnect_block(changes) for _ in range(min(depth, len(self.now.chain) - 1))]
         if data.draw(st.booleans()):
             for block in reversed(left):

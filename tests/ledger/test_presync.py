@@ -1,4 +1,4 @@
-"""Presync: a long chain shows its work before anything of it is stored, and must show the same chain twice."""
+"""Presync: a long chain must show its work before it is stored, and must be sent identically twice."""
 
 from __future__ import annotations
 

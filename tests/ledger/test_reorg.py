@@ -68,7 +68,7 @@ def test_after_invalidation_the_plan_stops_at_what_is_valid(tree: BlockTree) -> 
 
 
 def test_after_invalidation_the_commit_stays_small(tree: BlockTree) -> None:
-    """A long rival: one block beyond what is left of the old chain is enough for the commit that leaves it."""
+    """A long competing branch: the first commit ends one block beyond what is left of the old chain."""
     old = grow(tree, tree.genesis, [BITS[0]] * 60, bodies=True)
     tree.activate(old[-1])
     new = grow(tree, old[9], [BITS[0]] * 40, nonce=1, bodies=True)

@@ -340,7 +340,7 @@ def test_a_body_may_be_stored_again(kind: Kind, apply: Callable[[Batch], None]) 
     assert kind.store.body(block.hash) == block.raw
 
 
-# --- deaths
+# --- crashes
 
 
 def grown(kind: Kind, last: int) -> tuple[Series, MemoryStore]:
@@ -369,7 +369,7 @@ def test_a_crash_loses_nothing_that_was_committed(kind: Kind, advanced: bool) ->
 
 @pytest.mark.parametrize("bodies_written", [True, False])
 def test_a_crash_in_a_commit_leaves_nothing_that_reads_see(kind: Kind, bodies_written: bool) -> None:
-    """Its bodies may be there and nothing names them; the same batch is committed again as if it had never begun."""
+    """Its bodies may be stored without an index entry; the same batch is then committed again."""
     series, model = grown(kind, 5)
     torn = series.batch(6)
     kind.crash_in_commit(torn, bodies_written=bodies_written)

@@ -79,7 +79,7 @@ def test_a_tree_comes_back_as_it_was(seed: int) -> None:
 
 
 def test_what_was_connected_is_linked_though_its_body_is_gone() -> None:
-    """Where old bodies are pruned, the chain still grows."""
+    """The chain can grow when old bodies are pruned."""
     tree = BlockTree(rulebook("most-work"))
     chain = grow(tree, tree.genesis, [BITS[0]] * 9, bodies=True)
     tree.activate(chain[-1])
@@ -93,17 +93,17 @@ def test_what_was_connected_is_linked_though_its_body_is_gone() -> None:
 
 
 def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
-    """The judgement was durable, the reorganisation that follows was not."""
+    """The invalid mark was durable, the reorganisation that follows was not."""
     tree = BlockTree(rulebook("most-work"))
     chain = grow(tree, tree.genesis, [BITS[0]] * 9, bodies=True)
-    rival = grow(tree, chain[1], [BITS[0]] * 3, nonce=1, bodies=True)
+    competing = grow(tree, chain[1], [BITS[0]] * 3, nonce=1, bodies=True)
     tree.activate(chain[-1])
     tree.invalidate(chain[3])
     back = loaded([packed(tree.headers.records(range(len(tree))))], tree.tip.hash)
     assert back.valid_tip.hash == chain[2].hash
     best = back.best_candidate()
     assert best is not None
-    assert best.hash == rival[-1].hash
+    assert best.hash == competing[-1].hash
     assert [back.tip.ancestor(height).invalid for height in range(10)] == [False] * 4 + [True] * 6
     assert not back.changed
     back.reconsider(back.tip)

@@ -1,4 +1,4 @@
-"""Templates: which transfers a block takes, and that what is made of them is a block."""
+"""Templates: the selection of transfers, and that the result is a valid block."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def queues_of(rows: list[list[tuple[int, int]]]) -> list[Queue]:
 
 
 def select(queues: list[Queue], room: int, budget: int = WHOLE) -> Selection:
-    """The choice for a block with so many bytes for transfers, made in slices of `budget`."""
+    """The selection for a block with `room` bytes for transfers, made in slices of `budget`."""
     selection = Selection(queues, FRAME + room)
     assert not selection.is_made
     while not selection.advance(budget):
@@ -75,7 +75,7 @@ sized = st.lists(st.lists(st.tuples(fees, st.sampled_from([0, 0, 1, 100, 512])),
 equal = st.lists(st.lists(st.tuples(st.integers(0, 12), st.just(0)), min_size=1, max_size=4), max_size=4)
 
 
-# --- the choice
+# --- the selection
 
 
 @given(sized, st.integers(0, 5_000))
@@ -100,7 +100,7 @@ def test_slices_do_not_change_the_choice(rows: list[list[tuple[int, int]]], room
 
 @given(st.lists(st.tuples(fees, st.sampled_from([0, 1, 512])), max_size=8), st.integers(0, 3))
 def test_chunks_are_the_best_paying_runs(row: list[tuple[int, int]], start: int) -> None:
-    """Again and again the run that pays most a byte, the longest of equals."""
+    """Repeatedly the run that pays most per byte, the longest of equals."""
     (queue,) = queues_of([row])
     expected = []
     first = start
@@ -130,7 +130,7 @@ def best_fees(queues: list[Queue], count: int) -> int:
 
 @given(equal)
 def test_equal_sizes_against_all_choices(rows: list[list[tuple[int, int]]]) -> None:
-    """The choice is the best there is wherever a block ends with a chunk, and a block is always filled."""
+    """The selection is optimal if a block ends with a chunk, and a block is always filled."""
     queues = queues_of(rows)
     chunks = [chunk for queue in queues for chunk in chunks_of(queue)]
     chunks.sort(key=lambda chunk: Fraction(chunk[2], chunk[3]), reverse=True)
@@ -183,7 +183,7 @@ def test_a_block_too_small_for_any_is_empty() -> None:
 
 
 def test_a_full_block_is_not_searched_to_the_end() -> None:
-    """However many there are that just do not fit, so many are tried and no more."""
+    """However many there are that do not fit, only a bounded number is tried."""
 
     def tries(misfits: int) -> int:
         queues = queues_of([[(10**9, 0)], *[[(number, 200)] for number in range(misfits)]])
@@ -198,7 +198,7 @@ def test_a_full_block_is_not_searched_to_the_end() -> None:
 
 
 def test_misfits_count_in_a_row() -> None:
-    """One that fits after many that did not shows that the search is worth while."""
+    """One that fits after many that did not continues the search."""
     misfits = MAX_MISSES // 2 + 1
     rates = [9, *[8] * misfits, 7, *[6] * misfits, 5]
     queues = queues_of([[(rate * (SIZE + memo), memo)] for rate in rates for memo in [0 if rate % 2 else 3 * SIZE]])

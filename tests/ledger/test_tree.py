@@ -1,4 +1,4 @@
-"""The block tree's walks on long chains, its locators, and the cases of choice that deserve a name."""
+"""The block tree's walks on long chains, its locators, and special cases of choosing the tip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.trees import add, is_active
 LENGTH = 100_000
 FORKS = (0, 1, 777, 50_000, 65_536, 99_990)
 STEPS = 110
-"""What Core's simulations found for the same skips: no walk among 2^18 blocks takes more (`GetSkipHeight`)."""
+"""By Bitcoin Core's simulations of the same skips, no walk among 2^18 blocks takes more (`GetSkipHeight`)."""
 
 
 class CountedHeaders(PackedHeaders):
@@ -149,15 +149,15 @@ def test_locators_step_back_at_doubling_distances(long_tree: BlockTree, height: 
 def test_a_locator_leads_to_where_the_chains_parted(long_tree: BlockTree) -> None:
     chain = trunk(long_tree)
     long_tree.activate(chain[-1])
-    stranger = b"\x07" * 32
+    unknown = b"\x07" * 32
     for end in long_tree.leaves():
         fork = long_tree.fork_point(end, chain[-1])
-        found = long_tree.find_locator([stranger, *long_tree.locator(end)])
+        found = long_tree.find_locator([unknown, *long_tree.locator(end)])
         assert found.height <= fork.height
         assert found is chain[found.height]
         assert end.height - found.height <= 2 * (end.height - fork.height) + 10
     assert long_tree.find_locator([]) is long_tree.genesis
-    assert long_tree.find_locator([stranger]) is long_tree.genesis
+    assert long_tree.find_locator([unknown]) is long_tree.genesis
     long_tree.activate(long_tree.genesis)
 
 

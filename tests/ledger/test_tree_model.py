@@ -1,4 +1,4 @@
-"""Random trees against brute force: growing, judging, losing bodies, choosing, reorganising and restarting."""
+"""Random trees against brute force: growing, invalidating, losing bodies, choosing, reorganising and restarting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.trees import add, is_active
 
 FORK_CHOICES = ("most-work", "longest", "toy")
 picks = st.integers(0, 10**6)
-"""Which of the blocks there are: taken modulo their number."""
+"""A choice among the existing blocks: taken modulo their number."""
 
 
 class TreeMachine(RuleBasedStateMachine):
@@ -75,7 +75,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def body_is_lost(self, pick: int) -> None:
-        """Bodies of the active chain are never given up: their undo records will do."""
+        """Bodies of the active chain are never reported lost: their undo records are enough."""
         active = self.model.tip.path
         stored = [block for block in self.model.blocks if block.has_body and block not in active]
         if stored:
@@ -93,7 +93,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def reconsider(self, pick: int) -> None:
-        """As Bitcoin Core's reconsiderblock: judgements on the block, its ancestors and its descendants are lifted."""
+        """As Bitcoin Core's reconsiderblock: clear the invalid marks of the block, its ancestors and descendants."""
         chosen = self.model.blocks[pick % len(self.model.blocks)]
         family = [block for block in self.model.blocks if block in chosen.path or chosen in block.path]
         judged = [block for block in family if block.is_invalid]
@@ -106,7 +106,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule(whole=st.booleans())
     def activate(self, whole: bool) -> None:
-        """Follow the best candidate, one plan or to the end; what is connected turns out valid."""
+        """Follow the best candidate, one plan or to the end; the connected blocks are valid."""
         while (target := self.tree.best_candidate()) is not None:
             plan = plan_reorg(self.tree, target)
             self.check_plan(plan, target)
@@ -133,7 +133,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.changes()
 
     def changes(self) -> list[IndexRecord]:
-        """The store learns what changed; with that it knows all."""
+        """Store the changes; then the store is up to date."""
         changes = self.tree.take_changes()
         assert not self.tree.changed
         self.stored |= {record.hash: record for record in changes}
@@ -142,7 +142,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """A store hands its records out by height and hash."""
+        """A store returns its records by height and hash."""
         self.commit()
         index = packed(self.stored.values())
         tip = self.tree.tip.hash

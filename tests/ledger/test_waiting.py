@@ -1,4 +1,4 @@
-"""The waiting rooms: who is kept, in what order he leaves, and that they stay small."""
+"""Orphan transfers and early blocks: what is kept, in what order it is evicted, and that the pools stay small."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.ledger.pool_model import key, transfer
 
 MAX_OF_ONE = 64
 MAX_OF_A_PEER = 256
-MAX_OF_A_SEQUENCE = 4
+MAX_PER_SEQUENCE = 4
 MAX_TRANSFERS = 2_000
 MAX_BLOCKS = 64
 FUTURE_S = 100
@@ -43,16 +43,16 @@ def test_a_transfer_waits_for_its_turn() -> None:
 
 
 def test_a_peer_has_one_place_for_a_sequence() -> None:
-    """And there are few places: forged ones of many peers do not make it a crowd, of one they do not count."""
+    """And there are few places per sequence, however many peers send forged ones; a second one of a peer is ignored."""
     room = WaitingTransfers()
-    rivals = [transfer(key(1), 3, fee) for fee in range(MAX_OF_A_SEQUENCE + 2)]
-    room.add(rivals[0], 1)
-    room.add(rivals[1], 1)
-    room.add(rivals[0], 2)
-    for peer, rival in enumerate(rivals[2:], 2):
-        room.add(rival, peer)
-    expected = [(rivals[0], 1), (rivals[2], 2), (rivals[3], 3), (rivals[4], 4)]
-    assert len(room) == len(expected) == MAX_OF_A_SEQUENCE
+    competing = [transfer(key(1), 3, fee) for fee in range(MAX_PER_SEQUENCE + 2)]
+    room.add(competing[0], 1)
+    room.add(competing[1], 1)
+    room.add(competing[0], 2)
+    for peer, other in enumerate(competing[2:], 2):
+        room.add(other, peer)
+    expected = [(competing[0], 1), (competing[2], 2), (competing[3], 3), (competing[4], 4)]
+    assert len(room) == len(expected) == MAX_PER_SEQUENCE
     assert taken(room, key(1), 3) == expected
 
 
@@ -66,7 +66,7 @@ def test_an_account_has_its_share_and_no_more() -> None:
     assert taken(room, key(1), MAX_OF_ONE) == []
 
 
-def test_our_own_have_all_the_room_that_there_is() -> None:
+def test_our_own_are_bounded_by_the_pool_alone() -> None:
     room = WaitingTransfers()
     for number in range(MAX_TRANSFERS + 1):
         room.add(transfer(key(number), 1, 1), None)
@@ -74,7 +74,7 @@ def test_our_own_have_all_the_room_that_there_is() -> None:
     assert room.senders_among([key(0), key(1)]) == [key(1)]
 
 
-def test_a_peer_pushes_out_his_own_oldest() -> None:
+def test_a_peer_evicts_its_own_oldest() -> None:
     room = WaitingTransfers()
     others = transfer(key(1), 5, 1)
     room.add(others, 2)
@@ -115,7 +115,7 @@ def test_what_is_past_is_forgotten() -> None:
 
 @given(st.integers(0, 2**32))
 def test_waiting_agrees_with_a_list(seed: int) -> None:
-    """Under the bounds of an account and of the room, which have tests of their own."""
+    """Below the bounds of an account and of the pool, which have their own tests."""
     random = Random(seed)
     room = WaitingTransfers()
     kept: list[tuple[Transfer, int]] = []
@@ -126,7 +126,7 @@ def test_waiting_agrees_with_a_list(seed: int) -> None:
             case "add":
                 new = transfer(sender, sequence, 1, mark=mark)
                 room.add(new, peer)
-                if len(places) < MAX_OF_A_SEQUENCE and all(of != peer for _, of in places):
+                if len(places) < MAX_PER_SEQUENCE and all(of != peer for _, of in places):
                     kept.append((new, peer))
             case "again":
                 for other, _ in places:
@@ -176,7 +176,7 @@ def test_too_far_ahead_is_not_kept() -> None:
     assert len(room) == 1
 
 
-def test_a_full_room_takes_no_more_but_completes_what_it_has() -> None:
+def test_a_full_pool_keeps_no_more_but_completes_what_it_has() -> None:
     room = EarlyBlocks(FUTURE_S)
     for nonce in range(MAX_BLOCKS):
         assert room.set_aside(early(NOW + 150, nonce), NOW)

@@ -1,4 +1,4 @@
-"""The block tree by brute force: what it must say, worked out from definitions at every question."""
+"""The block tree by brute force: every answer is computed from the definitions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BITS = (0x207FFFFF, 0x203FFFFF)
 
 
 class ToyRulebook(Rulebook):
-    """A fork choice as a plug-in may have it: height first, then the remainder of the work."""
+    """A fork choice as in a plug-in: height first, then the remainder of the work."""
 
     def weight(self, chain_work: int, height: int) -> int:
         return 7 * height + chain_work % 7
@@ -28,12 +28,12 @@ def rulebook(fork_choice: str) -> Rulebook:
 
 
 def child_header(parent: Header, bits: int, nonce: int) -> Header:
-    """A header on a parent; the nonce makes it its own. Nobody in the tree asks for its proof of work."""
+    """A header on a parent, made unique by the nonce. The tree does not check its proof of work."""
     return new_header(1, parent.hash, bytes(32), parent.time + 1, bits, nonce)
 
 
 def grow(tree: BlockTree, parent: Entry, chain: list[int], *, nonce: int = 0, bodies: bool = False) -> list[Entry]:
-    """Headers on a parent, one on the other; the bodies too where they are asked for."""
+    """A chain of headers on a parent; their bodies too if wanted."""
     branch = []
     for bits in chain:
         parent = add(tree, child_header(parent.header, bits, nonce))
@@ -44,7 +44,7 @@ def grow(tree: BlockTree, parent: Entry, chain: list[int], *, nonce: int = 0, bo
 
 
 class ModelBlock:
-    """A block as the definitions see it.
+    """A block by the definitions.
 
     path: from genesis to it. work: the sum over its path. moment: when it became linked, None while it is not.
     """
@@ -88,7 +88,7 @@ class TreeModel:
         return block
 
     def relink(self) -> None:
-        """Bodies came or went: note the moment for what is linked now and was not before."""
+        """After bodies were added or lost: record the moment for blocks that are newly linked."""
         self._moment += 1
         for block in self.blocks:
             if not block.is_linked:
@@ -97,7 +97,7 @@ class TreeModel:
                 block.moment = self._moment
 
     def forget_moments(self) -> None:
-        """What was seen first is not on disk."""
+        """The order of arrival is not stored on disk."""
         for block in self.blocks:
             block.moment = 0 if block.is_linked else None
 
@@ -107,8 +107,8 @@ class TreeModel:
         return [block for block in self.tip.path if not block.is_on_invalid_branch][-1]
 
     def best(self) -> list[ModelBlock]:
-        """What the tip should be: the heaviest, the first linked of equals (several where they became linked at one
-        stroke), and of equals whose moments are forgotten what is left of the active chain.
+        """The possible tips: the heaviest, the first linked of equals (several if they became linked at the same time),
+        and of equals whose moments are forgotten the rest of the active chain.
         """
         ranks = {
             block: (-self.weight(block), block.moment)

@@ -18,6 +18,7 @@ from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
+from tests.support.networks import audit_books
 from tests.support.puppet import (
     BLOCK,
     MOST_WORK,
@@ -31,7 +32,6 @@ from tests.support.puppet import (
     message,
 )
 from tests.support.strategies import mutants
-from tests.support.worlds import audit_books
 
 ALICE = signer("alice")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))

@@ -191,7 +191,9 @@ def test_a_file_that_fails_is_forgotten(tmp_path: Path) -> None:
     assert names(load_plugins([str(path)], RETARGET_RULES)) == ["steady-v1", "steadier-v1"]
 
 
-@pytest.mark.parametrize(("path", "complaint"), [("nowhere.py", "there is no file nowhere.py"), ("a\0", "not a path")])
+@pytest.mark.parametrize(
+    ("path", "complaint"), [("nowhere.py", "there is no file nowhere.py"), ("a\0.py", "not a path")]
+)
 def test_files_that_cannot_be_read(path: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         load_one(path, RETARGET_RULES)

@@ -1,4 +1,4 @@
-"""The checkers see what is wrong: books that do not add up, nodes that differ, nodes that are gone."""
+"""The checkers find violations: wrong balances, nodes that differ, nodes that have stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pychain.sim.checkers import alive, books, check, convergence, supply
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.worlds import Payer, end_mining, line_world
+from tests.support.networks import Payer, end_mining, line_world
 
 
 def at_rest() -> tuple[World, list[Host]]:

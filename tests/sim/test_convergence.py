@@ -1,4 +1,4 @@
-"""Networks in a world: they fork, are parted, lose machines, and agree again with their books in order."""
+"""Simulated networks fork, are partitioned, lose machines, and converge with correct balances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pychain.node.requests import SetMining
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.worlds import HASH_RATE, Payer, audit, end_mining, line_world, quick_spec
+from tests.support.networks import HASH_RATE, Payer, audit, end_mining, line_world, quick_spec
 
 
 def reorganisations(hosts: list[Host]) -> int:
@@ -20,7 +20,7 @@ def reorganisations(hosts: list[Host]) -> int:
 
 
 def mine(world: World, group: list[Host], count: int) -> None:
-    """So many blocks by the first of a group, each known to the whole group before the next."""
+    """Mine some blocks on the first host of a group, each known to the whole group before the next."""
     miner = group[0].node
     for _ in range(count):
         height = miner.queries.tip.height

@@ -1,4 +1,4 @@
-"""Nodes that know one seed find each other, and stay together without it."""
+"""Nodes that know one seed find each other, and stay connected without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pychain.p2p.limits import MAX_OUTBOUND
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.worlds import HASH_RATE, quick_spec
+from tests.support.networks import HASH_RATE, quick_spec
 
 COUNT = 24
 SEED_NAME = "seed.test"
@@ -29,13 +29,13 @@ def neighbours(host: Host) -> set[str]:
 
 
 def is_settled(host: Host, hosts: Sequence[Host]) -> bool:
-    """All outbound slots are taken, or there is nobody left to dial: connected with all others, whoever dialled."""
+    """All outbound slots are used, or there is nobody left to dial: it is connected to all others."""
     others = {other.address.host for other in hosts if other is not host}
     return outbound(host) == MAX_OUTBOUND or neighbours(host) == others
 
 
 def is_connected(hosts: Sequence[Host]) -> bool:
-    """There is a way from each to each."""
+    """Whether the graph of connections is connected."""
     by_ip = {host.address.host: host for host in hosts}
     reached: dict[str, None] = {}
     ahead = [hosts[0].address.host]
@@ -48,7 +48,7 @@ def is_connected(hosts: Sequence[Host]) -> bool:
 
 
 def mine_one(world: World, miner: Host, hosts: Sequence[Host]) -> None:
-    """One block by a host, until all have it."""
+    """Mine one block on a host, and run until all have it."""
     height = miner.node.queries.tip.height
     miner.hash_rate = HASH_RATE
     miner.ask(SetMining(dev_signer(0).key))
@@ -83,7 +83,7 @@ def test_all_find_eight_peers_and_keep_them_without_the_seed(seed: int) -> None:
 
 @pytest.mark.parametrize("pause_s", [1, 20])
 def test_those_who_came_first_find_those_who_come_later(pause_s: int) -> None:
-    """The first one's question to the seed is answered before anybody else is there: it has to be told."""
+    """The seed answers the first host before the others are known, so it has to relay their addresses later."""
     world, first, others = crowd(seed=4)
     for host in (first, *others):
         host.start()

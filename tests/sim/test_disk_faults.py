@@ -1,4 +1,4 @@
-"""Disks that go wrong: full, torn, damaged and slow. Nothing that was announced as durable is lost, and damaged bodies
+"""Disk faults: full, torn, damaged and slow. Nothing that was announced as durable is lost, and damaged bodies
 are fetched again from peers.
 
 A seed that failed once stays in SEEDS. More of them: `pytest -m long tests/sim/test_disk_faults.py`.
@@ -23,14 +23,14 @@ from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.store.batches import Series, counter
 from tests.support.keys import dev_signer
-from tests.support.worlds import HASH_RATE, Payer, audit, end_mining, host_height, line_world, quick_spec
+from tests.support.networks import HASH_RATE, Payer, audit, end_mining, host_height, line_world, quick_spec
 
 SEEDS = range(8)
 LONG_SEEDS = range(200, 280)
 ROUNDS = 15
 FAULTS = DiskFaults(damage_s=15, tear_s=10, fill_s=60, full_for_s=10, slow_s=30, slow_for_s=10)
 LOSSLESS = replace(FAULTS, damage_s=0, tear_s=0)
-"""Of one disk in each world: what is damaged on all disks is nowhere to be fetched from."""
+"""The faults of one disk in each world: a body damaged on all disks could not be fetched from anywhere."""
 
 
 def announced(host: Host) -> bytes | None:
@@ -40,7 +40,7 @@ def announced(host: Host) -> bytes | None:
 
 
 def keeps(host: Host, tip: bytes | None) -> None:
-    """The node stands on a chain that is no lighter than what it had announced, and knows that."""
+    """The node has all that it announced, and its tip is no lighter."""
     if tip is not None:
         entry = host.node.queries.entry(tip)
         assert entry is not None
@@ -55,7 +55,7 @@ def chain(host: Host) -> list[bytes]:
 
 
 def is_whole(disk: Disk, block_hash: bytes) -> bool:
-    """The disk gives a body back. Nobody hears of it if it does not."""
+    """Whether the disk returns a body. Damage is not reported to the node."""
     try:
         return disk.store.body(block_hash) is not None
     except DamagedBlockError:
@@ -63,7 +63,7 @@ def is_whole(disk: Disk, block_hash: bytes) -> bool:
 
 
 def read_all(host: Host) -> None:
-    """Read a host's chain, as somebody may who uses its API: the node hears of what is damaged."""
+    """Read a host's chain as through its API: damage is reported to the node."""
     for block_hash in chain(host):
         with suppress(DamagedBlockError):
             assert host.body(block_hash) is not None, f"a block of {host.name} is gone"
@@ -113,7 +113,7 @@ def test_a_damaged_body_comes_again_from_a_peer() -> None:
 
 
 def test_a_damaged_body_is_found_when_a_peer_asks_for_it() -> None:
-    """A node that starts again has no block in memory: it finds the damage when it serves one, and repairs it."""
+    """A restarted node has no block in memory: it finds the damage when it serves one, and repairs it."""
     world, (_, follower) = line_world(3, 2)
     world.start()
     world.run_until(lambda: host_height(follower) >= 8, 300)
@@ -144,7 +144,7 @@ def test_damage_that_the_opening_finds_is_repaired_without_a_reader() -> None:
 
 
 def test_a_torn_commit_is_there_as_a_whole_or_not_at_all() -> None:
-    """All that a crash may leave of a commit, by many seeds."""
+    """All results that a crash during a commit can have, with many seeds."""
     series, left = Series(), Counter[str]()
     for seed in range(60):
         disk = Disk(EventHeap(), seed, "host")
@@ -229,7 +229,7 @@ def test_a_schedule_slows_fills_tears_and_damages_and_ends() -> None:
 
 
 def swarm(seed: int) -> tuple[World, list[Host], Random]:
-    """3 to 6 hosts in a random connected graph, some of them miners, on disks that go wrong by a schedule."""
+    """3 to 6 hosts in a random connected graph, some of them miners, with disk faults by a schedule."""
     random = Random(seed * 6151 + 3)
     world = World(Rulebook(quick_spec()), seed)
     hosts: list[Host] = []
@@ -243,7 +243,7 @@ def swarm(seed: int) -> tuple[World, list[Host], Random]:
 
 
 def restart(host: Host) -> None:
-    """What an operator does: the node is there again, with all that it had announced."""
+    """Restart as an operator would: the node comes back with all that it announced."""
     tip = announced(host)
     if host.is_running:
         host.crash()
@@ -293,7 +293,7 @@ def test_the_same_seed_has_the_same_faults() -> None:
 
 
 def test_draws_of_a_disk_leave_the_world_as_it_was() -> None:
-    """A schedule whose first fault lies behind the end of the run changes nothing."""
+    """A schedule whose first fault is after the end of the run changes nothing."""
 
     def digest(faults: DiskFaults | None) -> str:
         world, hosts = line_world(6, 3)

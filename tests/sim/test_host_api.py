@@ -1,4 +1,4 @@
-"""The API of a simulated node: calls, resources, events and pages in virtual time, through crashes and ends."""
+"""The API of a simulated node: calls, resources, events and pages in virtual time, across crashes and stops."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pychain.sim.api import HostApi, HostDownError, UnansweredError
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from pychain.wallet.keys import dev_key
-from tests.support.worlds import line_world, quick_spec
+from tests.support.networks import line_world, quick_spec
 
 ADDRESS = encode_address("dpyc", dev_key(9).public_key)
 
 
 def lone(seed: int = 1) -> tuple[World, Host]:
-    """A host without peers that mines nothing by itself."""
+    """A host without peers that does not mine."""
     world = World(Rulebook(quick_spec()), seed)
     host = world.add("lone")
     world.start()
@@ -105,7 +105,7 @@ def test_where_nothing_is_left_to_happen_none_is_waited_for() -> None:
     assert world.heap.now_ns == 0
 
 
-def test_a_caller_may_hang_up() -> None:
+def test_a_caller_may_disconnect() -> None:
     world, host = lone()
     pending = host.api.begin("generatetoaddress", 1000, ADDRESS)
     world.run_until(lambda: host.node.queries.tip.height >= 3, limit_s=60)
@@ -182,7 +182,7 @@ def test_what_is_not_served_is_refused_as_by_a_daemon() -> None:
     assert host.api.request("POST", "/rpc", b"{", json).status == 500
     assert host.api.request("POST", "/rpc", bytes(3 * world.rulebook.spec.max_block_bytes), json).status == 413
     assert host.api.request("POST", "/", b'{"method":"getblockcount"}', json).status == 200
-    with pytest.raises(ValueError, match="no end"):
+    with pytest.raises(ValueError, match="use `events`"):
         host.api.request("GET", "/api/v1/events")
 
 
@@ -255,7 +255,7 @@ def test_a_listener_hears_the_end_of_the_host() -> None:
 
 
 def test_nobody_listens_and_nothing_runs() -> None:
-    """Signs of life are for listeners: without any, none of them keeps the world going."""
+    """Keep-alives are sent only to listeners: without any, they do not keep the world running."""
     world, host = lone()
     host.api.call("getblockcount")
     world.run_for(100)
@@ -391,7 +391,7 @@ def test_the_api_is_one_for_all_lives() -> None:
 
 
 def test_a_damaged_block_is_told_of_and_can_be_asked_for_again() -> None:
-    """Whoever wants a block finds out: the caller is told, and the node gets the body from its peer."""
+    """A read finds the damage: the caller gets an error, and the node fetches the body from its peer."""
     world = World(Rulebook(quick_spec()), seed=4)
     hosts = [world.add("one"), world.add("other", connect=["one"])]
     world.start()

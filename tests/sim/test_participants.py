@@ -1,4 +1,4 @@
-"""Participants: what drives a machine may change blocks and messages; the honest one changes nothing at all."""
+"""Participants may change a machine's blocks and messages; the honest one changes nothing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pychain.sim.play import play
 from pychain.sim.scenarios import SCENARIOS
 from pychain.sim.world import World
 from pychain.wallet.keys import dev_key
-from tests.support.worlds import HASH_RATE, line_world, quick_spec
+from tests.support.networks import HASH_RATE, line_world, quick_spec
 
 OTHER = dev_key(7).public_key
 
 
 def pair(participant: Participant | None, seed: int = 1) -> tuple[World, Host, Host]:
-    """A miner that is driven, and a node that follows it."""
+    """A driven miner, and a node that follows it."""
     world = World(Rulebook(quick_spec(retarget="fixed")), seed)
     driven = world.add("m", ["n"], mine_to=dev_key(0).public_key, hash_rate=HASH_RATE, participant=participant)
     follower = world.add("n")
@@ -38,14 +38,14 @@ def height(host: Host) -> int:
 
 
 def unsent(world: World, host: Host) -> int:
-    """Bytes that the node believes to be in memory still, when nothing has happened for a second."""
+    """Bytes that the node believes to be unsent, after a second without activity."""
     host.ask(SetMining(None))
     world.run_for(1)
     return sum([peer.unsent for peer in host.node.queries.peers()])
 
 
 def coinbase(host: Host, at: int) -> tuple[bytes, bytes]:
-    """Whom a block of the active chain pays, and its coinbase's extra."""
+    """The recipient of a block of the active chain, and its coinbase's extra."""
     entry = host.node.queries.at(at)
     assert entry is not None
     raw = host.store.body(entry.hash)
@@ -68,7 +68,7 @@ def test_only_a_driven_host_is_another_class() -> None:
 
 
 class Editor(Participant):
-    """Changes all that a miner may choose."""
+    """Changes everything that a miner may choose."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -125,7 +125,7 @@ def test_a_participant_may_rest() -> None:
 
 
 class Hoarder(Participant):
-    """Keeps the first block that it finds for a minute."""
+    """Withholds the first block that it finds for a minute."""
 
     def __init__(self) -> None:
         self.kept: list[Block] = []
@@ -151,7 +151,7 @@ def test_a_found_block_is_kept_and_handed_in_later() -> None:
 
 
 class Mute(Participant):
-    """Says nothing of blocks."""
+    """Does not announce blocks."""
 
     def outgoing(self, peer: str, message: Fields) -> Fields | None:
         return None if isinstance(message, Headers | BlockMessage) else message
@@ -187,7 +187,7 @@ def test_messages_are_delayed() -> None:
 
 
 class Forger(Participant):
-    """Answers no ping as it ought to, and sends a ping of its own at each that it hears."""
+    """Answers pings wrongly, and sends a ping at each one received."""
 
     def __init__(self) -> None:
         self.heard_of: list[Fields] = []
@@ -241,7 +241,7 @@ def test_an_object_drives_one_host() -> None:
 
 
 class Secretive(Withholding):
-    """Hides all that it finds."""
+    """Hides all blocks that it finds."""
 
     def found(self, block: Block) -> bool:
         self.hide(block.hash)
@@ -287,7 +287,7 @@ def test_an_honest_attacker_earns_its_share() -> None:
 
 
 def test_choices_follow_from_the_seed() -> None:
-    """Each machine has a stream of its own."""
+    """Each machine has its own random stream."""
     world, driven, _ = pair(Participant())
     again, _, _ = pair(Participant())
     other = World(world.rulebook, 2).add("m", participant=Participant())

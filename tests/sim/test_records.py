@@ -1,4 +1,4 @@
-"""Records of runs: what is kept, how it is read again, and that a run which differs is seen where it begins to."""
+"""Records of runs: their content, reading them back, and finding where a run diverges."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_run_that_ends_early_is_seen() -> None:
     "raw", [b"", b"\n", b"{}\n{}", b"\xff\n\xff", b'{"format": 1}\n{}', b"[" * 2000, b"\n" * 5000, b"x" * 2_000_000]
 )
 def test_what_is_no_record_is_refused(raw: bytes) -> None:
-    with pytest.raises(RecordError, match="this is no record of a run"):
+    with pytest.raises(RecordError, match="this is not a record of a run"):
         decode_record(raw)
 
 

@@ -1,6 +1,6 @@
-"""The scenarios, with small parameters: what they tell agrees with what is known by other ways.
+"""The scenarios, with small parameters: their figures agree with theory.
 
-Seeds are fixed; the bounds are what a run of that length strays from theory by chance, at three standard deviations.
+Seeds are fixed; the bounds are three standard deviations of a run of that length.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pychain.sim.scenarios.selfish import SelfishFigures, expected_revenue
 
 REVENUE_SPREAD = 1.1
 """Standard deviation of the attacker's revenue, times the root of the chain's length: 1.03 over 12 runs of 1,500 blocks
-for alpha 0.35; 1.09 over 5 of 2,000 in which he was near."""
+for alpha 0.35; 1.09 over 5 of 2,000 in which it was near."""
 
 
 def run(name: str, seed: int = 1, **given: Value) -> Report:
@@ -112,7 +112,7 @@ def selfish(seed: int, blocks: int, near: int, alpha: float) -> SelfishFigures:
 
 
 def test_selfish_mining_earns_what_the_paper_says() -> None:
-    """Far from all miners the attacker loses every tie; near both of two, half of the honest hash rate works for him in
+    """Far from all miners the attacker loses every tie; near both of two, half of the honest hash rate works for it in
     each, as the miner whose block made the tie stays with it."""
     far = selfish(3, 700, 0, 0.35)
     near = selfish(3, 700, 2, 0.35)
@@ -166,7 +166,7 @@ def test_parameters_that_do_not_fit_are_refused() -> None:
     ]:
         with pytest.raises(ConfigError, match=line):
             race.read(given)
-    with pytest.raises(ConfigError, match="near is at most nodes, 2, not 3"):
+    with pytest.raises(ConfigError, match="near is 3, but at most nodes, 2"):
         SCENARIOS.named("selfish").read({"near": 3})
     assert SCENARIOS.named("selfish").read({"near": 3, "nodes": "3"}).near == 3
     with pytest.raises(ConfigError, match="scenario 'war' is unknown"):

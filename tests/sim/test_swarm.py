@@ -1,4 +1,4 @@
-"""A swarm: networks of random shape with partitions, crashes and wrong clocks, by seed. First mischief, then peace.
+"""A swarm: random networks with partitions, crashes and wrong clocks, by seed; then the faults end and they converge.
 
 A seed that failed once stays in SEEDS. More of them: `pytest -m long tests/sim/test_swarm.py`.
 """
@@ -13,7 +13,7 @@ from pychain.node.events import NewTip
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.worlds import Payer, audit, end_mining, quick_spec
+from tests.support.networks import Payer, audit, end_mining, quick_spec
 
 SEEDS = range(6)
 LONG_SEEDS = range(100, 180)
@@ -37,7 +37,7 @@ def swarm(seed: int) -> tuple[World, list[Host], Random]:
 
 
 def mischief(world: World, hosts: list[Host], random: Random) -> None:
-    """One thing that goes wrong, or is mended."""
+    """Inject one fault, or end one."""
     match random.below(5):
         case 0:
             order = random.shuffled(hosts)

@@ -1,7 +1,7 @@
 """The specification: what docs/consensus.md says, as a slow and readable program.
 
 It is the oracle of the consensus tests, so it imports nothing of the package, only the standard library. Nothing in it
-is fast: the state is computed anew from genesis whenever it is asked for, and a signature is checked with Python's own
+is fast: the state is computed from genesis whenever it is read, and a signature is checked with Python's own
 integers. To read it from top to bottom:
 
 `rules` what can be broken, and what that means; `encoding` integers and counts; `hashing` hashes and the merkle tree;

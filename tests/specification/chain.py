@@ -69,7 +69,7 @@ class Chain:
     # --- what comes from outside
 
     def submit(self, raw: bytes) -> str | None:
-        """Take a raw block, and choose the tip anew."""
+        """Take a raw block, and choose the tip again."""
         try:
             node = self._admit(raw)
         except BrokenRuleError as broken:

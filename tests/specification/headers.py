@@ -57,7 +57,7 @@ def bits_of(target: int) -> int:
 
 
 def work_of(bits: int) -> int:
-    """How many hashes it takes on average to find one that is at most the target."""
+    """The mean number of hashes needed to find one that is at most the target."""
     return 2**256 // (target_of(bits) + 1)
 
 

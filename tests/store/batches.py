@@ -1,4 +1,4 @@
-"""A series of batches that any process can make again from a number, and the comparison of two stores.
+"""A series of batches that any process can reproduce from a number, and the comparison of two stores.
 
 Batch k brings block k with its body, undo, reward, transactions and account changes. Every fifth block is a child of
 block k - 2: its batch disconnects block k - 1 and marks it invalid, and some of the transactions that leave join block
@@ -24,7 +24,7 @@ from tests.support.index import known
 GENESIS = sha256(b"the genesis of the store's tests").digest()
 ACCOUNTS = tuple(sha256(b"account %d" % number).digest() for number in range(300))
 COUNTER = "counter"
-"""The table that says which batch a store is at."""
+"""The table with the number of the store's last batch."""
 
 _TRANSFERS = 12
 _READ_HISTORIES = 4
@@ -52,12 +52,12 @@ class Series:
         return next(number for number, header in enumerate(self.headers) if header.hash == block_hash)
 
     def body(self, number: int) -> bytes:
-        """The header and 0 to 20,000 bytes that look random."""
+        """The header and 0 to 20,000 pseudorandom bytes."""
         draw = shake_128(b"body %d" % number)
         return self.record(number).raw + draw.digest(int.from_bytes(draw.digest(4), "little") % 20_000)
 
     def block(self, number: int) -> Block:
-        """What connects as block `number`; not what is stored as its body."""
+        """The block that connects as `number`; not the one stored as its body."""
         record = self.record(number)
         return block_under(decode_header(record.raw), record.height, ACCOUNTS[number % 7], self.transfers(number))
 
@@ -110,7 +110,7 @@ def counter(store: Store) -> int:
 
 
 def assert_same(store: WritableStore, model: WritableStore, series: Series, first: int = 0) -> None:
-    """Every read gives the same from both, for all that the batches from `first` to the one after the model's write."""
+    """Every read of data written by the batches from `first` to the one after the model's gives the same from both."""
     last = counter(model)
     assert store.tip() == model.tip()
     assert known(store) == known(model)

@@ -28,7 +28,7 @@ from tests.support.index import known
 
 ROOT = Path(__file__).parents[2]
 CRASHED = 86
-"""Exit code of a process that died at the gap it was told."""
+"""Exit code of a process that died at the given gap."""
 
 GAPS = ("half of the body", "before the sync", "before the directory", "before the index", "before the commit", "done")
 ROWS_PER_STEP = 50
@@ -48,7 +48,7 @@ def run(name: str, *arguments: object, before: Sequence[str] = ()) -> subprocess
 
 
 def findings(name: str, *arguments: object, before: Sequence[str] = ()) -> dict[str, Any]:
-    """What a child that must succeed found."""
+    """The findings of a child that must succeed."""
     done = run(name, *arguments, before=before)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -112,7 +112,7 @@ def crash(directory: str, gap: str) -> None:
 
 
 def die_in_sweeps(directory: str) -> None:
-    """Die before and after each write of a sweep, each time on a copy of the store, and look at what is left."""
+    """Die before and after each write of a sweep, each time on a copy of the store, and check what is left."""
     Pace.rows = ROWS_PER_STEP  # type: ignore[method-assign, assignment]
     series, last, whole = Series(), 17, Path(directory) / "whole"
     model, model_after = MemoryStore(), MemoryStore()
@@ -164,7 +164,7 @@ def _sweep_and_die(directory: Path, writes: int) -> None:
 
 
 def fill(directory: str, what: str) -> None:
-    """Commit until there is no room (a limit on the size of files, unless the disk ends first) and report."""
+    """Commit until there is no room (a limit on file sizes, unless the disk is full first) and report."""
     store, series = LmdbStore(Path(directory), GENESIS), Series()
     if what != "the disk":
         for number in range(20):
@@ -241,7 +241,7 @@ def little_address_space(directory: str) -> None:
 
 
 def read_only(directory: str) -> None:
-    """Open what the parent writes; for each line read, advance and print the batch that shows."""
+    """Open the store that the parent writes; for each line read, advance and print the visible batch."""
     store = LmdbStore(Path(directory), GENESIS, read_only=True, map_bytes=_MIB)
     series = Series()
     for _ in sys.stdin:

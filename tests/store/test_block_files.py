@@ -1,4 +1,4 @@
-"""Block files: their bytes, their order, and what is found when they are harmed."""
+"""Block files: their bytes, their order, and the detection of damage."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_missing_file_is_a_damaged_block(tmp_path: Path) -> None:
 
 
 def test_another_whole_record_in_its_place_is_found(tmp_path: Path) -> None:
-    """A file restored from elsewhere, or overwritten after a cut: each record is sound, but not the one asked for."""
+    """A file restored from elsewhere, or overwritten after a cut: each record is valid, but not the one wanted."""
     files = BlockFiles(tmp_path)
     first = files.append(START, named(b"body one"))
     files.append(START, named(b"body two"))

@@ -1,4 +1,4 @@
-"""Deaths at any moment: the store is as one of the commits left it, the last that returned or the one under way."""
+"""Crashes at any moment: the store is in the state after a commit, the last that returned or the one under way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.store.children import CRASHED, GAPS, ROOT, command, findings, run
 ROUNDS, LONG_ROUNDS = 100, 1_000
 RECORD_HEAD_BYTES = 12
 LONGEST_LIFE_S = 0.06
-"""A child lives at most so long after its start, or after its first commit: some die while they open the store."""
+"""The longest life of a child after its start, or after its first commit: some are killed while opening the store."""
 
 
 class Model:
@@ -50,7 +50,7 @@ def grow_to(directory: Path, last: int, **options: int) -> None:
 
 
 def leave(path: Path) -> None:
-    """As the kernel would have it: all written bytes are there."""
+    """The kernel survives: all written bytes are there."""
 
 
 def lose(path: Path) -> None:
@@ -70,7 +70,7 @@ def garble(path: Path) -> None:
 @pytest.mark.parametrize("gap", GAPS)
 @pytest.mark.parametrize("lose_power", [leave, lose, zero, garble], ids=lambda harm: harm.__name__)
 def test_death_in_any_gap(tmp_path: Path, gap: str, lose_power: Callable[[Path], None]) -> None:
-    """A body that was not synced when the power went may be there whole, in part, as zeros or not at all."""
+    """A body that was not synced at a power failure may be there completely, partly, as zeros or not at all."""
     last = 11
     grow_to(tmp_path, last, roll_bytes=1)
     died = run("crash", tmp_path, gap)
@@ -86,13 +86,13 @@ def test_death_in_any_gap(tmp_path: Path, gap: str, lose_power: Callable[[Path],
         assert counter(store) == number
         assert sum(path.stat().st_size for path in (tmp_path / "blocks").iterdir()) == sum(
             RECORD_HEAD_BYTES + len(model.series.body(stored)) for stored in range(number + 1)
-        ), "something is left of the commit that died"
+        ), "something is left of the interrupted commit"
         assert_same(store, model.at(number), model.series)
         store.close()
 
 
 def test_death_in_any_gap_of_a_sweep(tmp_path: Path) -> None:
-    """What the journal holds is written to the tables, step by step, however often that has begun before."""
+    """The journal is written to the tables step by step, however often a sweep was interrupted before."""
     assert findings("die_in_sweeps", tmp_path)["deaths"] > 30
 
 
@@ -118,7 +118,7 @@ def test_bodies_are_durable_before_what_names_them(tmp_path: Path, monkeypatch: 
     store.close()
 
 
-def test_a_damaged_newest_body_is_found_on_opening_and_mended_by_storing_it_again(tmp_path: Path) -> None:
+def test_a_damaged_newest_body_is_found_on_opening_and_repaired_by_storing_it_again(tmp_path: Path) -> None:
     model = Model()
     grow_to(tmp_path, 20)
     (newest,) = model.series.batch(20).bodies
@@ -140,7 +140,7 @@ def test_a_damaged_newest_body_is_found_on_opening_and_mended_by_storing_it_agai
 
 
 def test_lost_block_files_are_damage_and_not_the_end(tmp_path: Path) -> None:
-    """Somebody removed the newest block file: its bodies are named as damaged, and the store goes on."""
+    """The newest block file was deleted: its bodies are reported as damaged, and the store keeps working."""
     model = Model()
     grow_to(tmp_path, 9, roll_bytes=1)
     BlockFiles(tmp_path / "blocks").path(9).unlink()
@@ -157,7 +157,7 @@ def test_lost_block_files_are_damage_and_not_the_end(tmp_path: Path) -> None:
     "rounds", [ROUNDS, pytest.param(LONG_ROUNDS, marks=(pytest.mark.long, pytest.mark.timeout(1_800)))]
 )
 def test_sigkill_at_random_moments(tmp_path: Path, rounds: int) -> None:
-    """A process that commits on and on is killed; what it has reported is there, and all of it belongs together."""
+    """A process that commits continuously is killed; all reported commits are there, and the store is consistent."""
     seed = int(os.environ.get("PYCHAIN_SEED") or random.SystemRandom().getrandbits(32))
     print(f"PYCHAIN_SEED={seed}")
     moments, model, seen = random.Random(seed), Model(), -1
@@ -182,7 +182,7 @@ def test_sigkill_at_random_moments(tmp_path: Path, rounds: int) -> None:
 
 
 def check_after_death(directory: Path, model: Model, reported: int, seen: int) -> int:
-    """Open what a dead process left; returns the batch it is at. Blocks before `seen` were compared in other rounds."""
+    """Open the store of a killed process; returns its batch. Blocks before `seen` were compared in other rounds."""
     store = LmdbStore(directory, GENESIS)
     number = counter(store)
     assert number in (reported, reported + 1)

@@ -1,4 +1,4 @@
-"""The LMDB environment: snapshots that stay, a map that grows under readers, errors in the project's words."""
+"""The LMDB environment: stable snapshots, a map that grows under readers, errors as StoreErrors."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_disk_holds_what_is_used_and_not_the_map(tmp_path: Path) -> None:
 
 
 def test_readers_in_threads_while_the_map_grows_under_them(environment: Environment, database: lmdb._Database) -> None:
-    """Each write makes both rows new in one transaction; a snapshot shows two of one kind, and never an older one."""
+    """Each write changes both rows in one transaction; a snapshot shows both equal, and never older than before."""
     stop = threading.Event()
 
     def read() -> int:

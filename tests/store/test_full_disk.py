@@ -1,4 +1,4 @@
-"""No room: one clear line, the last commit stands, and a node opened after room was made goes on."""
+"""No room: a message of one line, the last commit stands, and a store reopened with more room keeps working."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_file_at_its_size_limit(tmp_path: Path, what: str, line: str) -> None:
 
 
 def small_disk(directory: Path) -> list[str]:
-    """The start of a command that runs with a small file system of its own on `directory`, gone with its process."""
+    """The start of a command that runs with its own small file system on `directory`, which ends with the process."""
     mount = f'mount -t tmpfs -o size={DISK_MIB}m tmpfs \'{directory}\' && exec "$0" "$@"'
     for unshare in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
         command = [*unshare, "sh", "-c", mount]
@@ -54,7 +54,7 @@ def small_disk(directory: Path) -> list[str]:
             and subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
         ):
             return command
-    pytest.skip("this system lets nobody mount a tmpfs of his own; the size limits above test the same path")
+    pytest.skip("this system does not let users mount a tmpfs; the size limits above test the same path")
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_address_space_is_a_limit_like_any_other(tmp_path: Path) -> None:
-    """Where the first map is too much to ask, a small one grows as far as it can; what was written stays readable."""
+    """If the first map is too large, a small one grows as far as possible; written data stays readable."""
     found = findings("little_address_space", tmp_path)
     assert found["first"] == SMALL_MAP_BYTES
     assert found["last"] > SMALL_MAP_BYTES

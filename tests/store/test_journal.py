@@ -1,4 +1,4 @@
-"""The journal's rows: what is written is read back, and damage is one clear line."""
+"""The journal's rows: they are read back as written, and damage gives a message of one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store on disk: whose directory it takes, damage, threads, a second process that reads."""
+"""The store on disk: which directories it accepts, damage, threads, a second process that reads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def edit(directory: Path, database: str, change: Callable[[bytes, bytes], bytes], prefix: bytes = b"") -> None:
-    """Change the first row behind a prefix, as only a fault could."""
+    """Change the first row after a prefix, as a fault would."""
     with lmdb.open(str(directory / "state"), max_dbs=16) as raw, raw.begin(write=True) as transaction:
         handle = raw.open_db(database.encode(), txn=transaction)
         cursor = transaction.cursor(handle)
@@ -56,7 +56,7 @@ def flip(key: bytes, row: bytes) -> bytes:
     return row[:-1] + bytes((row[-1] ^ 1,))
 
 
-# --- whose directory
+# --- which directory
 
 
 def test_everything_in_it_is_for_the_owner_alone(written: Path) -> None:

@@ -36,13 +36,13 @@ def test_histories_are_cut_into_rows(lengths: list[int]) -> None:
 def test_rows_that_are_written_again_with_more_behind_them_have_the_same_keys(
     lengths: list[int], more: list[int]
 ) -> None:
-    """A sweep that died is begun again with what was committed since: nothing may stand in two rows then."""
+    """An interrupted sweep is begun again with what was committed since: no entry may then be in two rows."""
     longer = [length and length + added for length, added in zip(lengths, more, strict=True)]
     assert rows_of(lengths).keys() <= rows_of(longer).keys()
 
 
 def settled(cost_ns: int, sync_ns: int) -> int:
-    """The rows of a step where each costs so much, and each step a sync."""
+    """The rows per step if a row costs `cost_ns`, and each step a sync."""
     pace = Pace()
     for _ in range(200):
         pace.took(MIN_ROWS // 4, MIN_ROWS // 4 * cost_ns + sync_ns)  # now and then one has little to write

@@ -1,6 +1,6 @@
-"""The choices of a command line: a scenario, values of its parameters, and all that comes from users' files.
+"""The choices on a command line: a scenario, values of its parameters, and plug-ins from users' files.
 
-Wherever something registered can be named, `FILE.py:NAME` names it in a file; from there on it has its own name.
+Wherever a registered name can be given, `FILE.py:NAME` can be given too; after loading, its own name is used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pychain.sim.scenarios import SCENARIOS
 
 
 class Choice(NamedTuple):
-    """`grid`: the values of each parameter that was named."""
+    """`grid`: the values of each parameter that was set."""
 
     scenario: Scenario[Any]
     grid: dict[str, list[str]]
@@ -30,7 +30,7 @@ class Choice(NamedTuple):
 
 
 def choose(scenario: str, grid: Mapping[str, Sequence[str]], references: Sequence[str]) -> Choice:
-    """The scenario and the parameters with all that they name, in files or not. ConfigError where it is not there."""
+    """The scenario and the parameters, with all plug-ins that they name. ConfigError if one is not found."""
     plugins = [*load_plugins(references, *REGISTRIES)]
     name = _name(scenario, SCENARIOS, plugins)
     chosen = SCENARIOS.named(name, plugins)
@@ -45,7 +45,7 @@ def choose(scenario: str, grid: Mapping[str, Sequence[str]], references: Sequenc
 
 
 def _name(word: str, registry: Registry[Any], plugins: list[Plugin]) -> str:
-    """The name of what a word means; what it names in a file joins the plug-ins."""
+    """The registered name for a word; if it names something in a file, that is added to the plug-ins."""
     if not is_reference(word):
         return word
     plugin = load_one(word, registry)
@@ -54,7 +54,7 @@ def _name(word: str, registry: Registry[Any], plugins: list[Plugin]) -> str:
 
 
 def recorded(origins: Iterable[Origin], references: Sequence[str]) -> tuple[Plugin, ...]:
-    """The plug-ins of a recorded run: as given now, else from its files. ConfigError where such a file has changed."""
+    """The plug-ins of a recorded run: as given now, else from its files. ConfigError if such a file has changed."""
     given = {
         (plugin.origin.kind, plugin.origin.name): plugin
         for plugin in load_plugins(references, *REGISTRIES)
@@ -65,5 +65,5 @@ def recorded(origins: Iterable[Origin], references: Sequence[str]) -> tuple[Plug
         try:
             plugins.append(given.get((origin.kind, origin.name)) or load_again(origin, *REGISTRIES))
         except ConfigError as error:
-            raise ConfigError(f"{error}; --plugin FILE.py gives {origin.kind} '{origin.name}' again") from None
+            raise ConfigError(f"{error}; give {origin.kind} '{origin.name}' with --plugin FILE.py") from None
     return joined(plugins, *REGISTRIES)

@@ -34,7 +34,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def shorthand_options(command: Command) -> Command:
-    """An option for each parameter that has one."""
+    """Add an option for each parameter in SHORTHANDS."""
     for name, metavar in reversed(SHORTHANDS.items()):
         option = f"--{name.replace('_', '-')}"
         command = click.option(option, metavar=metavar, help=f"Short for --set {name}={metavar}.")(command)
@@ -43,7 +43,7 @@ def shorthand_options(command: Command) -> Command:
 
 @click.group("sim")
 def command() -> None:
-    """Networks of real nodes in one process, in virtual time: the same seed is the same run, event by event.
+    """Networks of real nodes in one process, in virtual time. The same seed gives the same run, event by event.
 
     \b
         pychain sim list
@@ -56,7 +56,7 @@ def command() -> None:
 @common_options
 @pass_context
 def list_(context: Context) -> None:
-    """The scenarios, and their parameters with what they are unless --set says otherwise.
+    """List the scenarios, and their parameters with defaults.
 
     \b
         pychain sim list
@@ -83,10 +83,10 @@ def list_(context: Context) -> None:
 
 @command.command()
 @scenario_argument
-@click.option("--seed", type=int, default=0, show_default=True, help="Everything follows from it.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the scenario; several.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random choices.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated.")
 @shorthand_options
-@click.option("--trace", type=file_path, metavar="FILE", help="Keep a record of the run, for `replay`.")
+@click.option("--trace", type=file_path, metavar="FILE", help="Write a record of the run, for `replay`.")
 @common_options
 @pass_context
 def run(
@@ -98,7 +98,7 @@ def run(
     trace: Path | None,
     **shorthands: str | None,
 ) -> None:
-    """Play a scenario to its end, and check that all nodes agree with their books in order.
+    """Play a scenario to its end, and check that all nodes agree and their balances are correct.
 
     \b
         pychain sim run race --seed 7
@@ -108,15 +108,15 @@ def run(
         pychain sim run ./mine.py:SCENARIO
         pychain sim run selfish --set alpha=0.4 --set near=2 --json
         pychain sim run partition --nodes 12 --trace partition.trace
-    `pychain sim list` names the scenarios and their parameters. The exit code is 1 where a check does not hold.
+    `pychain sim list` names the scenarios and their parameters. The exit code is 1 if a check fails.
     """
     given = assignments(settings, shorthands)
     choice = choose(scenario, {name: [value] for name, value in given.items()}, context.plugins)
     chosen = choice.scenario
     if trace is not None:
         check_directory("--trace", trace)
-    with shown(f"{chosen.name}, seed {seed}") as tell, timed() as ended:
-        done = play(chosen, seed, dict(choice.given), tell, choice.plugins)
+    with shown(f"{chosen.name}, seed {seed}") as progress, timed() as ended:
+        done = play(chosen, seed, dict(choice.given), progress, choice.plugins)
     report = done.report
     ended(report.events, report.virtual_s)
     if trace is not None:
@@ -135,20 +135,20 @@ def run(
 @common_options
 @pass_context
 def replay(context: Context, file: Path) -> None:
-    """Do a recorded run again, and compare: identical, or when it first went another way.
+    """Repeat a recorded run and compare: identical, or when it first diverged.
 
     \b
         pychain sim run churn --seed 3 --trace churn.trace
         pychain sim replay churn.trace
-    Files of your own that the run was made with must be there unchanged; --plugin gives them again.
+    Plug-in files of the run must be unchanged; --plugin gives them from another place.
     """
     with file.open("rb") as stream:
         record = decode_record(stream.read(MAX_RECORD_BYTES + 1))
     head = record.head
     plugins = recorded(head.plugins, context.plugins)
     scenario = SCENARIOS.named(head.scenario, plugins)
-    with shown(f"{head.scenario}, seed {head.seed}") as tell, timed() as ended:
-        done = play(scenario, head.seed, head.parameters, tell, plugins)
+    with shown(f"{head.scenario}, seed {head.seed}") as progress, timed() as ended:
+        done = play(scenario, head.seed, head.parameters, progress, plugins)
     ended(done.report.events, done.report.virtual_s)
     apart = difference(record, record_of(done))
     if context.json:
@@ -157,23 +157,23 @@ def replay(context: Context, file: Path) -> None:
         click.echo("identical")
     if apart is not None:
         versions = "" if head.pychain == done.report.version else f" (recorded by pychain {head.pychain})"
-        raise RunFailedError(f"it went another way {apart}{versions}")
+        raise RunFailedError(f"the run diverged {apart}{versions}")
 
 
 @command.command()
 @scenario_argument
 @click.option("--seeds", required=True, metavar="A..B", help="The seeds, both ends included.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE,...", help="A parameter, and its values one by one."
+    "--set", "settings", multiple=True, metavar="KEY=VALUE,...", help="A parameter and its values; may be repeated."
 )
 @shorthand_options
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes (default: one for each core).")
-@click.option("--csv", "table", type=file_path, metavar="FILE", help="Write a line for each run too.")
+@click.option("--csv", "table", type=file_path, metavar="FILE", help="Also write a line for each run.")
 @click.option(
     "--plot",
     type=file_path,
     metavar="FILE",
-    help="Draw the figures too, as PNG, SVG or PDF by FILE's ending; needs pychain-node[sim].",
+    help="Also plot the figures, as PNG, SVG or PDF by FILE's ending; needs pychain-node[sim].",
 )
 @common_options
 @pass_context
@@ -188,7 +188,7 @@ def sweep(
     plot: Path | None,
     **shorthands: str | None,
 ) -> None:
-    """Play a scenario with many seeds and parameters: the median of each figure, and how far the runs are apart.
+    """Play a scenario with many seeds and parameters: the median and range of each figure.
 
     \b
         pychain sim sweep race --seeds 1..20
@@ -221,7 +221,7 @@ def sweep(
 
 
 def _drawing(path: Path, headline: tuple[str, ...]) -> Callable[[Sweep], None]:
-    """What will draw into `path`. Raises here, before minutes of work, where that could not be."""
+    """A function that plots into `path`. Raises at once, before minutes of work, if that would be impossible."""
     try:
         from pychain.cli.sim.plot import draw, formats
     except ImportError as error:

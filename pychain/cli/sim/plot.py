@@ -1,4 +1,4 @@
-"""A sweep as a picture: a panel for each figure of the headline, over the values of the first parameter swept."""
+"""A sweep as a plot: a panel for each figure of the headline, over the values of the first parameter swept."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SMALL = 8.5
 
 
 def formats() -> set[str]:
-    """The endings of files that can be drawn into."""
+    """The supported file endings."""
     return set(FigureCanvasAgg.get_supported_filetypes())
 
 
 def draw(path: Path, sweep: Sweep, headline: tuple[str, ...]) -> None:
-    """Write the picture: medians as points, from the least to the most as bars."""
+    """Write the plot: medians as points, ranges as bars."""
     width, height = PANEL_IN
     figure = Figure(figsize=(width, height * len(headline)), layout="constrained")
     runs = f"{sweep.rows[0].runs} seeds each, {sweep.seeds[0]} to {sweep.seeds[1]}"
@@ -38,7 +38,7 @@ def draw(path: Path, sweep: Sweep, headline: tuple[str, ...]) -> None:
 
 
 def _panel(axes: Axes, name: str, rows: list[Row]) -> None:
-    """A line for each choice of the parameters but the first."""
+    """Plot a line for each choice of the parameters except the first."""
     lines: dict[str, list[Row]] = {}
     for row in rows:
         rest = list(row.parameters.items())[1:]
@@ -61,5 +61,5 @@ def _panel(axes: Axes, name: str, rows: list[Row]) -> None:
 
 
 def _place(row: Row) -> Value:
-    """Where on the horizontal axis: the first parameter's value."""
+    """The position on the horizontal axis: the first parameter's value."""
     return next(iter(row.parameters.values()), "")

@@ -1,4 +1,4 @@
-"""Single runs: the progress of one while it goes on, what it came to as a table, and how fast that went."""
+"""Single runs: the progress bar, the report as a table, and the speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 from pychain.base.errors import PychainError
 from pychain.base.time import NS
 from pychain.cli.output import print_facts
-from pychain.sim.chronicle import Tell
+from pychain.sim.chronicle import Progress
 from pychain.sim.play import Report, Value, values
 from pychain.sim.scenario import Scenario
 
@@ -24,12 +24,12 @@ REDRAW_S = 0.1
 
 
 class RunFailedError(PychainError):
-    """Something did not hold that must, in one run or several."""
+    """A check failed, in one run or several."""
 
 
 @contextmanager
-def shown(what: str) -> Iterator[Tell]:
-    """A bar on standard error while a run goes on, on a terminal alone, with its virtual time."""
+def shown(what: str) -> Iterator[Progress]:
+    """Show a progress bar with the virtual time on standard error during a run, if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda now_ns, height, goal: None
         return
@@ -46,18 +46,18 @@ def shown(what: str) -> Iterator[Tell]:
         task = bar.add_task(what, total=1, virtual=duration(0))
         drawn = 0.0
 
-        def tell(now_ns: int, height: int, goal: int) -> None:
+        def progress(now_ns: int, height: int, goal: int) -> None:
             nonlocal drawn
             if time.monotonic() >= drawn + REDRAW_S:
                 drawn = time.monotonic()
                 total, virtual = max(goal, height), duration(now_ns / NS)
                 bar.update(task, completed=height, total=total, virtual=virtual, refresh=True)
 
-        yield tell
+        yield progress
 
 
 def repeated(report: Report, scenario: Scenario[Any]) -> str:
-    """The command that does the same run again: all parameters that are not at their defaults, and users' files."""
+    """The command that repeats a run: all parameters that are not at their defaults, and users' files."""
     defaults = values(scenario.parameters())
     changed = [f"{name}={value}" for name, value in report.parameters.items() if value != defaults[name]]
     words = ["pychain", "sim", "run", report.scenario, "--seed", str(report.seed)]
@@ -66,12 +66,12 @@ def repeated(report: Report, scenario: Scenario[Any]) -> str:
 
 
 def as_json(report: Report, scenario: Scenario[Any]) -> dict[str, object]:
-    """The report as programs get it, with the command that repeats it."""
+    """The report for programs, with the command that repeats the run."""
     return {**asdict(report), "command": repeated(report, scenario)}
 
 
 def print_report(report: Report) -> None:
-    """The report for people."""
+    """Print the report as a table."""
     figures = {} if report.figures is None else asdict(report.figures)
     print_facts(
         [
@@ -85,7 +85,7 @@ def print_report(report: Report) -> None:
             ("virtual time", duration(report.virtual_s)),
             ("events", f"{report.events:,}"),
             ("digest", report.digest),
-            ("checks", "all hold" if not report.failures else f"{len(report.failures)} do not hold"),
+            ("checks", "all passed" if not report.failures else f"{len(report.failures)} failed"),
             *[("", line) for line in report.failures],
         ]
     )
@@ -93,15 +93,15 @@ def print_report(report: Report) -> None:
 
 @contextmanager
 def timed() -> Iterator[Callable[[int, float], None]]:
-    """Gives what to call at the end of some runs, with their events and virtual seconds: it says how fast they went."""
+    """Yields a function to call after some runs, with their events and virtual seconds: it prints their speed."""
     begin = time.monotonic()
 
-    def tell(events: int, virtual_s: float) -> None:
+    def progress(events: int, virtual_s: float) -> None:
         took = max(time.monotonic() - begin, 1e-6)
         rates = f"{events / took:,.0f} events/s, {virtual_s / took:,.0f} virtual seconds a second"
         click.echo(f"{events:,} events in {took:.1f} s: {rates}", err=True)
 
-    yield tell
+    yield progress
 
 
 def duration(virtual_s: float) -> str:
@@ -110,18 +110,18 @@ def duration(virtual_s: float) -> str:
 
 
 def number(value: Value) -> str:
-    """A figure for people: whole numbers whole, others to four digits."""
+    """A formatted figure: integers as they are, others to four digits."""
     if isinstance(value, float) and not value.is_integer():
         return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
     return value if isinstance(value, str) else f"{value:,.0f}"
 
 
 def assignments(settings: tuple[str, ...], shorthands: Mapping[str, object]) -> dict[str, str]:
-    """Parameters from `key=value` words and from options that stand for one. UsageError for other words."""
+    """Parameters from `key=value` words and from shorthand options. UsageError for other words."""
     given = {name: str(value) for name, value in shorthands.items() if value is not None}
     for word in settings:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--set wants KEY=VALUE, not '{word}'")
+            raise click.UsageError(f"--set needs KEY=VALUE, not '{word}'")
         given[name] = value
     return given

@@ -1,4 +1,4 @@
-"""Sweeps: one scenario under many seeds and parameters, over several processes, and what came of it."""
+"""Sweeps: one scenario with many seeds and parameters, in several processes, and a summary."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from pychain.sim.registries import REGISTRIES
 from pychain.sim.scenarios import SCENARIOS
 
 MAX_RUNS = 100_000
-"""Their reports are held until the end."""
+"""A bound on memory, since all reports are kept until the end."""
 
 
 class Cell(Struct, frozen=True):
-    """One run to be done."""
+    """One run of a sweep."""
 
     scenario: str
     seed: int
@@ -40,7 +40,7 @@ class Cell(Struct, frozen=True):
 
 
 class Measure(Struct):
-    """One figure over the runs that came to their end."""
+    """One figure over the runs that ended normally."""
 
     median: float
     least: float
@@ -48,7 +48,7 @@ class Measure(Struct):
 
 
 class Row(Struct, kw_only=True):
-    """All runs of one choice of parameters: those that were swept, how many runs, how many failed, their figures."""
+    """All runs with one choice of the swept parameters: how many ran, how many failed, and their figures."""
 
     parameters: dict[str, Value]
     runs: int
@@ -57,14 +57,14 @@ class Row(Struct, kw_only=True):
 
 
 class Failure(Struct):
-    """A run that failed: what did not hold, and the command that repeats it."""
+    """A run that failed: the violations, and the command that repeats it."""
 
     command: str
     failures: list[str]
 
 
 class Sweep(Struct, kw_only=True):
-    """What `--json` prints."""
+    """The result of a sweep, as printed by `--json`."""
 
     scenario: str
     seeds: list[int]
@@ -78,23 +78,23 @@ def seeds_of(text: str) -> range:
     try:
         seeds = range(int(first), int(last if dots else first) + 1)
     except ValueError:
-        raise click.UsageError(f"--seeds wants A..B, not '{text}'") from None
+        raise click.UsageError(f"--seeds needs A..B, not '{text}'") from None
     if not seeds or seeds.start < 0:
-        raise click.UsageError(f"--seeds {text}: there is no seed in that")
+        raise click.UsageError(f"--seeds {text}: the range is empty")
     return seeds
 
 
 def grid_of(settings: tuple[str, ...], shorthands: Mapping[str, object]) -> dict[str, list[str]]:
-    """The values of each parameter that was named, several of them where commas stand between them."""
+    """The values of each parameter that was set, separated by commas."""
     return {name: listed.split(",") for name, listed in assignments(settings, shorthands).items()}
 
 
 def cells_of(choice: Choice, seeds: range) -> list[Cell]:
-    """Every choice of parameters with every seed. UsageError where those are too many."""
+    """Every choice of parameters with every seed. UsageError if there are too many."""
     scenario, grid, plugins = choice
     count = len(seeds) * math.prod([len(several) for several in grid.values()])
     if count > MAX_RUNS:
-        raise click.UsageError(f"these are {count:,} runs, at most {MAX_RUNS:,} are done at once")
+        raise click.UsageError(f"a sweep of {count:,} runs is too large: at most {MAX_RUNS:,} are allowed")
     all_given = [dict(zip(grid, chosen, strict=True)) for chosen in itertools.product(*grid.values())]
     parameters = [values(scenario.read(given, plugins)) for given in all_given]
     origins = tuple(plugin.origin for plugin in plugins if plugin.origin is not None)
@@ -102,7 +102,7 @@ def cells_of(choice: Choice, seeds: range) -> list[Cell]:
 
 
 def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], None]) -> list[Report]:
-    """The reports, in the cells' order. `done` hears how many there are, of how many."""
+    """The reports, in the order of the cells. `done` is called with how many runs are done, and how many there are."""
     if jobs == 1 or len(cells) == 1:
         reports = []
         for cell in cells:
@@ -118,17 +118,17 @@ def run_all(cells: Sequence[Cell], jobs: int, done: Callable[[float, float], Non
                 finished[places[future]] = future.result()
                 done(len(finished), len(cells))
         except BrokenExecutor:
-            raise RunFailedError("a worker process was killed, perhaps for want of memory: try fewer --jobs") from None
+            raise RunFailedError("a worker process was killed, perhaps for lack of memory: try fewer --jobs") from None
         except BaseException:
-            for worker in active_children():  # they ignore Ctrl-C, so that it is this process that notices first
+            for worker in active_children():  # they ignore Ctrl-C, so this process notices it first
                 worker.terminate()
-            pool.shutdown(cancel_futures=True)  # and wait: what outlives this complains when the interpreter ends
+            pool.shutdown(cancel_futures=True)  # and wait, or leftover processes would print errors at exit
             raise
     return [finished[place] for place in range(len(cells))]
 
 
 def run_cell(cell: Cell) -> Report:
-    """One run, in whatever process: users' files are loaded there, and must be what they were."""
+    """Do one run in the present process: users' files are loaded again, and must be unchanged."""
     plugins = [load_again(origin, *REGISTRIES) for origin in cell.plugins]
     scenario = SCENARIOS.named(cell.scenario, plugins)
     return play(scenario, cell.seed, cell.parameters, plugins=plugins).report
@@ -140,7 +140,7 @@ def cores() -> int:
 
 
 def summed(choice: Choice, seeds: range, reports: Sequence[Report]) -> Sweep:
-    """All reports, by the parameters that were swept."""
+    """Summarise all reports by the swept parameters."""
     scenario, grid, _ = choice
     swept = [name for name, several in grid.items() if len(several) > 1]
     rows = []
@@ -159,7 +159,7 @@ def summed(choice: Choice, seeds: range, reports: Sequence[Report]) -> Sweep:
 
 
 def write_csv(path: Path, reports: Sequence[Report]) -> None:
-    """A line for each run: seed, parameters, whether it failed, figures."""
+    """Write a line for each run: seed, parameters, whether it failed, figures."""
     lines = [
         {
             "seed": report.seed,
@@ -190,7 +190,7 @@ def _measures(reports: Sequence[Report]) -> Iterator[tuple[str, Measure]]:
 
 @contextmanager
 def _held_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until this is over: workers begin in here, and it must find none short of `_ignore_interrupts`."""
+    """Delay Ctrl-C during this block: workers start in it, and must have run `_ignore_interrupts` first."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -199,6 +199,6 @@ def _held_interrupts() -> Iterator[None]:
 
 
 def _ignore_interrupts() -> None:
-    """In a worker: Ctrl-C, which reaches all of the terminal's processes, is for the first one, which ends the rest."""
+    """In a worker: ignore Ctrl-C, which all processes of the terminal receive; the main process ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

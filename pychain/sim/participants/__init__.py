@@ -1,6 +1,6 @@
 """Participants, by name. Packages add more through the entry point group `pychain.participants`, users through files.
 
-They are classes: each machine that is driven has an object of its own.
+They are classes: each driven machine has its own object.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The base of all participants, which drive simulated machines. The one here is honest; others override its choices."""
+"""The base of all participants, which drive simulated machines. It is honest; subclasses override its choices."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pychain.p2p.messages import Fields
 
 
 class Work(NamedTuple):
-    """The template that a miner searches on, and whom it pays.
+    """The template that a miner works on, and the key that it pays.
 
     The block's time is the machine's when it is found, within the template's `time` and `max_time`. extra: 32 to 100
-    bytes for the coinbase; None has the host choose, so that each block is another.
+    bytes for the coinbase; with None the host chooses, so that each block is unique.
     """
 
     template: BlockTemplate
@@ -30,14 +30,14 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
-    """A message to be sent later; what is sent meanwhile overtakes it."""
+    """A message to be sent later; messages sent meanwhile overtake it."""
 
     message: Fields
     delay_s: float
 
 
 class DrivenMachine(Protocol):
-    """What a participant can do with the machine that it drives. Actions take place after the present one."""
+    """The machine as its participant controls it. Actions take effect after the present one."""
 
     name: str
     random: Random
@@ -79,38 +79,38 @@ class DrivenMachine(Protocol):
 
 
 class Participant:
-    """Drives a machine: derive a class from this, and override what the machine is to do differently.
+    """Drives a machine: derive a class from this, and override what the machine should do differently.
 
-    Below it runs a real node, which follows the chain, answers peers and makes templates; `host` is the way to it. Each
-    participant drives one host, for all its lives, and must follow from its inputs and `host.random` alone, so that a
-    seed stays one run. Peers go by the names of their hosts.
+    The machine runs a real node, which follows the chain, answers peers and makes templates; use it through `host`. A
+    participant drives one host, across restarts. It must depend only on its inputs and `host.random`, so that runs are
+    deterministic. Peers are named by their hosts.
     """
 
     name = "honest"
-    """The name that it is registered by: 1 to 64 of a-z, 0-9, '.', '_' and '-'."""
+    """The registered name: 1 to 64 of a-z, 0-9, '.', '_' and '-'."""
     host: DrivenMachine
     """Set when the host is made."""
 
     def started(self) -> None:
-        """The host's node begins a life, its first one or after a crash. `host.after` sets timers."""
+        """The host's node has started, for the first time or after a crash. `host.after` sets timers."""
 
     def work(self, work: Work) -> Work | None:
-        """The work to search on, where the node would on `work`; None for none. `host.work_on` makes work on any known
+        """The work to mine on when the node would mine on `work`; None for none. `host.work_on` makes work on any known
         block, `host.mine` asks again."""
         return work
 
     def found(self, block: Block) -> bool:
-        """The host found a block. True hands it to the node, which tells its peers; `host.submit` may do that later.
-        The search goes on either way."""
+        """The host found a block. True passes it to the node, which announces it; `host.submit` may do that later.
+        Mining continues either way."""
         return True
 
     def outgoing(self, peer: str, message: Fields) -> Fields | Delayed | None:
-        """The message that goes to a peer where the node sends this one: the same, another, `Delayed`, or None to drop
-        it. `host.send` sends more."""
+        """The message to send to a peer in place of the node's: the same, another, `Delayed`, or None to drop it.
+        `host.send` sends more."""
         return message
 
     def received(self, peer: str, message: Fields) -> None:
-        """A peer sent a message. The node takes it next; `host.after(0, ...)` acts when it has."""
+        """A peer sent a message, before the node handles it; `host.after(0, ...)` acts after that."""
 
     def heard(self, event: Event) -> None:
         """The node published an event, such as a new tip."""

@@ -2,7 +2,7 @@
 Cryptography 2014).
 
 The node's own fork choice does half of the work: it stays on the attacker's branch while that is at least as long as
-the public one, and follows the public one beyond.
+the public one, and follows the public one once it is longer.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pychain.sim.participants.withholding import Withholding
 
 
 class SelfishMiner(Withholding):
-    """Mines in secret, and shows blocks when the honest miners come close. It relays nobody else's."""
+    """Mines in secret, and releases blocks when the honest miners come close. It relays no other blocks."""
 
     name = "selfish"
 
     def __init__(self, near: Collection[str] = (), tied: Callable[[Entry], None] = lambda entry: None) -> None:
-        """`near`: the peers that are shown the attacker's branch as far as the public one is long; `tied` hears of each
-        branch that ties with the public one."""
+        """`near`: the peers to which the attacker's branch is released up to the public height; `tied` is called with
+        each branch that ties with the public one."""
         super().__init__()
         self._near = near
         self._tied = tied
         self._public: tuple[int, bytes] = (0, b"")
-        """Height and hash of the longest public chain, the first one heard of."""
+        """Height and hash of the longest public chain, the first one seen."""
 
     def found(self, block: Block) -> bool:
         self.hide(block.hash)
@@ -49,11 +49,11 @@ class SelfishMiner(Withholding):
             self.host.after(0, self._own_grew)
 
     def _heard_of(self, block_hash: bytes) -> None:
-        """The strategy answers what made the public chain longer, unless the header did not hold."""
+        """React to a block that made the public chain longer, unless its header is invalid."""
         queries = self.host.node.queries
         entry = queries.entry(block_hash)
         if entry is None or entry.height <= self._public[0]:
-            return  # the same from another peer, or the loser of a race among honest miners
+            return  # the same block from another peer, or a competing block of honest miners
         self._public = (entry.height, entry.hash)
         tip = queries.tip
         if not self.is_hidden(tip.hash):
@@ -69,7 +69,7 @@ class SelfishMiner(Withholding):
             self.release(shown, self._near)
 
     def _own_grew(self) -> None:
-        """In a tie a block of one's own wins; at any other time it is kept."""
+        """React to an own block: in a tie it wins; otherwise it is withheld."""
         tip, (height, block_hash) = self.host.node.queries.tip, self._public
         if not self.is_hidden(tip.hash):
             return
@@ -79,11 +79,11 @@ class SelfishMiner(Withholding):
             self._win(tip)
 
     def _win(self, tip: Entry) -> None:
-        """All of the branch is released, and is the longest."""
+        """Release the whole branch, which is the longest."""
         self._public = (tip.height, tip.hash)
         self.release(tip)
 
     def _tie(self, tip: Entry) -> None:
-        """A branch against one of the same length: it is shown to those whom it reaches first."""
+        """Release a branch that ties with the public one, to the peers that it reaches first."""
         self._tied(tip)
         self.release(tip, self._near)

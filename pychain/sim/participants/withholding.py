@@ -1,4 +1,4 @@
-"""Withholding: blocks that a machine's node has and mines on, and that its peers do not hear of."""
+"""Withholding: a machine's node has blocks and mines on them without announcing them to its peers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pychain.sim.participants.participant import Delayed, Participant
 
 
 class Withholding(Participant):
-    """Keeps blocks from peers until they are released, to all or to some; for attackers to derive from."""
+    """Withholds blocks until they are released, to all peers or to some; a base for attackers."""
 
     def __init__(self) -> None:
         self._hidden: dict[bytes, set[str]] = {}
-        """The blocks by hash, and which peers have been told of each."""
+        """The hidden blocks by hash, and the peers to which each was announced."""
         self._questions: dict[str, int] = {}
-        """How many answers with headers are due to each peer; other headers are announcements."""
+        """How many answers with headers each peer is owed; other headers are announcements."""
 
     def hide(self, block_hash: bytes) -> None:
-        """Let no peer hear of a block. Its descendants are to be hidden as well."""
+        """Withhold a block from all peers. Its descendants must be hidden as well."""
         self._hidden[block_hash] = set()
 
     def is_hidden(self, block_hash: bytes, peer: str | None = None) -> bool:
-        """Whether a peer, or anybody, has yet to be told of a block."""
+        """Whether a block is hidden from a peer, or from any peer."""
         told = self._hidden.get(block_hash)
         return told is not None and (peer is None or peer not in told)
 
     def release(self, entry: Entry, peers: Iterable[str] | None = None) -> None:
-        """Announce a block with its hidden ancestors, to all who have not been told or to these peers alone."""
+        """Announce a block with its hidden ancestors, to all peers or to these, where it has not been announced yet."""
         for peer in self.host.peers if peers is None else list(peers):
             headers = []
             at: Entry | None = entry
@@ -66,7 +66,7 @@ class Withholding(Participant):
         return message
 
     def announcement(self, peer: str, message: Headers | Inv) -> Fields | None:
-        """The message that a peer gets where the node announces blocks, None for none."""
+        """The message to send to a peer in place of an announcement of blocks, None for none."""
         if isinstance(message, Headers):
             answer = self.answer(peer, message)
             return answer if answer.headers else None
@@ -74,12 +74,12 @@ class Withholding(Participant):
         return Inv(Kind.BLOCK, shown) if shown else None
 
     def answer(self, peer: str, message: Headers) -> Headers:
-        """The answer to a peer that asked for headers: those that it may know of, none if need be."""
+        """The answer to a peer's getheaders: the headers that it may know, which may be none."""
         shown = tuple(raw for raw in message.headers if not self.is_hidden(native.sha256d(raw), peer))
         return message if len(shown) == len(message.headers) else Headers(shown)
 
     def _without_hidden(self, peer: str, hello: Hello) -> Hello:
-        """The hello with the best block that the peer may know of."""
+        """The hello with the best block that the peer may know."""
         entry: Entry | None = self.host.node.queries.tip
         while entry is not None and self.is_hidden(entry.hash, peer):
             entry = entry.parent

@@ -1,4 +1,4 @@
-"""Attack: one miner that a participant drives among honest ones, and what that earns it."""
+"""Attack: one miner driven by a participant among honest ones, and its revenue."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pychain.sim.stage import GENESIS_WORK, PATIENCE, Stage, full, reward_key, s
 
 ATTACKER = "attacker"
 ATTACKER_LINK = LinkModel(latency_ns=MS)
-"""The attacker is well connected: nobody hears of a block before it."""
+"""The attacker is well connected: it learns of every block first."""
 
 
 class Setting(Parameters, frozen=True, kw_only=True):
-    """An attacker's node, connected with all honest miners by links of a millisecond."""
+    """An attacker's node, connected to all honest miners by links of a millisecond."""
 
     alpha: Annotated[float, Meta(gt=0, lt=0.5, description="the attacker's share of the hash rate")] = 0.35
-    nodes: Annotated[int, Meta(ge=1, le=50, description="honest miners, each connected with each")] = 2
+    nodes: Annotated[int, Meta(ge=1, le=50, description="honest miners, all connected to each other")] = 2
     blocks: Blocks = 500
     interval: Interval = 10.0
     delay: Delay = 20.0
@@ -36,15 +36,15 @@ class Attack(Setting, frozen=True, kw_only=True):
 
 
 class AttackFigures(Figures, kw_only=True):
-    """revenue: the attacker's share of the chain's blocks; found_share: of all blocks that were found, that is alpha
-    but for its luck, and what honest mining would have earned it."""
+    """revenue: the attacker's share of the chain's blocks; found_share: its share of all blocks found, which is alpha
+    apart from luck, and what honest mining would have earned."""
 
     revenue: float
     found_share: float
 
 
 def build(stage: Stage, setting: Setting, participant: Participant) -> list[Host]:
-    """A world with the attacker in it, not yet started; its honest miners."""
+    """Build a world with the attacker, not yet started; returns the honest miners."""
     world = stage.open(spec_of(max(1, round(setting.interval))), setting.delay)
     hash_rate = GENESIS_WORK / setting.interval
     honest = stage.miners(full(setting.nodes), hash_rate * (1 - setting.alpha))
@@ -62,7 +62,7 @@ def build(stage: Stage, setting: Setting, participant: Participant) -> list[Host
 
 
 def finish(stage: Stage, setting: Setting, honest: list[Host]) -> AttackFigures:
-    """Mine until the public chain is long enough; then the attacker leaves, and what it still hides stays hidden."""
+    """Mine until the public chain is long enough; then the attacker leaves, and its hidden blocks stay hidden."""
     attacker = stage.world.hosts[ATTACKER]
     stage.world.start()
     stage.play_to(setting.blocks, setting.interval * PATIENCE)
@@ -77,7 +77,7 @@ def finish(stage: Stage, setting: Setting, honest: list[Host]) -> AttackFigures:
 
 
 def play(stage: Stage, attack: Attack) -> AttackFigures:
-    """Build, and mine to the end."""
+    """Build the world, and mine to the end."""
     participant = PARTICIPANTS.named(attack.participant, stage.plugins)()
     return finish(stage, attack, build(stage, attack, participant))
 

@@ -1,4 +1,4 @@
-"""Hashrate: the hash rate jumps by a factor and later falls back; how a retarget rule follows."""
+"""Hashrate: the hash rate jumps by a factor and falls back later; how a retarget rule follows."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ from pychain.sim.scenario import Delay, ForkChoice, Parameters, Retarget, Scenar
 from pychain.sim.stage import GENESIS_WORK, Stage, full, spec_of
 
 NEAR = 0.2
-"""A difficulty within a fifth of the right one has followed."""
+"""The difficulty has followed when it is within a fifth of the right one."""
 
 
 class Hashrate(Parameters, frozen=True, kw_only=True):
-    """A third of the blocks each: before the jump, at the higher rate, and back at the first one."""
+    """Three equal parts: before the jump, at the higher rate, and back at the first rate."""
 
     retarget: Retarget = "asert"
     fork_choice: ForkChoice = "most-work"
-    factor: Annotated[float, Meta(ge=1, le=1000, description="of the jump in hash rate")] = 5.0
+    factor: Annotated[float, Meta(ge=1, le=1000, description="factor by which the hash rate jumps")] = 5.0
     blocks: Annotated[int, Meta(ge=10, le=100_000, description="blocks in each third")] = 200
     window: Annotated[
-        int, Meta(ge=4, le=10_000, description="blocks: asert's half-life, and of rules that have one the window")
+        int, Meta(ge=4, le=10_000, description="blocks: half-life of asert, or window of other rules")
     ] = 20
-    interval: Annotated[int, Meta(ge=1, le=100_000, description="seconds between blocks that the rule aims at")] = 60
-    nodes: Annotated[int, Meta(ge=1, le=100, description="miners, each connected with each")] = 2
+    interval: Annotated[int, Meta(ge=1, le=100_000, description="target seconds between blocks")] = 60
+    nodes: Annotated[int, Meta(ge=1, le=100, description="miners, all connected to each other")] = 2
     delay: Delay = 20.0
 
 
 class HashrateFigures(Figures, kw_only=True):
-    """Of the jump up, and of the way down: blocks until the difficulty is within a fifth of the right one (all of the
-    third where it never was), and the mean interval of its blocks in seconds. overshoot: the highest difficulty in
-    the time of the higher rate, over the right one. steady_error: mean distance of the difficulty from the right one
-    in the second half of that time.
+    """For the jump up, and for the way down: blocks until the difficulty is within a fifth of the right one (the whole
+    part if it never is), and the mean interval of these blocks in seconds. overshoot: the highest difficulty at the
+    higher rate, relative to the right one. steady_error: mean error of the difficulty in the second half of that part.
     """
 
     up_blocks: int
@@ -50,7 +49,7 @@ class HashrateFigures(Figures, kw_only=True):
 
 
 def play(stage: Stage, hashrate: Hashrate) -> HashrateFigures:
-    """Three thirds, with the hash rate changed between them."""
+    """Play the three parts, with a change of the hash rate between them."""
     blocks, interval = hashrate.blocks, hashrate.interval
     half_life_s = hashrate.window * interval
     takes_window = "window" in RETARGET_RULES.named(hashrate.retarget, stage.plugins).parameters
@@ -84,13 +83,13 @@ def play(stage: Stage, hashrate: Hashrate) -> HashrateFigures:
 
 
 def blocks_until_near(headers: Sequence[Header], right: float) -> int:
-    """How many come before the first whose difficulty is near the right one."""
+    """How many blocks come before the first whose difficulty is near the right one."""
     far = [abs(work_from_bits(header.bits) / right - 1) > NEAR for header in headers]
     return far.index(False) if False in far else len(far)
 
 
 def mean_interval_s(headers: Sequence[Header]) -> float:
-    """By the headers' own times."""
+    """The mean interval by the headers' own times."""
     return ratio(headers[-1].time - headers[0].time, len(headers) - 1)
 
 

@@ -1,8 +1,8 @@
-"""Latency: how many blocks are lost to others found at the same time, by block interval and delay.
+"""Latency: the share of stale blocks by block interval and delay.
 
-After a block is found the other miners go on with the old one until they have it: for the mean delay D of its spread
-they find competitors at the rate of their share, (1 - 1/n) / interval (Decker and Wattenhofer, "Information Propagation
-in the Bitcoin Network", IEEE P2P 2013, section IV). Each competitor costs one of the two blocks.
+After a block is found, the other miners keep mining on its parent until they receive it. During the mean propagation
+delay D they find competing blocks at the rate (1 - 1/n) / interval (Decker and Wattenhofer, "Information Propagation in
+the Bitcoin Network", IEEE P2P 2013, section IV). Each competing block makes one of the two stale.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pychain.sim.stage import GENESIS_WORK, Stage, full, spec_of
 
 
 class Latency(Parameters, frozen=True, kw_only=True):
-    """Miners of equal share, each connected with each."""
+    """Miners with equal shares, all connected to each other."""
 
-    nodes: Annotated[int, Meta(ge=2, le=100, description="miners, each connected with each")] = 5
+    nodes: Annotated[int, Meta(ge=2, le=100, description="miners, all connected to each other")] = 5
     blocks: Blocks = 200
     interval: Interval = 10.0
     delay: Delay = 200.0
 
 
 class LatencyFigures(Figures, kw_only=True):
-    """expected_stale_rate: what the formula says for the mean spread that was seen."""
+    """expected_stale_rate: by the formula, for the measured mean delay."""
 
     spread_ms_mean: float
     expected_stale_rate: float
@@ -54,7 +54,7 @@ def play(stage: Stage, latency: Latency) -> LatencyFigures:
 
 LATENCY = Scenario(
     "latency",
-    "the share of blocks that are lost, by block interval and delay",
+    "the share of stale blocks, by block interval and delay",
     Latency,
     play,
     ("stale_rate", "expected_stale_rate", "spread_ms_mean"),

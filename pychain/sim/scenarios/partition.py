@@ -1,4 +1,4 @@
-"""Partition: two parts of a ring mine apart; when they meet again, the lighter one takes its blocks back."""
+"""Partition: two parts of a ring mine apart; when they reconnect, the lighter one reorganises."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pychain.sim.scenario import Blocks, Delay, Interval, Parameters, Rate, Scen
 from pychain.sim.stage import GENESIS_WORK, Stage, one_tip, reward_key, ring, spec_of
 
 TOGETHER_BLOCKS = 5
-"""Mined by all before the cut, and again after it is healed."""
+"""Blocks mined by all nodes before the partition, and again after it."""
 
 
 class Partition(Parameters, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Partition(Parameters, frozen=True, kw_only=True):
 
 
 class PartitionFigures(Figures, kw_only=True):
-    """What each part mined by itself; taken_back: blocks, by each node of the lighter one."""
+    """The blocks that each part mined alone; taken_back: blocks disconnected by each node of the lighter part."""
 
     smaller_blocks: int
     larger_blocks: int
@@ -66,7 +66,7 @@ def play(stage: Stage, partition: Partition) -> PartitionFigures:
 
 
 def heal(stage: Stage, smaller: list[Host], larger: list[Host]) -> None:
-    """Let the parts meet; then all must be where the heavier one was, unless neither was."""
+    """Reconnect the parts; then all must be on the heavier part's chain, if one is heavier."""
     ends = [part[0].node.queries.tip for part in (smaller, larger)]
     stage.world.heal()
     if ends[0].work == ends[1].work:
@@ -75,11 +75,11 @@ def heal(stage: Stage, smaller: list[Host], larger: list[Host]) -> None:
     heavier = max(ends, key=lambda tip: tip.work)
     stage.until(lambda: one_tip([*smaller, *larger]), 600)
     if smaller[0].node.queries.tip.hash != heavier.hash:
-        stage.fail(f"the parts agreed on height {height(smaller[0])}, the heavier had {heavier.height}")
+        stage.fail(f"the parts agreed on height {height(smaller[0])}, but the heavier part was at {heavier.height}")
 
 
 def mine(hosts: list[Host]) -> None:
-    """All mine."""
+    """Start mining on all hosts."""
     for index, host in enumerate(hosts):
         host.ask(SetMining(reward_key(index)))
 
@@ -90,7 +90,7 @@ def height(host: Host) -> int:
 
 PARTITION = Scenario(
     "partition",
-    "two parts mine apart and meet again: the lighter one reorganises",
+    "two parts mine apart and reconnect: the lighter one reorganises",
     Partition,
     play,
     ("smaller_blocks", "larger_blocks", "deepest", "reorganisations"),

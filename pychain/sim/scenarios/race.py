@@ -1,4 +1,4 @@
-"""Race: miners in a ring find blocks at the same time, fork, and agree again."""
+"""Race: miners in a ring find blocks at the same time, fork, and converge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pychain.sim.stage import GENESIS_WORK, Stage, ring, spec_of
 
 
 class Race(Parameters, frozen=True, kw_only=True):
-    """As in `pychain devnet`, a block a few seconds, so forks happen."""
+    """As in `pychain devnet`: blocks every few seconds, so forks happen."""
 
     nodes: Annotated[int, Meta(ge=1, le=1000, description="miners in the ring")] = 6
     blocks: Blocks = 100

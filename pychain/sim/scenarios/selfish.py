@@ -1,7 +1,7 @@
-"""Selfish: a miner that keeps its blocks to itself, and what that earns it beside what the theory says.
+"""Selfish: a miner that withholds its blocks, and its revenue compared with theory.
 
-The strategy is that of `pychain.sim.participants.selfish`; the theory is in the same paper, "Majority is not Enough:
-Bitcoin Mining is Vulnerable" (Eyal and Sirer, Financial Cryptography 2014).
+The strategy is `pychain.sim.participants.selfish`; the theory is in the same paper, "Majority is not Enough: Bitcoin
+Mining is Vulnerable" (Eyal and Sirer, Financial Cryptography 2014).
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from pychain.sim.scenarios.attack import AttackFigures, Setting, build, finish
 from pychain.sim.stage import Stage
 
 SPREAD_DELAYS = 10
-"""By so many mean delays after a tie came up, each honest miner is on the side that it heard of first."""
+"""This many mean delays after a tie began, each honest miner is on the side that it saw first."""
 
 
 class Selfish(Setting, frozen=True, kw_only=True):
-    """The attacker is `near` some of the honest miners: in a tie they hear of its block first, as far as it is not
-    their own that made the tie. What share of the honest hash rate that comes to (the paper's gamma) is measured."""
+    """The attacker is `near` some of the honest miners: in a tie they see its block first, unless the other one is
+    their own. The resulting share of the honest hash rate (the paper's gamma) is measured."""
 
     near: Annotated[int, Meta(ge=0, le=50, description="honest miners that the attacker's blocks reach first")] = 0
 
     def __post_init__(self) -> None:
         if self.near > self.nodes:
-            raise ValueError(f"near is at most nodes, {self.nodes}, not {self.near}")
+            raise ValueError(f"near is {self.near}, but at most nodes, {self.nodes}")
 
 
 class SelfishFigures(AttackFigures, kw_only=True):
-    """expected_revenue: what the paper's equation 8 says for alpha and gamma; gamma: as it was seen, over `ties`
-    between two branches of one length."""
+    """expected_revenue: by equation 8 of the paper for alpha and gamma; gamma: as measured, over `ties` between two
+    branches of the same length."""
 
     expected_revenue: float
     gamma: float
@@ -50,7 +50,7 @@ def expected_revenue(alpha: float, gamma: float) -> float:
 
 
 class Ties:
-    """Which side of each tie the honest miners take."""
+    """Measures which side of each tie the honest miners take."""
 
     def __init__(self, stage: Stage, selfish: Selfish) -> None:
         self.count = 0
@@ -61,19 +61,19 @@ class Ties:
         self._spread_ns = int(SPREAD_DELAYS * selfish.delay * MS)
 
     def began(self, entry: Entry) -> None:
-        """A branch of the attacker's ties with the public one."""
+        """A branch of the attacker ties with the public one."""
         self.count += 1
         self._stage.world.heap.after(self._spread_ns, lambda: self._measure(entry))
 
     def _measure(self, entry: Entry) -> None:
-        """Once all have chosen, unless the tie is over already."""
+        """Measure once all have chosen, unless the tie is over already."""
         tips = [host.node.queries.tip for host in self.honest]
         if all(tip.height == entry.height for tip in tips):
             self.shares.append(sum([tip.hash == entry.hash for tip in tips]) / len(tips))
 
 
 def play(stage: Stage, selfish: Selfish) -> SelfishFigures:
-    """An attack by a selfish miner, with its ties measured."""
+    """Play an attack by a selfish miner, and measure its ties."""
     ties = Ties(stage, selfish)
     ties.honest = build(stage, selfish, SelfishMiner([f"n{i}" for i in range(selfish.near)], ties.began))
     figures = finish(stage, selfish, ties.honest)

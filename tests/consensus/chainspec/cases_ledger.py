@@ -156,7 +156,7 @@ def reward_matures_at_once(story: Story) -> None:
 @ledger_case(AT_ONCE)
 def fees_mature_with_the_reward(story: Story) -> None:
     """
-    genesis -> b1*      the miner gets subsidy and fees, even where he paid the fee himself
+    genesis -> b1*      the miner gets subsidy and fees, even if it paid the fee itself
     """
     story.grow("b1", story.genesis, [story.pay(ALICE, 0, BOB, 10, 4)], miner=ALICE.key)
     story.account(ALICE, ALICE_FUNDS - 14 + SUBSIDY + 4, 1)
@@ -202,7 +202,7 @@ def exact_balance(story: Story) -> None:
 @ledger_case()
 def spend_chain_within_a_block(story: Story) -> None:
     """
-    genesis -> b1       carol spends before alice pays her: bad-tx-balance
+    genesis -> b1       carol spends before alice pays carol: bad-tx-balance
             -> b2*      alice pays carol, carol bob, bob alice
     """
     a, b, c = story.pay(ALICE, 0, CAROL, 900), story.pay(CAROL, 0, BOB, 800), story.pay(BOB, 0, ALICE, BOB_FUNDS + 800)

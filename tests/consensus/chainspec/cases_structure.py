@@ -100,8 +100,8 @@ def unknown_transaction_type(story: Story) -> None:
     genesis -> b1       a transaction of type 2, properly committed to: bad-blk-encoding
     """
     reward = wire.coinbase(1, MINER, SUBSIDY)
-    stranger = b"\x02" + story.pay(ALICE, 0, BOB, 1)[1:]
-    b1 = story.block("b1", story.genesis, transactions=[reward, stranger])
+    foreign = b"\x02" + story.pay(ALICE, 0, BOB, 1)[1:]
+    b1 = story.block("b1", story.genesis, transactions=[reward, foreign])
     story.is_rejected(b1, "bad-blk-encoding")
 
 

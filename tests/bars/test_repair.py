@@ -1,4 +1,4 @@
-"""Bits flip in a node's block files: the damage is named, the blocks are fetched again, and the files are whole."""
+"""Bits flip in a node's block files: the damage is reported, and the blocks are fetched and stored again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DAMAGED = (7, 30, 59)
 
 
 def flip(file: Path, block: bytes) -> None:
-    """One bit in the stored body of this block."""
+    """Flip one bit in the stored body of this block."""
     content = bytearray(file.read_bytes())
     content[content.index(block) + len(block) - 1] ^= 4
     file.write_bytes(content)
 
 
 def bodies(directory: Path, hashes: list[bytes]) -> list[bytes | None]:
-    """As a fresh process reads them; a DamagedBlockError where one is."""
+    """The bodies as a new process reads them; DamagedBlockError if one is damaged."""
     store = LmdbStore(directory, SPEC.genesis_hash, read_only=True)
     try:
         return [store.body(block_hash) for block_hash in hashes]

@@ -1,4 +1,4 @@
-"""Worlds for tests: a spec that makes blocks quickly, funded keys, payments, and an audit of the books."""
+"""Simulated networks for tests: a spec that makes blocks quickly, funded keys, payments, and an audit of all accounts."""
 
 from __future__ import annotations
 
