@@ -18,7 +18,7 @@ from pychain.sim.events import EventHeap
 READ_NS = 200_000
 COMMIT_NS = 2_000_000
 SLOW_FACTOR = 100
-"""How much longer everything takes on a slow disk, as on one that is shared or failing."""
+"""The factor by which a slow disk is slower, as one that is shared or failing."""
 
 _SEED_BYTES = 8
 

@@ -1,4 +1,4 @@
-"""Simulated networks for tests: a spec that makes blocks quickly, funded keys, payments, and an audit of all accounts."""
+"""Simulated networks for tests: a spec that makes blocks quickly, funded keys, payments, and an audit of accounts."""
 
 from __future__ import annotations
 
