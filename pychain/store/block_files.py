@@ -5,8 +5,8 @@ files: torn writes, flipped and zeroed bytes, a record in another's place. It do
 block's own hash and merkle root do. A body starts with its header, so the blocks of a file can be identified without
 the index.
 
-The files know nothing of commits. The caller keeps the `Position` after the last record in its index; the next append
-starts there and overwrites what an interrupted append may have left.
+Block files are independent of commits. The caller keeps the `Position` after the last record in its index; the next
+append starts there and overwrites what an interrupted append may have left.
 """
 
 from __future__ import annotations

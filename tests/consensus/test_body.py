@@ -18,7 +18,7 @@ leaf_lists = st.lists(st.sampled_from([wire.sha256d(bytes([n])) for n in range(3
 
 
 def doubled(leaves: list[bytes], level: int) -> list[bytes] | None:
-    """The leaves with the last node of a level sent twice; None where that node has a sibling already."""
+    """The leaves with the last node of a level sent twice; None if that node has a sibling already."""
     width = 1 << level
     nodes = -(-len(leaves) // width)
     if nodes < 2 or nodes % 2 == 0:

@@ -156,7 +156,7 @@ def test_table_of_addresses() -> None:
 
 
 def test_table_of_spec_fields() -> None:
-    """The fields of a file, but for those that the text says are not committed."""
+    """The fields of a file, except those that are not committed according to the text."""
     fields = {row[0] for row in DOCUMENT.rows("Chain spec", "field", "range")}
     assert fields | {"name", "node"} == set(_SpecFile.__struct_fields__)
     node = next(field.type for field in msgspec.structs.fields(_SpecFile) if field.name == "node")

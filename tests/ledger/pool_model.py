@@ -23,7 +23,7 @@ def key(number: int) -> bytes:
 def transfer(
     sender: bytes, sequence: int, fee: int, *, amount: int = 1, memo: int = 0, to: bytes = key(0), mark: int = 0
 ) -> Transfer:
-    """A transfer whose signature is empty but for a mark, which tells equal ones apart."""
+    """A transfer whose signature is empty except for a mark, which makes equal ones different."""
     body = transfer_body(sender, sequence, to, amount, fee, b"m" * memo)
     return new_transfer(body, mark.to_bytes(SIGNATURE_BYTES, "little"))
 
@@ -90,7 +90,7 @@ class PoolModel:
         return sum(len(transfer.raw) for queue in self.content().values() for transfer in queue)
 
     def judge(self, new: Transfer) -> str:
-        """The code with which a transfer is refused, empty where it is taken."""
+        """The code with which a transfer is rejected, empty if it is accepted."""
         account = self.chain.account(new.sender)
         queue = [transfer for transfer, _ in self.queues.get(new.sender, [])]
         relay_cost = -(-self.relay_fee * len(new.raw) // 1000)

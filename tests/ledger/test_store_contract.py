@@ -1,4 +1,4 @@
-"""What every `WritableStore` promises, held against each of `store_kinds.KINDS`."""
+"""The contract of a `WritableStore`, tested with each of `store_kinds.KINDS`."""
 
 from __future__ import annotations
 

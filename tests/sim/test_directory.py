@@ -102,7 +102,7 @@ def test_a_link_may_be_laid_before_its_hosts_are_added() -> None:
 
 
 def test_a_dial_of_an_earlier_life_ends_with_it() -> None:
-    """Otherwise the node would hear of two connections where it dialled one."""
+    """Otherwise the node would get two connections for one dial."""
     world = World(Rulebook(quick_spec()), seed=1)
     b, a = world.add("b"), world.add("a", ["b"])
     world.start()

@@ -59,7 +59,7 @@ def mine_one(world: World, miner: Host, hosts: Sequence[Host]) -> None:
 
 
 def crowd(seed: int) -> tuple[World, Host, list[Host]]:
-    """A seed host that knows nobody, and others that know it."""
+    """A seed host that knows no addresses, and others that know it."""
     world = World(Rulebook(quick_spec(retarget="fixed")), seed)
     first = world.add("n0", discover=True)
     return world, first, [world.add(f"n{i}", discover=True, seeds=["n0"]) for i in range(1, COUNT)]

@@ -1,13 +1,12 @@
-"""The specification: what docs/consensus.md says, as a slow and readable program.
+"""The specification: docs/consensus.md as a slow and readable program.
 
-It is the oracle of the consensus tests, so it imports nothing of the package, only the standard library. Nothing in it
-is fast: the state is computed from genesis whenever it is read, and a signature is checked with Python's own
-integers. To read it from top to bottom:
+It is the oracle of the consensus tests, so it imports only the standard library. It is not fast: the state is computed
+from genesis whenever it is read, and a signature is checked with Python's integers. The order of reading:
 
-`rules` what can be broken, and what that means; `encoding` integers and counts; `hashing` hashes and the merkle tree;
-`signatures` Ed25519 under ZIP-215; `network` the numbers that make one network, and its genesis; `headers` targets,
-work and the proof of work; `retarget` what bits come next; `branch` a header in its place; `transactions`; `blocks`
-levels 1 and 2; `state` the state transition; `chain` which branch is followed.
+`rules` the rules and what a violation proves; `encoding` integers and counts; `hashing` hashes and the merkle tree;
+`signatures` Ed25519 under ZIP-215; `network` the parameters of a network, and its genesis; `headers` targets, work and
+proof of work; `retarget` the next bits; `branch` a header on its parent; `transactions`; `blocks` levels 1 and 2;
+`state` the state transition; `chain` fork choice.
 
-From outside a chain takes raw bytes and answers with rule codes, so any implementation can be held to it.
+A chain takes raw bytes and answers with rule codes, so any implementation can be compared with it.
 """

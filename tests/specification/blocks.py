@@ -1,4 +1,4 @@
-"""Blocks: their bytes, and all that can be judged of one without its parent (levels 1 and 2)."""
+"""Blocks: their bytes, and all checks that do not need the parent (levels 1 and 2)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Block:
 
     @property
     def coinbase(self) -> Coinbase:
-        """The first transaction, in a block whose coinbase is in its place."""
+        """The first transaction, in a block that has passed the coinbase checks."""
         first = self.transactions[0]
         assert isinstance(first, Coinbase)
         return first
@@ -67,10 +67,10 @@ def decode_block(network: Network, raw: bytes) -> Block:
 
 
 def judge_block(network: Network, raw: bytes) -> Block:
-    """The block in these bytes, once levels 1 and 2 hold.
+    """The block in these bytes, valid at levels 1 and 2.
 
-    Only the true body, with the right root and not mutated, can make a block invalid: so what speaks of the header
-    and of the body comes first, and what speaks of the block, the sizes of its transactions too, comes after.
+    Only the true body, with the right root and not mutated, can make a block invalid. So the rules about header and
+    body come first, and those about the block, including the sizes of its transactions, come after.
     """
     block = decode_block(network, raw)
     check_proof_of_work(network, block.header)
@@ -86,7 +86,7 @@ def judge_block(network: Network, raw: bytes) -> Block:
 
 
 def check_body(block: Block) -> None:
-    """These are the transactions that the header commits to. No transactions have no root."""
+    """Check that the header commits to these transactions. An empty body has no root."""
     txids = [transaction.txid for transaction in block.transactions]
     require(bool(txids) and merkle_root(txids) == block.header.merkle_root, "bad-txnmrklroot")
     require(not is_mutated(txids), "bad-txns-duplicate")

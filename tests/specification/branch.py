@@ -1,4 +1,4 @@
-"""A header in its place: the bits and the time that it must have on top of its branch."""
+"""A header on its parent: the bits and the time that it must have on its branch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ MEDIAN_SPAN = 11
 
 
 def median_time(branch: Branch) -> int:
-    """Of the last 11 headers, of those that exist."""
+    """The median time of the last 11 headers, or of all if there are fewer."""
     times = sorted(header.time for header in branch[-MEDIAN_SPAN:])
     return times[len(times) // 2]
 
 
 def check_header_on(network: Network, branch: Branch, header: Header) -> None:
-    """The header may follow the branch, whatever the time is now."""
+    """Check that the header may follow the branch, regardless of the present time."""
     require(header.bits == next_bits(network, branch), "bad-diffbits")
     require(header.time > median_time(branch), "time-too-old")
     if len(branch) == 1:
@@ -25,5 +25,5 @@ def check_header_on(network: Network, branch: Branch, header: Header) -> None:
 
 
 def check_not_too_new(network: Network, header: Header, clock: int) -> None:
-    """Temporary: the same header may be judged again later."""
+    """Check the header's time against the clock. A failure is temporary: try again later."""
     require(header.time <= clock + network.max_future_s, "time-too-new")

@@ -1,7 +1,7 @@
-"""The chain: all blocks that are known, what is held against them, and the branch that is followed.
+"""The chain: all known blocks, their failures, and the branch that is followed.
 
-The bodies of losing branches are judged alone (levels 1 and 2) when they come, and in the state of their parents when
-they are about to win. What is too early waits without bound.
+The bodies of competing branches are checked alone (levels 1 and 2) when they arrive, and on the state of their parents
+when they could become the tip. Early blocks are kept without bound.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ OPERATOR = "invalidated by the operator"
 
 @dataclass
 class Node:
-    """A header that is valid in its place, and what is known of its block.
+    """A header that is valid on its parent, and the status of its block.
 
-    work: of the branch up to here. block: once its body is here, and levels 1 and 2 hold. arrival: the order in which
-    blocks were first seen, each with all its ancestors. failure: why the block itself is invalid, None where nothing is
-    held against it.
+    work: of the branch up to here. block: set once its body is known and valid at levels 1 and 2. arrival: the order in
+    which blocks were first seen, each with all ancestors. failure: why the block itself is invalid, or None.
     """
 
     header: Header
@@ -49,12 +48,12 @@ class Node:
 
     @property
     def may_lead(self) -> bool:
-        """For all that is known, this may be the tip."""
+        """Whether this may become the tip."""
         return self.arrival is not None and not self.is_invalid
 
 
 class Chain:
-    """A chain made from a network's TOML and a clock; what it answers are rule codes, None where no rule is broken."""
+    """A chain made from a network's TOML and a clock; its answers are rule codes, None if no rule is broken."""
 
     def __init__(self, network_toml: str, clock: int) -> None:
         self.network: Network = read_network(network_toml)
@@ -66,7 +65,7 @@ class Chain:
         self.waiting: list[bytes] = []
         """Raw blocks that were too early, in the order in which they came."""
 
-    # --- what comes from outside
+    # --- inputs
 
     def submit(self, raw: bytes) -> str | None:
         """Take a raw block, and choose the tip again."""
@@ -83,7 +82,7 @@ class Chain:
         return code
 
     def submit_transaction(self, raw: bytes) -> str | None:
-        """Judge a transaction that stands alone."""
+        """Check a transaction outside a block."""
         try:
             check_lone_transaction(self.network, raw)
         except BrokenRuleError as broken:
@@ -100,7 +99,7 @@ class Chain:
         self._choose_tip()
 
     def reconsider(self, block_hash: bytes) -> None:
-        """Forget what is held against a block, its ancestors and its descendants."""
+        """Clear the failures of a block, its ancestors and its descendants."""
         chosen = self.nodes[block_hash]
         for node in self.nodes.values():
             if chosen in node.branch() or node in chosen.branch():
@@ -114,16 +113,16 @@ class Chain:
     # --- the rules
 
     def _admit(self, raw: bytes) -> Node:
-        """The block's node, a new one where its header was not known.
+        """The block's node, a new one if its header was not known.
 
-        The header is judged first, alone and in its place: it is cheap to judge, and to make one takes work. What is
-        the fault of the block is remembered; where the bytes are not the block's body, nothing is.
+        The header is checked first, alone and on its parent: that is cheap, while making one takes work. A failure of
+        the block is stored, but not if the bytes are not the block's body.
         """
         header = decode_header(raw)
         check_proof_of_work(self.network, header)
         node = self.nodes.get(header.hash) or self._place(header)
         if node.is_invalid:
-            return node  # no body makes it any better
+            return node  # no body can make it valid
         try:
             node.block = judge_block(self.network, raw)
         except BrokenRuleError as broken:
@@ -134,7 +133,7 @@ class Chain:
         return node
 
     def _place(self, header: Header) -> Node:
-        """A new node for a header that is valid in its place."""
+        """A new node for a header that is valid on its parent."""
         parent = self.nodes.get(header.prev_hash)
         if parent is None:
             raise BrokenRuleError("prev-blk-not-found")
@@ -153,7 +152,7 @@ class Chain:
                 node.arrival = self.arrivals = self.arrivals + 1
 
     def _choose_tip(self) -> None:
-        """The heaviest branch that is valid, of equals the one first seen. What is invalid is found on the way."""
+        """Choose the heaviest valid branch, the first seen of equals. Invalid blocks are found on the way."""
         while True:
             best = max((node for node in self.nodes.values() if node.may_lead), key=self._preference)
             try:
@@ -180,14 +179,14 @@ class Chain:
         return state
 
     def _try_waiting(self) -> None:
-        """Again and again, until nothing more comes of it: one block may be what others wait for."""
+        """Retry waiting blocks until nothing changes: one block may be the parent of others."""
         before = None
         while self.waiting != before:
             before = self.waiting
             self.waiting = [raw for raw in before if self._is_too_early(raw)]
 
     def _is_too_early(self, raw: bytes) -> bool:
-        """Try a block that waits; where it has waited long enough, its time is over whatever becomes of it."""
+        """Retry one waiting block; if it is no longer early, it is removed whatever the result."""
         try:
             self._admit(raw)
         except BrokenRuleError as broken:
@@ -197,7 +196,7 @@ class Chain:
 
 
 class InvalidNodeError(Exception):
-    """A block of a branch breaks a rule where the state of the branch is computed."""
+    """A block of a branch breaks a rule while the state of the branch is computed."""
 
     def __init__(self, node: Node, code: str) -> None:
         super().__init__(code)

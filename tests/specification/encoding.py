@@ -9,11 +9,11 @@ COMPACT_SIZES = {0xFD: (2, 0xFD), 0xFE: (4, 2**16), 0xFF: (8, 2**32)}
 
 
 class EncodingError(Exception):
-    """The bytes do not have the form that was asked for."""
+    """The bytes do not have the expected form."""
 
 
 class Reader:
-    """Bytes, and how far they have been read."""
+    """Bytes, and the position of the next read."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -46,6 +46,6 @@ class Reader:
         return value
 
     def finish(self) -> None:
-        """Nothing may follow."""
+        """Check that no bytes are left."""
         if self.left:
             raise EncodingError(f"{self.left} bytes too many")

@@ -1,4 +1,4 @@
-"""Headers: 80 bytes, the target behind their bits, and the work that they prove."""
+"""Headers: 80 bytes, the target in their bits, and the work that they prove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retarget rules: the bits that the next header on a branch must carry. A branch is its headers, genesis first."""
+"""Retarget rules: the bits that the next header on a branch must have. A branch is its headers, genesis first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Branch = Sequence[Header]
 
 
 def next_bits(network: Network, branch: Branch) -> int:
-    """Block 1 carries the bits of genesis, whatever the rule."""
+    """Block 1 has the bits of genesis under every rule."""
     if len(branch) == 1:
         return network.genesis_bits
     return RETARGET_RULES[network.retarget](network, branch)
 
 
 def encode_within_limit(network: Network, target: int) -> int:
-    """The bits of a computed target, brought into 1 to pow_limit."""
+    """The bits of a computed target, clamped to 1 to pow_limit."""
     return bits_of(clamp(target, 1, network.pow_limit))
 
 
@@ -40,19 +40,19 @@ def asert(network: Network, branch: Branch) -> int:
     factor = ((195766423245049 * frac + 971821376 * frac**2 + 5127 * frac**3 + 2**47) >> 48) + 65536
     if shifts > 256:  # at least 2^256, without writing the number down
         return encode_within_limit(network, network.pow_limit)
-    if shifts < -256:  # nothing is left of any target
+    if shifts < -256:  # any target becomes 0
         return encode_within_limit(network, 1)
     target = target_of(network.genesis_bits) * factor * 2 ** (256 + shifts) // 2 ** (256 + 16)
     return encode_within_limit(network, target)
 
 
 def cut_division(dividend: int, divisor: int) -> int:
-    """The quotient cut towards zero."""
+    """The quotient rounded towards zero."""
     return dividend // divisor if dividend >= 0 else -(-dividend // divisor)
 
 
 def bitcoin(network: Network, branch: Branch) -> int:
-    """Each window's time, of one interval too few, scales the target at most fourfold either way."""
+    """The time of each window, which lacks one interval, scales the target by a factor of at most four."""
     window = network.retarget_params.get("window", 2016)
     parent = branch[-1]
     if len(branch) % window != 0:
@@ -63,7 +63,7 @@ def bitcoin(network: Network, branch: Branch) -> int:
 
 
 def lwma(network: Network, branch: Branch) -> int:
-    """The mean target of the last N blocks by their solve times, the later the weightier."""
+    """The mean target of the last N blocks, scaled by their solve times; later ones have more weight."""
     window = network.retarget_params.get("window", 60)
     parent_height = len(branch) - 1
     if parent_height <= window:

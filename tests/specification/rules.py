@@ -1,4 +1,4 @@
-"""The rules: their codes, the level that judges each, and what a violation says."""
+"""The rules: their codes, the level of each, and what a violation proves."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """level: structure needs the bytes alone, semantic the block alone, contextual its parent and the state after it.
+    """level: structure needs only the bytes, semantic only the block, contextual the parent and its state.
 
-    blame: header and block are invalid for good; body says that these bytes are not the block's body, nobody that it
-    is too early to tell.
+    blame: header or block is permanently invalid; body: these bytes are not the block's body; nobody: it is too early
+    to tell.
     """
 
     level: str

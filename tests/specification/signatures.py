@@ -1,6 +1,6 @@
 """Ed25519 as ZIP-215 accepts it, in Python's integers: RFC 8032's curve and equation, ZIP-215's rules on encodings.
 
-For tests alone: it takes as long as the numbers make it take.
+For tests only: it is neither fast nor constant-time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEUTRAL: Point = (0, 1, 1, 0)
 
 
 def add(first: Point, second: Point) -> Point:
-    """The sum of any two points, equal ones too: on this curve one formula does for all."""
+    """The sum of any two points, equal ones too: on this curve one formula works for all."""
     x1, y1, z1, t1 = first
     x2, y2, z2, t2 = second
     a, b = (y1 - x1) * (y2 - x2) % P, (y1 + x1) * (y2 + x2) % P
@@ -40,7 +40,7 @@ def equal(first: Point, second: Point) -> bool:
 
 @lru_cache(maxsize=64)
 def doublings(point: Point) -> list[Point]:
-    """The point times 1, 2, 4, ... 2^252. Remembered, because the tests' few keys sign again and again."""
+    """The point times 1, 2, 4, ... 2^252. Cached, because the tests use few keys."""
     points = [point]
     while len(points) < L.bit_length():
         points.append(add(points[-1], points[-1]))
@@ -57,16 +57,16 @@ def multiply(scalar: int, point: Point) -> Point:
 
 
 def times_eight(point: Point) -> Point:
-    """Times the cofactor: what is left lies in the group of order L."""
+    """The point times the cofactor, which is in the group of order L."""
     for _ in range(3):
         point = add(point, point)
     return point
 
 
 def decompress(encoding: bytes) -> Point | None:
-    """The point that 32 bytes stand for: y in 255 bits, then the sign of x. None where there is none.
+    """The point encoded by 32 bytes: y in 255 bits, then the sign of x. None if there is none.
 
-    ZIP-215: y is taken modulo p, whatever it is, and a sign with x = 0 is no fault.
+    ZIP-215: y is taken modulo p, and a sign with x = 0 is allowed.
     """
     number = int.from_bytes(encoding, "little")
     y, sign = number % 2**255 % P, number >> 255

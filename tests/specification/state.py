@@ -18,7 +18,7 @@ MAX_HALVINGS = 64
 class Account:
     balance: int
     sequence: int
-    """The sequence that the next transfer must carry."""
+    """The account's nonce: the sequence that its next transfer must have."""
 
 
 ABSENT = Account(0, 0)
@@ -26,7 +26,7 @@ ABSENT = Account(0, 0)
 
 @dataclass(frozen=True)
 class Reward:
-    """What a coinbase claims, for its recipient."""
+    """The amount that a coinbase claims, for its recipient."""
 
     recipient: bytes
     amount: int
@@ -53,7 +53,7 @@ def genesis_state(network: Network) -> State:
 
 
 def subsidy(network: Network, height: int) -> int:
-    """What the block at a height creates."""
+    """The subsidy of the block at a height."""
     if network.halving_interval == 0:
         return 0
     halvings = height // network.halving_interval
@@ -61,7 +61,7 @@ def subsidy(network: Network, height: int) -> int:
 
 
 def apply_block(network: Network, state: State, block: Block) -> State:
-    """The state after a block whose levels 1 and 2 hold. Where a rule is broken there is none."""
+    """The state after a block that is valid at levels 1 and 2; raises if a rule is broken."""
     height = state.height + 1
     require(block.coinbase.height == height, "bad-cb-height")
 
@@ -97,6 +97,6 @@ def total(network: Network, state: State) -> int:
 
 
 def issued(network: Network, height: int) -> int:
-    """What `total` must be at a height: the allocations and the subsidies so far."""
+    """The supply at a height, which `total` must equal: the allocations and the subsidies so far."""
     allocated = sum(amount for _, amount in network.allocations)
     return allocated + sum(subsidy(network, each) for each in range(1, height + 1))

@@ -1,4 +1,4 @@
-"""Transactions: a transfer that its sender signed, or the coinbase that a block begins with."""
+"""Transactions: a transfer signed by its sender, or the coinbase at the beginning of a block."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def check_signature(network: Network, transfer: Transfer) -> None:
 
 
 def check_lone_transaction(network: Network, raw: bytes) -> None:
-    """What of a transaction can be judged outside any block."""
+    """Check a transaction outside a block."""
     reader = Reader(raw)
     try:
         transaction = read_transaction(reader)
@@ -92,7 +92,7 @@ def check_lone_transaction(network: Network, raw: bytes) -> None:
     except EncodingError:
         raise BrokenRuleError("bad-tx-encoding") from None
     check_sizes(transaction)
-    if isinstance(transaction, Coinbase):  # its place is at the head of a block
+    if isinstance(transaction, Coinbase):  # it is only valid as the first one of a block
         raise BrokenRuleError("bad-cb-multiple")
     check_bounds(transaction)
     check_signature(network, transaction)

@@ -176,7 +176,7 @@ def fill(directory: str, what: str) -> None:
 
 
 def fill_and_go_on(directory: str) -> None:
-    """Fill the disk, with a ballast file on it; then open, remove the ballast and go on."""
+    """Fill the disk, with a ballast file on it; then open, remove the ballast and continue."""
     path = Path(directory)
     ballast = path / "ballast"
     ballast.write_bytes(bytes(2 * _MIB))

@@ -16,7 +16,7 @@ counts = st.lists(st.sampled_from([0, 1, 2, 3, 127, 128, 129, 300]), min_size=le
 
 
 def rows_of(lengths: list[int]) -> dict[bytes, list[int]]:
-    """The rows, by key, of histories of so many entries each."""
+    """The rows, by key, of histories of these lengths."""
     touches = [history_key(key, 7 * i) for key, length in zip(KEYS, lengths, strict=True) for i in range(length)]
     rows = list(history_rows(b"".join(touches)))
     assert [key for key, _ in rows] == sorted(key for key, _ in rows)

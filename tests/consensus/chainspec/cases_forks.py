@@ -387,7 +387,7 @@ def work_beats_length_when_it_comes_second(story: Story) -> None:
 def length_beats_work_where_the_spec_says_longest(story: Story) -> None:
     """
     genesis -> f1 f2 f3 F4 F5
-            -> s1 s2 s3 s4 s5 s6*           the very blocks of the case before, but for their genesis
+            -> s1 s2 s3 s4 s5 s6*           the same blocks as in the case before, on another genesis
     """
     fast, slow = _fast_and_slow(story)
     for block in fast:

@@ -130,7 +130,7 @@ def reconsidering_does_not_verify(story: Story) -> None:
 @operator_case()
 def growing_while_invalidated(story: Story) -> None:
     """
-    genesis -> a1 -> a2 -> a3 -> a4*    a1 invalidated; c1 and c2 grow; a1 reconsidered: a3 is heavier, and goes on
+    genesis -> a1 -> a2 -> a3 -> a4*    a1 invalidated; c1 and c2 grow; a1 reconsidered: a3 is heavier, and continues
             -> c1 -> c2
     """
     a1 = story.grow("a1", story.genesis)

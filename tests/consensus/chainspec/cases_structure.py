@@ -119,7 +119,7 @@ def memo_length_past_the_end(story: Story) -> None:
 @structure_case()
 def memo_length_at_its_greatest(story: Story) -> None:
     """
-    genesis -> b1       memo_len 65,535 with nothing behind it: bad-blk-encoding
+    genesis -> b1       memo_len 65,535 with nothing after it: bad-blk-encoding
     """
     body = wire.transfer_body(ALICE.key, 0, BOB.key, 1, 0)
     b1 = story.block("b1", story.genesis, [body[:-2] + b"\xff\xff" + bytes(64)])
@@ -159,7 +159,7 @@ def block_of_the_greatest_size(story: Story) -> None:
 @structure_case()
 def good_block_padded_past_the_greatest_size(story: Story) -> None:
     """
-    genesis -> b1*      under megabytes of trailing zeros: bad-blk-length, and nothing is held against b1
+    genesis -> b1*      under megabytes of trailing zeros: bad-blk-length, and b1 is not marked invalid
     """
     b1 = story.block("b1", story.genesis)
     story.is_rejected(b1, "bad-blk-length", raw=b1.raw + bytes(4_000_000))

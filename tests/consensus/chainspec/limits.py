@@ -15,7 +15,7 @@ COINBASE_BYTES = 46
 MEDIAN_SPAN = 11
 U64_MAX = 2**64 - 1
 SEQUENCE_LIMIT = 2**64 - 1
-"""The one sequence that no transfer may carry."""
+"""The one sequence that no transfer may have."""
 MAX_HALVINGS = 64
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 

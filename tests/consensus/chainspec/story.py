@@ -1,6 +1,6 @@
-"""The language of the cases: a story forges named blocks and says, step by step, what a chain must answer.
+"""The language of the cases: a story forges named blocks and states, step by step, what a chain must answer.
 
-A story knows nothing of the chain it will be played on. Its blocks come from tests.support.forge, which shares no code
+A story does not depend on the chain it is played on. Its blocks come from tests.support.forge, which shares no code
 with the project, and its steps are data that `play` puts to any `ChainDriver`.
 """
 
@@ -23,9 +23,9 @@ Answer = Callable[[ChainDriver], Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One thing put to the chain: what it must answer, and the tip that it must have afterwards.
+    """One question to the chain: the answer that it must give, and the tip that it must have afterwards.
 
-    allowed: the answers that are right; empty where the step answers nothing. tip: None where it may have moved or not.
+    allowed: the correct answers; empty if the step has no answer. tip: None if it may or may not have moved.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Story:
     # --- making
 
     def block(self, name: str, on: Forged, transfers: Sequence[bytes] = (), **unusual: Any) -> Forged:
-        """A block that is valid but for what `unusual` (see `forge`) says. It is made, not submitted."""
+        """A block that is valid except for `unusual` (see `forge`). It is made, not submitted."""
         made = forge(self.network, name, on, transfers, **unusual)
         assert made.hash not in self._names, f"{name} is the same block as {self._names[made.hash]}"
         self._names[made.hash] = name
@@ -71,7 +71,7 @@ class Story:
         return made
 
     def branch(self, name: str, on: Forged, transfers: Sequence[bytes] = (), **unusual: Any) -> Forged:
-        """A new block that is kept, but does not win."""
+        """A new block that is kept, but does not become the tip."""
         made = self.block(name, on, transfers, **unusual)
         self.is_kept(made)
         return made
@@ -82,7 +82,7 @@ class Story:
         self._submit(block, block.raw, ACCEPTED)
 
     def arrives(self, block: Forged) -> None:
-        """Accepted; whether blocks that waited for it come with it is the driver's choice, so the tip is not asked."""
+        """Accepted; the driver may connect blocks that waited for it at once or later, so the tip is not checked."""
         self._submit(block, block.raw, ACCEPTED)
         self.steps[-1] = replace(self.steps[-1], tip=None)
 
@@ -91,30 +91,30 @@ class Story:
         self._submit(block, block.raw, ACCEPTED)
 
     def is_rejected(self, block: Forged, code: str, *, raw: bytes | None = None) -> None:
-        """Rejected with this code, the tip stays; `raw` where other bytes than the block's own are sent."""
+        """Rejected with this code, the tip stays; `raw`: other bytes to send than the block's own."""
         self._submit(block, block.raw if raw is None else raw, rejected(code))
 
     def is_pending(self, block: Forged, code: str) -> None:
         self._submit(block, block.raw, pending(code))
 
     def stays_out(self, block: Forged, *codes: str, pending_as: str = "prev-blk-not-found") -> None:
-        """Not accepted: rejected with one of these codes or pending, whichever the chain looks at first."""
+        """Not accepted: rejected with one of these codes or pending, depending on what the chain checks first."""
         self._submit(block, block.raw, pending(pending_as), *[rejected(code) for code in codes])
 
     # --- telling: the rest
 
     def transaction(self, raw: bytes, code: str | None) -> None:
-        """A transaction that stands alone is fine, or rejected with this code."""
+        """A transaction outside a block is valid, or rejected with this code."""
         verdict = ACCEPTED if code is None else rejected(code)
         self._step(f"a lone transaction of {len(raw)} bytes", lambda chain: chain.submit_transaction(raw), verdict)
 
     def account(self, key: Signer | bytes, balance: int, sequence: int) -> None:
-        """What an account holds at the tip, and its next sequence."""
+        """The balance of an account at the tip, and its next sequence."""
         raw = key if isinstance(key, bytes) else key.key
         self._step(f"account {raw.hex()[:8]}", lambda chain: tuple(chain.account(raw)), (balance, sequence))
 
     def clock(self, wall_s: int) -> None:
-        """The node's clock moves; the next submission shows what became of what was pending."""
+        """The node's clock moves; the next submission shows the effect on pending blocks."""
         step = Step(f"the clock shows {wall_s}", lambda chain: chain.set_clock(wall_s), (), None)
         self.steps.append(step)
 
@@ -136,7 +136,7 @@ class Story:
         return self._names.get(block_hash, block_hash[::-1].hex())
 
     def codes(self) -> set[str]:
-        """Every rule code that a step demands and nothing else would satisfy."""
+        """The rule codes that steps require, without alternatives."""
         verdicts = [step.allowed[0] for step in self.steps if len(step.allowed) == 1]
         return {verdict.code for verdict in verdicts if isinstance(verdict, Verdict) and verdict.code}
 
@@ -146,7 +146,7 @@ Tell = Callable[[Story], None]
 
 @dataclass(frozen=True)
 class Case:
-    """A case: its name, its fork diagram, and the story it tells on a network."""
+    """A case: its name, its fork diagram, and its story on a network."""
 
     name: str
     diagram: str
@@ -172,7 +172,7 @@ def _told(tell: Tell, network: Network, clock: int) -> Story:
 
 
 def play(story: Story, make_driver: DriverFactory) -> None:
-    """Put a story to a chain. AssertionError at the first wrong answer."""
+    """Play a story on a chain. AssertionError at the first wrong answer."""
     chain = make_driver(story.network.toml(), story.clock_at_start)
     assert chain.tip() == story.genesis.hash
     for number, step in enumerate(story.steps, 1):
