@@ -13,7 +13,7 @@ from pychain.ledger.waiting import EarlyBlock, EarlyBlocks, WaitingTransfers
 from tests.ledger.pool_model import key, transfer
 
 MAX_OF_ONE = 64
-MAX_OF_A_PEER = 256
+MAX_PER_PEER = 256
 MAX_PER_SEQUENCE = 4
 MAX_TRANSFERS = 2_000
 MAX_BLOCKS = 64
@@ -78,10 +78,10 @@ def test_a_peer_evicts_its_own_oldest() -> None:
     room = WaitingTransfers()
     others = transfer(key(1), 5, 1)
     room.add(others, 2)
-    flood = [transfer(key(number + 10), 1, 1) for number in range(MAX_OF_A_PEER + 3)]
+    flood = [transfer(key(number + 10), 1, 1) for number in range(MAX_PER_PEER + 3)]
     for each in flood:
         room.add(each, 1)
-    assert len(room) == MAX_OF_A_PEER + 1
+    assert len(room) == MAX_PER_PEER + 1
     assert others.txid in room
     assert [each.txid in room for each in flood[:4]] == [False, False, False, True]
 
@@ -92,7 +92,7 @@ def test_the_oldest_of_all_makes_room() -> None:
     for each in old:
         room.add(each, 1)
     for number in range(MAX_TRANSFERS - 2):
-        room.add(transfer(key(number + 10), 1, 1), 2 + number // MAX_OF_A_PEER)
+        room.add(transfer(key(number + 10), 1, 1), 2 + number // MAX_PER_PEER)
         assert len(room) <= MAX_TRANSFERS
     assert [each.txid in room for each in old] == [False, False, True, True]
     assert room.senders_among([key(1), key(2)]) == [key(2)]

@@ -50,31 +50,31 @@ class DrivenMachine(Protocol):
 
     @property
     def peers(self) -> list[str]:
-        """The names of the hosts that it is connected to."""
+        """The names of the connected hosts."""
         ...
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Run an action after a while."""
+        """Schedule an action, unless the machine crashes or stops before."""
         ...
 
     def submit(self, block: Block) -> None:
-        """Hand a block to the node, which tells its peers."""
+        """Submit a block to the node, which announces it."""
         ...
 
     def request(self, request: Request) -> None:
-        """Put a request to the node."""
+        """Send the node a request, such as `SetMining`."""
         ...
 
     def send(self, peer: str, message: Fields) -> None:
-        """Send a message of one's own to a peer."""
+        """Send a peer a message that is not the node's."""
         ...
 
     def mine(self) -> None:
-        """Ask `Participant.work` again what to search on."""
+        """Ask `Participant.work` again which work to mine on."""
         ...
 
     def work_on(self, parent: Entry, recipient: bytes) -> Work:
-        """Work on any known block."""
+        """Work for an empty block on any known block."""
         ...
 
 
