@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pychain.chain.header import Header, known_header
 from pychain.consensus.branch import MEDIAN_TIME_SPAN, median_time_past, times_of_last
-from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
+from pychain.ledger.packed import INVALID_BRANCH, LINKED, PackedHeaders
 from pychain.ledger.store import Status
 
 
@@ -31,7 +31,7 @@ class Entry:
     """One header in its place: a handle on a row of the packed index. Entries are made by the tree and compared by
     identity.
 
-    linked: bodies are here from genesis to this block. doomed: it or an ancestor is invalid. arrival: order in which
+    linked: bodies are here from genesis to this block. invalid: it or an ancestor is invalid. arrival: order in which
     blocks became linked, for "the first seen wins a tie".
     """
 
@@ -87,8 +87,8 @@ class Entry:
         return self._tree.headers.has(self.row, LINKED)
 
     @property
-    def doomed(self) -> bool:
-        return self._tree.headers.has(self.row, DOOMED)
+    def invalid(self) -> bool:
+        return self._tree.headers.has(self.row, INVALID_BRANCH)
 
     @property
     def arrival(self) -> int:

@@ -23,7 +23,7 @@ from pychain.ledger.store import IndexRecord, Status
 
 LINKED = 1 << 6
 """Bodies are here from genesis to this block."""
-DOOMED = 1 << 7
+INVALID_BRANCH = 1 << 7
 """This block or an ancestor of it is invalid."""
 _STATUS_MASK = 0x0F
 _STATUSES = tuple(Status(value) for value in range(_STATUS_MASK + 1))
@@ -44,7 +44,7 @@ class PackedHeaders:
         self._raw = bytearray(genesis.raw)
         self._hashes = bytearray(genesis.hash)
         self._state = bytearray(1)
-        """Status, LINKED and DOOMED of each row."""
+        """Status, LINKED and INVALID_BRANCH of each row."""
         self._arrivals = array("I", (0,))
         self._base = 1
         """Rows below this one are their own heights."""
@@ -87,7 +87,7 @@ class PackedHeaders:
             self._marks[row] = work
         self._raw += header.raw
         self._hashes += header.hash
-        self._state.append(self._state[parent] & DOOMED)
+        self._state.append(self._state[parent] & INVALID_BRANCH)
         self._arrivals.append(0)
         self._rows.add(header.hash)
         return row
@@ -197,7 +197,7 @@ class PackedHeaders:
         return _STATUSES[self._state[row] & _STATUS_MASK]
 
     def has(self, row: int, bits: int) -> bool:
-        """Are all of these set: bits of `Status`, LINKED, DOOMED?"""
+        """Are all of these set: bits of `Status`, LINKED, INVALID_BRANCH?"""
         return self._state[row] & bits == bits
 
     def set(self, row: int, bits: int) -> bool:

@@ -19,7 +19,7 @@ from weakref import ref
 from pychain.chain.header import Header
 from pychain.consensus.rulebook import Rulebook
 from pychain.ledger.entry import Entry
-from pychain.ledger.packed import DOOMED, LINKED, PackedHeaders
+from pychain.ledger.packed import INVALID_BRANCH, LINKED, PackedHeaders
 from pychain.ledger.store import IndexRecord, IndexSlice, Status
 from pychain.ledger.stored_index import StoredIndex
 
@@ -72,10 +72,10 @@ class BlockTree:
 
     @property
     def valid_tip(self) -> Entry:
-        """The last block of the active chain that is not doomed: the tip, but for the moments after `invalidate`."""
+        """The last valid block of the active chain: the tip, except in the moments after `invalidate`."""
         if not self._tip_is_invalid:
             return self.tip
-        return self.entry(self._active[bisect_left(self._active, True, key=self._is_doomed) - 1])
+        return self.entry(self._active[bisect_left(self._active, True, key=self._is_invalid) - 1])
 
     @property
     def best_header(self) -> Entry:
@@ -119,7 +119,7 @@ class BlockTree:
         """Insert a header that every header rule has passed; `parent` is the row of its parent. Returns its row."""
         row = self.headers.add(header, parent)
         self._changed[row] = None
-        if not self._is_doomed(row):
+        if not self._is_invalid(row):
             weight = self._weight(row)
             if weight > self._most:
                 self._best, self._most = row, weight
@@ -146,7 +146,7 @@ class BlockTree:
             if headers.has(row, _BODY) and headers.has(parent, LINKED):
                 headers.set(row, LINKED)
         for row in headers.rows_with(_INVALID):
-            self._doom(row)
+            self._mark_branch_invalid(row)
         self.genesis, self.tip = self.entry(0), self.entry(self._active[-1])
         self._changed.clear()
         self.recount()
@@ -203,7 +203,7 @@ class BlockTree:
         del active[height + 1 :]
         active.extend(reversed(path))
         self.tip = entry
-        self._tip_is_invalid = self._is_doomed(entry.row)
+        self._tip_is_invalid = self._is_invalid(entry.row)
         self._candidates.pop(entry.row, None)
 
     def mark_connected(self, row: int) -> None:
@@ -223,7 +223,7 @@ class BlockTree:
 
     def _consider(self, linked: Sequence[int]) -> None:
         """Weight grows along a chain, so of a parent and its child the child alone is a candidate."""
-        sound = [row for row in linked if not self._is_doomed(row)]
+        sound = [row for row in linked if not self._is_invalid(row)]
         surpassed = dict.fromkeys(map(self.headers.parent, sound))
         for row in surpassed:
             self._candidates.pop(row, None)
@@ -237,10 +237,10 @@ class BlockTree:
     # --- judging
 
     def invalidate(self, entry: Entry) -> None:
-        """Judge `entry` invalid and doom its descendants."""
+        """Judge `entry` invalid, and with it all its descendants."""
         self.headers.set(entry.row, _INVALID)
         self._changed[entry.row] = None
-        self._doom(entry.row)
+        self._mark_branch_invalid(entry.row)
         self.recount()
 
     def reconsider(self, entry: Entry) -> None:
@@ -252,22 +252,22 @@ class BlockTree:
             del self._invalid[judged]
         for judged in changed:
             for row in self.headers.descendants(judged):
-                self.headers.clear(row, DOOMED)
+                self.headers.clear(row, INVALID_BRANCH)
         for row in self._invalid:
-            self._doom(row)
+            self._mark_branch_invalid(row)
         self.recount()
 
     def recount(self) -> None:
         """Find the best header and all candidates afresh, after a judgement changed."""
         self._candidates.clear()
-        self._tip_is_invalid = self._is_doomed(self.tip.row)
+        self._tip_is_invalid = self._is_invalid(self.tip.row)
         self._best = self.valid_tip.row
         bar = self._rank(self._best)
         self._most = bar[0]
         for leaf in self.headers.leaves():
             if self._weight(leaf) < bar[0]:
                 continue  # so is all below it
-            sound = self._last_before(leaf, self._is_doomed)
+            sound = self._last_before(leaf, self._is_invalid)
             weight = self._weight(sound)
             if weight > self._most:
                 self._best, self._most = sound, weight
@@ -275,13 +275,13 @@ class BlockTree:
             if not self._is_active(linked, self.headers.height(linked)):
                 self._consider((linked,))
 
-    def _doom(self, row: int) -> None:
+    def _mark_branch_invalid(self, row: int) -> None:
         self._invalid[row] = None
         for descendant in self.headers.descendants(row):
-            self.headers.set(descendant, DOOMED)
+            self.headers.set(descendant, INVALID_BRANCH)
 
-    def _is_doomed(self, row: int) -> bool:
-        return self.headers.has(row, DOOMED)
+    def _is_invalid(self, row: int) -> bool:
+        return self.headers.has(row, INVALID_BRANCH)
 
     def _is_not_linked(self, row: int) -> bool:
         return not self.headers.has(row, LINKED)

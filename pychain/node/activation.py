@@ -74,9 +74,9 @@ class _Transition:
         self.connecting: Block | None = None
 
     @property
-    def is_doomed(self) -> bool:
+    def is_invalid(self) -> bool:
         """A block that it would take on was judged invalid meanwhile, and the last one with it."""
-        return bool(self.plan.connect) and self.plan.connect[-1].doomed
+        return bool(self.plan.connect) and self.plan.connect[-1].invalid
 
     @property
     def extends_by_whole_blocks(self) -> bool:
@@ -128,7 +128,7 @@ class Activation:
                 if target is None:
                     return
                 self._transition = _Transition(plan_reorg(self._tree, target), self._overlay)
-            elif self._transition.is_doomed:
+            elif self._transition.is_invalid:
                 self._transition = None
                 continue
             budget -= self._advance(self._transition, budget)

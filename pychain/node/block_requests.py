@@ -76,7 +76,7 @@ class BlockRequests:
             answer = Rule.BLOCK_ENCODING.code
         else:
             entry = self._tree.get(header.hash)
-            if entry is not None and entry.doomed:
+            if entry is not None and entry.invalid:
                 answer = "duplicate-invalid"
             elif entry is not None and Status.CONNECTED in entry.status:
                 answer = "duplicate"
@@ -123,7 +123,7 @@ class BlockRequests:
                 continue
             if self._commits.durable.descends_from(entry):
                 answer = None
-            elif entry.doomed:
+            elif entry.invalid:
                 answer = Rule.PREVIOUS_INVALID.code
             else:
                 at_rest = self._at_rest() if at_rest is None else at_rest

@@ -149,7 +149,7 @@ class Gossip(Manager):
     def _take_body(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
         """Have a body verified that was asked for, or one that leads on while there is room for it."""
         leads_on = entry.work > self._tree.tip.work and not self._view.is_congested()
-        if not entry.doomed and (asked or leads_on):
+        if not entry.invalid and (asked or leads_on):
             self._bodies.verify(entry, raw, peer, asked)
 
     # --- what became of it
@@ -226,7 +226,7 @@ class Gossip(Manager):
 
     def _fetch_competing(self, last: Entry) -> None:
         """Fetch a branch that ties with the tip though it is not the best one known, so that forks are seen whole."""
-        if last.doomed or last.work < self._tree.tip.work or self._tree.best_header.descends_from(last):
+        if last.invalid or last.work < self._tree.tip.work or self._tree.best_header.descends_from(last):
             return
         lacking: list[bytes] = []
         entry: Entry | None = last

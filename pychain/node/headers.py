@@ -20,7 +20,7 @@ from pychain.consensus.contextual import check_header_in_context, check_not_too_
 from pychain.consensus.rules import Rule, RuleError
 from pychain.consensus.semantic import check_proof_of_work
 from pychain.ledger.entry import EntryBranch
-from pychain.ledger.packed import DOOMED
+from pychain.ledger.packed import INVALID_BRANCH
 from pychain.ledger.presync import SALT_BYTES, Presync, PresyncError, stored_work_threshold
 from pychain.ledger.tree import BlockTree
 from pychain.ledger.waiting import EarlyBlock, EarlyBlocks
@@ -125,12 +125,12 @@ class HeaderIntake:
         tree = self._tree
         row = tree.headers.find(header.hash)
         if row is not None:
-            if tree.headers.has(row, DOOMED):
+            if tree.headers.has(row, INVALID_BRANCH):
                 raise RuleError(Rule.PREVIOUS_INVALID, "this block, or one before it, was judged invalid")
             return row
         check_proof_of_work(tree.rulebook.spec, header)
         branch = self._branch_to(header.prev_hash)
-        if tree.headers.has(branch.row, DOOMED):
+        if tree.headers.has(branch.row, INVALID_BRANCH):
             raise RuleError(Rule.PREVIOUS_INVALID)
         check_header_in_context(tree.rulebook, header, branch)
         check_not_too_new(tree.rulebook, header, wall_s)

@@ -227,7 +227,7 @@ class Queries:
 
 
 def _tip_status(entry: Entry) -> Literal["valid-fork", "valid-headers", "headers-only", "invalid"]:
-    if entry.doomed:
+    if entry.invalid:
         return "invalid"
     if Status.CONNECTED in entry.status:
         return "valid-fork"

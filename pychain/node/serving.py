@@ -128,7 +128,7 @@ class Serving(Manager):
 
     def _has(self, block_hash: bytes) -> bool:
         entry = self._tree.get(block_hash)
-        return entry is not None and entry.has_body and not entry.doomed
+        return entry is not None and entry.has_body and not entry.invalid
 
     def read(self, job: int, blocks: Sequence[Block | bytes | None]) -> bool:
         """Take in the result of a read; False where the job is not one of ours."""

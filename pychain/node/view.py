@@ -74,7 +74,7 @@ class ChainView:
 
     def is_missing(self, block_hash: bytes) -> bool:
         entry = self._tree.get(block_hash)
-        return entry is not None and not entry.doomed and not self._bodies.is_settled(entry)
+        return entry is not None and not entry.invalid and not self._bodies.is_settled(entry)
 
     def is_on_chain(self, block_hash: bytes, tip_hash: bytes) -> bool:
         entry, tip = self._tree.get(block_hash), self._tree.get(tip_hash)
@@ -91,7 +91,7 @@ class ChainView:
 
     def work(self, block_hash: bytes) -> int:
         entry = self._tree.get(block_hash)
-        return 0 if entry is None or entry.doomed else entry.work
+        return 0 if entry is None or entry.invalid else entry.work
 
     def is_congested(self) -> bool:
         return self._bodies.verifying >= MAX_VERIFYING or self._activation.is_held_up

@@ -69,7 +69,7 @@ def test_a_tree_comes_back_as_it_was(seed: int) -> None:
         other = back.get(entry.hash)
         assert other is not None
         assert (other.header, other.height, other.work) == (entry.header, entry.height, entry.work)
-        assert (other.status, other.linked, other.doomed) == (entry.status, entry.linked, entry.doomed)
+        assert (other.status, other.linked, other.invalid) == (entry.status, entry.linked, entry.invalid)
         assert [one.hash for one in (other.parent,) if one] == [one.hash for one in (entry.parent,) if one]
         assert {child.hash for child in other.children} == {child.hash for child in entry.children}
     assert back.tip.hash == tree.tip.hash
@@ -104,7 +104,7 @@ def test_a_chain_that_was_judged_invalid_before_the_end_is_left() -> None:
     best = back.best_candidate()
     assert best is not None
     assert best.hash == rival[-1].hash
-    assert [back.tip.ancestor(height).doomed for height in range(10)] == [False] * 4 + [True] * 6
+    assert [back.tip.ancestor(height).invalid for height in range(10)] == [False] * 4 + [True] * 6
     assert not back.changed
     back.reconsider(back.tip)
     assert [record.hash for record in back.take_changes()] == [chain[3].hash]

@@ -213,7 +213,7 @@ def test_invalidating_the_tip_falls_back_and_reconsidering_returns() -> None:
     tree.take_changes()
     tree.invalidate(a[0])
     assert tree.take_changes() == tree.headers.records([a[0].row])
-    assert [entry.doomed for entry in a] == [True] * 3
+    assert [entry.invalid for entry in a] == [True] * 3
     assert tree.valid_tip is tree.genesis
     assert tree.best_candidate() is b[-1]
     tree.activate(b[-1])
@@ -226,15 +226,15 @@ def test_invalidating_the_tip_falls_back_and_reconsidering_returns() -> None:
     assert tree.take_changes() == tree.headers.records([a[0].row])
     assert not tree.changed
     assert tree.best_candidate() is a[2]
-    assert b[0].doomed
+    assert b[0].invalid
 
 
-def test_a_child_of_an_invalid_block_is_doomed_at_birth() -> None:
+def test_a_child_of_an_invalid_block_is_invalid_from_the_start() -> None:
     tree = BlockTree(rulebook("most-work"))
     (a1,) = grow(tree, tree.genesis, [BITS[0]], bodies=True)
     tree.invalidate(a1)
     (a2,) = grow(tree, a1, [BITS[0]], bodies=True)
-    assert a2.doomed
+    assert a2.invalid
     assert tree.best_header is tree.genesis
     assert tree.best_candidate() is None
     tree.reconsider(a2)

@@ -166,7 +166,7 @@ class TreeMachine(RuleBasedStateMachine):
             lighter = [block for block in way if self.model.weight(block) <= bar]
             due = way[: len(lighter) + 1]
         assert [self.block(entry) for entry in plan.connect] == due
-        assert all(block.is_linked and not block.is_doomed for block in due)
+        assert all(block.is_linked and not block.is_on_invalid_branch for block in due)
 
     @invariant()
     def entries_are_in_place(self) -> None:
@@ -175,7 +175,7 @@ class TreeMachine(RuleBasedStateMachine):
             entry = self.entry(block)
             assert entry.parent is (None if block.parent is None else self.entry(block.parent))
             assert (entry.height, entry.work) == (block.height, block.work)
-            assert (entry.linked, entry.doomed) == (block.is_linked, block.is_doomed)
+            assert (entry.linked, entry.invalid) == (block.is_linked, block.is_on_invalid_branch)
             assert (Status.BODY in entry.status) == (Status.VERIFIED in entry.status) == block.has_body
             assert (Status.INVALID in entry.status) == block.is_invalid
             assert {child.hash for child in entry.children} == {c.header.hash for c in self.model.children(block)}
@@ -193,7 +193,7 @@ class TreeMachine(RuleBasedStateMachine):
         best = self.tree.best_candidate()
         assert best is not self.tree.tip
         assert self.block(best or self.tree.tip) in self.model.best()
-        assert not self.tree.best_header.doomed
+        assert not self.tree.best_header.invalid
         assert self.tree.weight(self.tree.best_header) == self.model.heaviest_header_weight()
 
     @invariant()

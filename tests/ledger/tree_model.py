@@ -60,7 +60,7 @@ class ModelBlock:
         self.moment: int | None = None
 
     @property
-    def is_doomed(self) -> bool:
+    def is_on_invalid_branch(self) -> bool:
         return any(block.is_invalid for block in self.path)
 
     @property
@@ -103,8 +103,8 @@ class TreeModel:
 
     @property
     def valid_tip(self) -> ModelBlock:
-        """The last block of the active chain that is not doomed."""
-        return [block for block in self.tip.path if not block.is_doomed][-1]
+        """The last block of the active chain before the first invalid one."""
+        return [block for block in self.tip.path if not block.is_on_invalid_branch][-1]
 
     def best(self) -> list[ModelBlock]:
         """What the tip should be: the heaviest, the first linked of equals (several where they became linked at one
@@ -113,14 +113,14 @@ class TreeModel:
         ranks = {
             block: (-self.weight(block), block.moment)
             for block in self.blocks
-            if block.is_linked and not block.is_doomed
+            if block.is_linked and not block.is_on_invalid_branch
         }
         first = min(ranks.values())
         best = [block for block, rank in ranks.items() if rank == first]
         return [self.valid_tip] if self.valid_tip in best and not self.valid_tip.moment else best
 
     def heaviest_header_weight(self) -> int:
-        return max(self.weight(block) for block in self.blocks if not block.is_doomed)
+        return max(self.weight(block) for block in self.blocks if not block.is_on_invalid_branch)
 
     def fork_point(self, one: ModelBlock, other: ModelBlock) -> ModelBlock:
         return [a for a, b in zip(one.path, other.path, strict=False) if a is b][-1]

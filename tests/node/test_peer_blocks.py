@@ -68,9 +68,9 @@ def points(stage: Stage, peer: Puppet) -> int:
     return stage.node.queries.points(peer.peer, stage.now)
 
 
-def is_doomed(stage: Stage, block: Forged) -> bool:
+def is_invalid(stage: Stage, block: Forged) -> bool:
     entry = stage.node.queries.entry(block.hash)
-    return entry is not None and entry.doomed
+    return entry is not None and entry.invalid
 
 
 def refusals(stage: Stage) -> list[tuple[bytes, str]]:
@@ -96,7 +96,7 @@ def test_a_wrong_body_costs_its_sender_the_connection_and_says_nothing_of_the_bl
     assert liar.farewell is not None
     assert liar.farewell[0] == "misbehaviour"
     assert code in liar.farewell[1]
-    assert not is_doomed(stage, FULL)
+    assert not is_invalid(stage, FULL)
     assert refusals(stage) == []
     assert tip(stage) == TIP.hash
 
@@ -147,7 +147,7 @@ def test_an_invalid_block_that_was_asked_for_is_remembered_and_its_sender_is_not
     assert peer.served == [block.hash]
     assert points(stage, peer) == 0
     assert peer.closed is None
-    assert is_doomed(stage, block)
+    assert is_invalid(stage, block)
     assert refusals(stage) == [(block.hash, code)]
     assert tip(stage) == TIP.hash
 
@@ -173,8 +173,8 @@ def test_children_that_were_known_before_the_judgement_fall_with_it(stage: Stage
     block = INVALID_BLOCKS[code]
     children = grow(NETWORK, block, 3, "children")
     peer = stage.chain_puppet([*TRUNK, block, *children])
-    assert is_doomed(stage, block)
-    assert all(is_doomed(stage, child) for child in children)
+    assert is_invalid(stage, block)
+    assert all(is_invalid(stage, child) for child in children)
     assert tip(stage) == TIP.hash
     assert peer.closed is None
     assert stage.node.queries.best_header.hash == TIP.hash
@@ -186,7 +186,7 @@ def test_an_unasked_block_that_is_invalid_by_itself_costs_its_sender_the_connect
     peer.say("block", INVALID_BLOCKS[code].raw)
     assert peer.farewell is not None
     assert peer.farewell[0] == "misbehaviour"
-    assert is_doomed(stage, INVALID_BLOCKS[code])
+    assert is_invalid(stage, INVALID_BLOCKS[code])
 
 
 @pytest.mark.parametrize("code", ["bad-cb-amount", "bad-cb-height", "bad-tx-balance", "bad-tx-sequence"])
@@ -195,7 +195,7 @@ def test_an_unasked_block_that_is_invalid_against_the_state_costs_its_sender_the
 ) -> None:
     peer = stage.puppet()
     peer.say("block", INVALID_BLOCKS[code].raw)
-    assert is_doomed(stage, INVALID_BLOCKS[code])
+    assert is_invalid(stage, INVALID_BLOCKS[code])
     assert peer.farewell is not None
     assert peer.farewell[0] == "misbehaviour"
 

@@ -90,7 +90,7 @@ class Snapshots:
 
     async def _go_back(self, goal: Entry) -> None:
         """Leave branches until the goal is the tip."""
-        if goal.doomed:
+        if goal.invalid:
             await self._ask(ReconsiderBlock(goal.hash))
         for _ in range(MAX_STEPS):
             tip = self._queries.tip
