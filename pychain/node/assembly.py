@@ -97,7 +97,7 @@ class Parts:
             self.addresses,
             self.misbehaviour,
             nonce=self.handshake.nonce,
-            persistent=config.connect,
+            manual=config.connect,
             connect_only=config.connect_only,
         )
         ping = PingManager(peers, self._entropy, random, seconds(config.ping_interval_s))

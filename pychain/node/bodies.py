@@ -22,7 +22,7 @@ BATCH_BYTES = 2 * 1024 * 1024
 """Blocks verified by one job: small ones share its cost and their signatures a batch, large ones have jobs apart."""
 MAX_READS = 64
 """Blocks asked of the disk for connecting at once."""
-MAX_MENDING = 256
+MAX_REPAIRS = 256
 """Damaged bodies that are fetched again at once; of more, the next reader's turn will come."""
 
 
@@ -44,7 +44,7 @@ class Bodies:
         self._reading: dict[int, bytes] = {}
         self._being_read: dict[bytes, None] = {}
         self._damaged: dict[bytes, None] = {}
-        self._mending: dict[bytes, None] = {}
+        self._in_repair: dict[bytes, None] = {}
 
     def verify(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
         """Have a body verified, unless it is already here or on its way. Our own is verified even then: what a peer
@@ -72,9 +72,9 @@ class Bodies:
         return self._is_here(entry) or entry.hash in self._under_verification
 
     def _is_here(self, entry: Entry) -> bool:
-        return entry.has_body and entry.hash not in self._mending
+        return entry.has_body and entry.hash not in self._in_repair
 
-    def mend(self, entry: Entry) -> bool:
+    def repair(self, entry: Entry) -> bool:
         """A stored body is damaged: from now on it is missed, and stored again when it comes. False where that was
         known, or there is no room for one more, and for genesis, which is stored again at once: it is part of the
         rules, and what peers send would be judged like any block, for work that it does not have.
@@ -83,15 +83,15 @@ class Bodies:
             genesis = self._tree.rulebook.spec.genesis
             self._overlay.put_body(genesis.hash, genesis.raw)
             return False
-        if not self._is_here(entry) or len(self._mending) >= MAX_MENDING:
+        if not self._is_here(entry) or len(self._in_repair) >= MAX_REPAIRS:
             return False
-        self._mending[entry.hash] = None
+        self._in_repair[entry.hash] = None
         return True
 
     @property
-    def mending(self) -> tuple[bytes, ...]:
+    def in_repair(self) -> tuple[bytes, ...]:
         """Hashes of damaged bodies that nobody has sent again yet."""
-        return tuple(self._mending)
+        return tuple(self._in_repair)
 
     @property
     def verifying(self) -> int:
@@ -111,7 +111,7 @@ class Bodies:
                 del self._under_verification[entry.hash]
             if isinstance(result, Block) and entry.row not in bodies and not self._is_here(entry):
                 bodies[entry.row] = result
-                self._mending.pop(entry.hash, None)
+                self._in_repair.pop(entry.hash, None)
                 if not entry.has_body:
                     arrived.append(entry.row)
         self._tree.bodies_arrived(arrived)

@@ -160,7 +160,7 @@ class Node:
         for invalid in outcomes.invalid:
             outbox.publish(BlockRefused(invalid.entry.hash, invalid.error.rule.code, str(invalid.error)))
         for entry in outcomes.lost_bodies:
-            if entry.hash not in self._parts.bodies.mending:
+            if entry.hash not in self._parts.bodies.in_repair:
                 self._tell_damaged(entry)
         outcomes.clear()
 
@@ -241,7 +241,7 @@ class Node:
     def _on_body_damaged(self, damaged: BodyDamaged, now: Now) -> None:
         """It is fetched again, whoever wanted it: a chain's blocks must be there for peers that come later."""
         entry = self._parts.tree.get(damaged.block_hash)
-        if entry is not None and self._parts.bodies.mend(entry):
+        if entry is not None and self._parts.bodies.repair(entry):
             self._tell_damaged(entry)
             self._parts.sync.look()
 

@@ -206,7 +206,7 @@ class Queries:
 
     def kept_peers(self) -> tuple[Endpoint, ...]:
         """Endpoints that the operator wants connected."""
-        return self._slots.persistent
+        return self._slots.manual
 
     @property
     def networking(self) -> bool:

@@ -146,18 +146,18 @@ class RequestHandlers:
         self._reply(request_id, None)
 
     def _add_peer(self, request_id: int, request: AddPeer, now: Now) -> None:
-        if self._slots.is_persistent(request.endpoint.address):
+        if self._slots.is_manual(request.endpoint.address):
             self._reply(request_id, Refused("already-added", f"{request.endpoint.address} is already kept connected"))
             return
         try:
-            self._slots.add_persistent(request.endpoint, now)
+            self._slots.add_manual(request.endpoint, now)
         except AddressError as error:
             self._reply(request_id, Refused("too-many", str(error)))
             return
         self._reply(request_id, None)
 
     def _remove_peer(self, request_id: int, request: RemovePeer, now: Now) -> None:
-        known = self._slots.remove_persistent(request.address)
+        known = self._slots.remove_manual(request.address)
         self._reply(request_id, None if known else Refused("not-found", f"{request.address} was not added"))
 
     def _try_peer(self, request_id: int, request: TryPeer, now: Now) -> None:

@@ -70,7 +70,7 @@ class ChainView:
         return low
 
     def damaged_blocks(self) -> Sequence[bytes]:
-        return self._bodies.mending
+        return self._bodies.in_repair
 
     def is_missing(self, block_hash: bytes) -> bool:
         entry = self._tree.get(block_hash)

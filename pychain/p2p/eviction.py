@@ -15,7 +15,7 @@ from pychain.p2p.peer import Peer
 
 def choose_victim(inbound: Iterable[Peer], is_discouraged: Callable[[Peer], bool]) -> Peer | None:
     """The peer to hang up on, None when all are protected."""
-    candidates = [peer for peer in inbound if not peer.persistent]
+    candidates = [peer for peer in inbound if not peer.manual]
     discouraged = [peer for peer in candidates if is_discouraged(peer)]
     if discouraged:
         return max(discouraged, key=_age)

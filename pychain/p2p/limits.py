@@ -124,7 +124,7 @@ MAX_OUTBOUND: Final = 8
 MAX_INBOUND: Final = 117
 """Inbound connections (Core's 125 less the outbound ones)."""
 
-MAX_PERSISTENT: Final = 64
+MAX_MANUAL: Final = 64
 """Addresses an operator may ask us to hold connections to; beyond the other slots."""
 
 MAX_OWN_ADDRESSES: Final = 16
@@ -137,10 +137,10 @@ DIAL_IDLE_NS: Final = seconds(10)
 """Wait before looking again for someone to dial when the table had nobody."""
 
 REDIAL_BASE_NS: Final = seconds(1)
-"""First wait before a persistent address is dialled again; it doubles with each failure."""
+"""First wait before a manual address is dialled again; it doubles with each failure."""
 
 REDIAL_MAX_NS: Final = seconds(30)
-"""Longest wait for a persistent address: the operator asked for it, so it is tried about twice a minute."""
+"""Longest wait for a manual address: the operator asked for it, so it is tried about twice a minute."""
 
 REDIAL_RESET_NS: Final = seconds(30)
 """A connection that stood for so long starts the backoff of its address anew; a shorter one counts as a failure."""

@@ -112,9 +112,9 @@ class Misbehaviour(Manager):
         if score.points < limits.MISBEHAVIOUR_THRESHOLD:
             return
         broken_stream = offence is Offence.PROTOCOL_ERROR
-        if peer.persistent and not broken_stream:
+        if peer.manual and not broken_stream:
             return
-        if not peer.persistent and not peer.address.is_loopback:
+        if not peer.manual and not peer.address.is_loopback:
             self._discourage(peer.address, now)
         code = GoodbyeCode.PROTOCOL_ERROR if broken_stream else GoodbyeCode.MISBEHAVIOUR
         self._wire.hang_up(peer.peer_id, code, f"{offence.value}: {text}")

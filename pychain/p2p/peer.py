@@ -62,7 +62,7 @@ class Peer:
     """A connection as the node knows it, from the open stream until it is gone.
 
     `peer_id` numbers the connection and is never used twice; it comes from the runtime. `endpoint` is the remote end;
-    for an outbound peer it is what we dialled. `persistent`: the operator asked for this connection.
+    for an outbound peer it is what we dialled. `manual`: the operator asked for this connection.
     """
 
     __slots__ = (
@@ -81,9 +81,9 @@ class Peer:
         "last_block_ns",
         "last_transaction_ns",
         "listen_address",
+        "manual",
         "opened_at",
         "peer_id",
-        "persistent",
         "received",
         "round_trip",
         "sent",
@@ -100,7 +100,7 @@ class Peer:
         *,
         inbound: bool,
         frame_limit: int,
-        persistent: bool = False,
+        manual: bool = False,
         channel: Channel | None = None,
         codec: Codec = STANDARD,
     ) -> None:
@@ -109,7 +109,7 @@ class Peer:
         self.endpoint = endpoint
         self.address = endpoint.address
         self.inbound = inbound
-        self.persistent = persistent
+        self.manual = manual
         self.channel: Channel = channel or PlainChannel()
         self.state = PeerState.SECURING
         self.is_open = True

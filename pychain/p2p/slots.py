@@ -47,12 +47,12 @@ class SlotManager(Manager):
         misbehaviour: Misbehaviour,
         *,
         nonce: int,
-        persistent: Iterable[Endpoint] = (),
+        manual: Iterable[Endpoint] = (),
         connect_only: bool = False,
         max_outbound: int = limits.MAX_OUTBOUND,
         max_inbound: int = limits.MAX_INBOUND,
     ) -> None:
-        """`nonce` is that of our hello. With `connect_only` nothing but the persistent addresses is dialled."""
+        """`nonce` is that of our hello. With `connect_only` nothing but the manual addresses is dialled."""
         self._wire = wire
         self._random = random
         self._addresses = addresses
@@ -67,7 +67,7 @@ class SlotManager(Manager):
         self._dialling: dict[NetAddress, bool] = {}
         """Dials under way; True for those that fill one of our own slots."""
         self._held: dict[NetAddress, _Held] = {}
-        """The persistent endpoints, by address."""
+        """The manual endpoints, by address."""
         self._redials: Timers[NetAddress] = Timers()
         self._own: dict[NetAddress, None] = {}
         """Addresses that turned out to be our own."""
@@ -78,33 +78,33 @@ class SlotManager(Manager):
         self._found_nobody_at: int | None = None
         """The table's count of additions when it had nobody."""
         addresses.on_addition = self._look_soon
-        for endpoint in persistent:
+        for endpoint in manual:
             self._hold(endpoint, 0)
 
     # --- what the operator asks
 
     @property
-    def persistent(self) -> tuple[Endpoint, ...]:
+    def manual(self) -> tuple[Endpoint, ...]:
         """The endpoints we hold connections to as long as we live."""
         return tuple(held.endpoint for held in self._held.values())
 
-    def is_persistent(self, address: NetAddress) -> bool:
+    def is_manual(self, address: NetAddress) -> bool:
         """Whether we hold a connection to an endpoint at this address."""
         return address in self._held
 
-    def add_persistent(self, endpoint: Endpoint, now: Now) -> None:
+    def add_manual(self, endpoint: Endpoint, now: Now) -> None:
         """Hold a connection to this endpoint from now on. Raises `AddressError` when there are too many."""
         for peer in self._peers.values():
             if peer.listen_address == endpoint.address:
-                peer.persistent = True
+                peer.manual = True
         self._hold(endpoint, now.mono_ns)
 
-    def remove_persistent(self, address: NetAddress) -> bool:
+    def remove_manual(self, address: NetAddress) -> bool:
         """Hold it no longer (a connection that stands is left alone); False when it was not held."""
         self._redials.cancel(address)
         for peer in self._peers.values():
             if peer.listen_address == address:
-                peer.persistent = False
+                peer.manual = False
         self._look_soon()
         return self._held.pop(address, None) is not None
 
@@ -138,9 +138,9 @@ class SlotManager(Manager):
         if not self._active:
             self._wire.hang_up(peer.peer_id, GoodbyeCode.REQUESTED, "networking is off here")
             return False
-        peer.persistent = peer.persistent or (not peer.inbound and peer.address in self._held)
+        peer.manual = peer.manual or (not peer.inbound and peer.address in self._held)
         self._look_soon()
-        if peer.persistent:
+        if peer.manual:
             return True
         if self._misbehaviour.is_banned(peer.address, now):
             self._wire.hang_up(peer.peer_id, GoodbyeCode.BANNED, "this host is banned here")
@@ -151,7 +151,7 @@ class SlotManager(Manager):
         """The hello is accepted. False when this node is connected already and this connection was the one to end."""
         assert peer.hello is not None
         if peer.listen_address in self._held:
-            peer.persistent = True
+            peer.manual = True
         return not any(
             self._end_one(other, peer) is peer
             for other in self._peers.values()
@@ -210,8 +210,8 @@ class SlotManager(Manager):
     def _hold(self, endpoint: Endpoint, mono_ns: int) -> None:
         if endpoint.address in self._held:
             return
-        if len(self._held) >= limits.MAX_PERSISTENT:
-            raise AddressError(f"connections to {limits.MAX_PERSISTENT} addresses are held already")
+        if len(self._held) >= limits.MAX_MANUAL:
+            raise AddressError(f"connections to {limits.MAX_MANUAL} addresses are held already")
         self._held[endpoint.address] = _Held(endpoint)
         self._redial_at(endpoint.address, mono_ns)
 
@@ -236,7 +236,7 @@ class SlotManager(Manager):
 
     def _has_free_slot(self) -> bool:
         taken = sum(self._dialling.values())
-        taken += sum(peer.is_open and not peer.persistent for peer in self._outbound.values())
+        taken += sum(peer.is_open and not peer.manual for peer in self._outbound.values())
         return taken < self._max_outbound
 
     def _fill_deadline(self) -> int | None:
@@ -331,7 +331,7 @@ class SlotManager(Manager):
             return None
         else:
             loser, survivor = newer, older
-        survivor.persistent = survivor.persistent or loser.persistent
+        survivor.manual = survivor.manual or loser.manual
         if not loser.inbound:
             self._met_as[loser.address] = survivor.peer_id
         self._wire.hang_up(loser.peer_id, GoodbyeCode.DUPLICATE, "this node is connected already")

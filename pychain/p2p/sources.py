@@ -68,8 +68,8 @@ class Source:
         """Sorts whom to ask first: the least stalled, strangers last (who chose us and gave us nothing yet), then the
         least loaded, then who came first.
         """
-        is_stranger = self.peer.inbound and not self.has_delivered
-        return self.stalls, is_stranger, len(self.in_flight), self.peer.peer_id
+        is_unproven = self.peer.inbound and not self.has_delivered
+        return self.stalls, is_unproven, len(self.in_flight), self.peer.peer_id
 
     def delivered(self) -> None:
         """A block that it owed is here in time."""

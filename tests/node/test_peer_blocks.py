@@ -211,15 +211,15 @@ def test_an_unasked_block_with_more_work_is_taken(stage: Stage) -> None:
 
 
 def test_unasked_blocks_without_more_work_than_the_tip_are_dropped(stage: Stage) -> None:
-    rival = forge(NETWORK, "rival", ROOT)
+    competing = forge(NETWORK, "competing", ROOT)
     peer = stage.puppet()
-    peer.say("block", rival.raw)
-    assert stage.node.queries.raw_block(entry_of(stage, rival)) is None
-    assert stage.store.body(rival.hash) is None
+    peer.say("block", competing.raw)
+    assert stage.node.queries.raw_block(entry_of(stage, competing)) is None
+    assert stage.store.body(competing.hash) is None
     assert points(stage, peer) == 0, "its header was news"
-    peer.say("block", rival.raw)
+    peer.say("block", competing.raw)
     assert points(stage, peer) == 2
-    assert stage.store.body(rival.hash) is None
+    assert stage.store.body(competing.hash) is None
     assert tip(stage) == TIP.hash
 
 

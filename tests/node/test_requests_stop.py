@@ -241,9 +241,9 @@ def test_a_verification_that_never_ends_holds_up_nothing_else(stage: Stage) -> N
     stage.puppet().say("block", MAIN[0].raw)
     stage.held.clear()
     stage.held_back = ()
-    rival = grow(NETWORK, ROOT, 2, "rival")
-    stage.chain_puppet(rival)
-    assert tip(stage) == rival[-1].hash
+    competing = grow(NETWORK, ROOT, 2, "competing")
+    stage.chain_puppet(competing)
+    assert tip(stage) == competing[-1].hash
     stage.deliver(Stop())
     assert stage.stopped == Stopped(None)
 

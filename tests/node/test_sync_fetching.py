@@ -311,17 +311,17 @@ def test_a_crowd_of_silent_peers_does_not_stop_a_sync(stage: Stage) -> None:
     assert all(peer.closed for peer in crowd if len(peer.wanted(BLOCK)) > 1)
 
 
-def test_rivals_without_end_are_bounded(stage: Stage) -> None:
+def test_competing_branches_without_end_are_bounded(stage: Stage) -> None:
     """Branches that tie with the tip are fetched too, but those that nobody gives are forgotten."""
     stage.chain_puppet(CHAIN[:3]).leave()
     peer = stage.puppet()
-    rivals = [grow(NETWORK, CHAIN[1], 1, f"rival {number}")[0] for number in range(300)]
-    for rival in rivals:
-        peer.announce(rival)
+    competitors = [grow(NETWORK, CHAIN[1], 1, f"competing {number}")[0] for number in range(300)]
+    for competing in competitors:
+        peer.announce(competing)
     assert len(stage.node._parts.sync._competing) <= 128
     assert stage.node.queries.sync().in_flight <= 16
     giver = stage.puppet()
-    giver.announce(rivals[-1])
+    giver.announce(competitors[-1])
     assert giver.wanted(BLOCK)
 
 

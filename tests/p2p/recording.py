@@ -106,7 +106,7 @@ def make_peer(
     port: int = 30700,
     *,
     inbound: bool = False,
-    persistent: bool = False,
+    manual: bool = False,
     now: Now | None = None,
     secured: bool = True,
     hello: Hello | None = None,
@@ -123,7 +123,7 @@ def make_peer(
         at(0) if now is None else now,
         inbound=inbound,
         frame_limit=FRAME_LIMIT,
-        persistent=persistent,
+        manual=manual,
         channel=channel,
         codec=codec,
     )

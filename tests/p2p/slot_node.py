@@ -28,7 +28,7 @@ class Node:
 
     def __init__(
         self,
-        *persistent: NetAddress | Endpoint,
+        *manual: NetAddress | Endpoint,
         connect_only: bool = False,
         max_inbound: int = 117,
         max_outbound: int = 8,
@@ -43,7 +43,7 @@ class Node:
             self.addresses,
             self.misbehaviour,
             nonce=OUR_NONCE,
-            persistent=map(endpoint_of, persistent),
+            manual=map(endpoint_of, manual),
             connect_only=connect_only,
             max_inbound=max_inbound,
             max_outbound=max_outbound,

@@ -222,7 +222,7 @@ class WatchedSlots(Watched):
             self.addresses,
             Misbehaviour(self.wire),
             nonce=OUR_NONCE,
-            persistent=[Endpoint(self.address(0))],
+            manual=[Endpoint(self.address(0))],
             max_outbound=2,
             max_inbound=2,
         )
@@ -232,8 +232,8 @@ class WatchedSlots(Watched):
         return (
             lambda number: void(self.addresses.add(self.address(number), self.now)),
             lambda number: self.addresses.forget(self.address(number)),
-            lambda number: self.slots.add_persistent(Endpoint(self.address(number)), self.now),
-            lambda number: void(self.slots.remove_persistent(self.address(number))),
+            lambda number: self.slots.add_manual(Endpoint(self.address(number)), self.now),
+            lambda number: void(self.slots.remove_manual(self.address(number))),
             lambda number: self.slots.dial_once(Endpoint(self.address(number))),
             lambda number: self.slots.set_active(number % 4 != 0),
             self.answered,

@@ -60,7 +60,7 @@ def test_it_is_asked_of_a_peer_that_has_it_and_stored_anew(stage: Stage) -> None
     assert peer.wanted(BLOCK) == [OLD.hash], "it is here again"
 
 
-def test_a_wrong_body_does_not_mend_it(stage: Stage) -> None:
+def test_a_wrong_body_does_not_repair_it(stage: Stage) -> None:
     stage.feed(BodyDamaged(OLD.hash))
     liar = stage.chain_puppet(CHAIN, ready=False)
     liar.silent = {"want"}
