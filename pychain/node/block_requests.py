@@ -96,7 +96,7 @@ class BlockRequests:
             return
         for headers in outcomes.headers:
             if headers.error is not None and not headers.is_examined:
-                self._refused(headers.headers[headers.judged].hash, headers.error)
+                self._refused(headers.headers[headers.checked].hash, headers.error)
                 self._refused(headers.headers[-1].hash, headers.error)
         for verified in outcomes.bodies:
             verification, result = verified.verification, verified.result

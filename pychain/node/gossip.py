@@ -26,7 +26,7 @@ from pychain.node.peers import Peers
 from pychain.node.transfers import TransferIntake
 from pychain.node.view import ChainView
 from pychain.p2p.buckets import MessageLimiter
-from pychain.p2p.header_sync import Judgement
+from pychain.p2p.header_sync import HeaderCheck
 from pychain.p2p.limits import MAX_ANNOUNCED_HEADERS
 from pychain.p2p.manager import Handler, Manager
 from pychain.p2p.messages import Block as BlockMessage
@@ -144,7 +144,7 @@ class Gossip(Manager):
     def _end_answer(self, peer: Peer, answered: bool, now: Now) -> None:
         """An answer with nothing to judge ends what we asked for."""
         if answered:
-            self._sync.headers_judged(peer.peer_id, Judgement(answered=True, ended=True), now)
+            self._sync.headers_checked(peer.peer_id, HeaderCheck(answered=True, ended=True), now)
 
     def _take_body(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
         """Have a body verified that was asked for, or one that leads on while there is room for it."""
@@ -157,7 +157,7 @@ class Gossip(Manager):
     def take_bodies(self, judged: Iterable[HeaderList]) -> None:
         """The blocks that came along with headers which hold go on their way."""
         for headers in judged:
-            for header, raw in zip(headers.headers[: headers.judged], headers.raws, strict=False):
+            for header, raw in zip(headers.headers[: headers.checked], headers.raws, strict=False):
                 entry = self._tree.get(header.hash)
                 if entry is not None:
                     self._take_body(entry, raw, headers.peer, asked=headers.peer is None)
@@ -166,7 +166,7 @@ class Gossip(Manager):
         """Do what a turn's outcomes mean for peers."""
         for headers in outcomes.headers:
             if headers.peer is not None:
-                self._headers_judged(headers, headers.peer, now)
+                self._headers_checked(headers, headers.peer, now)
         for verified in outcomes.bodies:
             self._body_verified(verified, now)
         for invalid in outcomes.invalid:
@@ -191,17 +191,17 @@ class Gossip(Manager):
         if entries:
             self._relay.announce_blocks([NewBlock(entry.hash, entry.header.raw) for entry in entries])
 
-    def _headers_judged(self, headers: HeaderList, peer: int, now: Now) -> None:
+    def _headers_checked(self, headers: HeaderList, peer: int, now: Now) -> None:
         """Follow a list of headers, and hold against its sender what is its fault."""
         last = headers.last
         resume = None if headers.resume is None else (headers.resume[0].hash, headers.resume[1])
         ended = headers.answer and resume is None and (headers.has_failed or not headers.is_full or last is None)
-        self._sync.headers_judged(
+        self._sync.headers_checked(
             peer,
-            Judgement(
+            HeaderCheck(
                 answered=headers.answer,
                 last=None if last is None else last.hash,
-                count=headers.judged if last is not None else 0,
+                count=headers.checked if last is not None else 0,
                 ended=ended,
                 resume=resume,
             ),

@@ -93,9 +93,9 @@ class HeaderIntake:
         budget = HEADERS_A_TURN
         while self._queue and budget > 0:
             current = self._queue[0]
-            end = min(len(current.headers), current.judged + budget)
-            budget -= end - current.judged
-            if self._judge(current, end, now.wall_s):
+            end = min(len(current.headers), current.checked + budget)
+            budget -= end - current.checked
+            if self._check(current, end, now.wall_s):
                 self._leave_queue()
                 self._outcomes.headers.append(current)
         self._plan_retry(now)
@@ -147,7 +147,7 @@ class HeaderIntake:
             self._branch = EntryBranch(entry)
         return self._branch
 
-    def _judge(self, headers: HeaderList, end: int, wall_s: int) -> bool:
+    def _check(self, headers: HeaderList, end: int, wall_s: int) -> bool:
         """Judge up to `end`; True when the list is done with."""
         presync = self._examination(headers, wall_s)
         try:
@@ -163,16 +163,16 @@ class HeaderIntake:
             if headers.peer is not None:
                 self._end_presync(headers.peer)
             return True
-        return headers.judged == len(headers.headers)
+        return headers.checked == len(headers.headers)
 
     def _store(self, headers: HeaderList, end: int, wall_s: int) -> None:
         try:
-            self._accept_all(headers, headers.headers[headers.judged : end], wall_s)
+            self._accept_all(headers, headers.headers[headers.checked : end], wall_s)
         except RuleError as error:
             if error.rule is Rule.TIME_TOO_NEW:
                 is_ours = headers.peer is None and bool(headers.raws)  # a peer's can be fetched when it is time
-                raw = headers.raws[headers.judged] if is_ours else None
-                self._early.set_aside(EarlyBlock(headers.headers[headers.judged], headers.peer, raw), wall_s)
+                raw = headers.raws[headers.checked] if is_ours else None
+                self._early.set_aside(EarlyBlock(headers.headers[headers.checked], headers.peer, raw), wall_s)
             raise
 
     def _accept_all(self, headers: HeaderList, part: Sequence[Header], wall_s: int) -> None:
@@ -181,7 +181,7 @@ class HeaderIntake:
         try:
             for header in part:
                 row = self.accept(header, wall_s)
-                headers.judged += 1
+                headers.checked += 1
         finally:
             if row is not None:
                 headers.last = self._tree.entry(row)
@@ -193,7 +193,7 @@ class HeaderIntake:
         if headers.peer is None:
             return None
         presync = self._presyncs.get(headers.peer)
-        if headers.judged:
+        if headers.checked:
             return presync if headers.is_examined else None
         first = headers.headers[0]
         if presync is not None and first.prev_hash == presync.last:
@@ -210,7 +210,7 @@ class HeaderIntake:
         headers.is_examined = True
         is_crowded = headers.inbound and len(self._inbound_presyncs) >= MAX_INBOUND_PRESYNCS
         if not headers.is_full or (presync is None and is_crowded):
-            headers.judged = len(headers.headers)  # too little work, and no more to come: not worth a place
+            headers.checked = len(headers.headers)  # too little work, and no more to come: not worth a place
             return None
         presync = Presync(self._tree.rulebook.spec, parent, required, self._entropy.bytes(SALT_BYTES), wall_s)
         self._presyncs[headers.peer] = presync
@@ -219,8 +219,8 @@ class HeaderIntake:
         return presync
 
     def _examine(self, presync: Presync, headers: HeaderList, end: int, wall_s: int) -> None:
-        self._accept_all(headers, presync.take(headers.headers[headers.judged : end]), wall_s)
-        headers.judged = end
+        self._accept_all(headers, presync.take(headers.headers[headers.checked : end]), wall_s)
+        headers.checked = end
         if end < len(headers.headers):
             return
         assert headers.peer is not None

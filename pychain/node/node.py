@@ -155,7 +155,7 @@ class Node:
             if error is None or headers.is_examined:
                 continue
             if error.rule.blame is Blame.HEADER and error.rule is not Rule.PREVIOUS_INVALID:
-                failed = headers.headers[headers.judged]
+                failed = headers.headers[headers.checked]
                 outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
         for invalid in outcomes.invalid:
             outbox.publish(BlockRefused(invalid.entry.hash, invalid.error.rule.code, str(invalid.error)))

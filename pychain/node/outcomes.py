@@ -35,7 +35,7 @@ class HeaderList:
     raws: Sequence[bytes] = field(default=(), repr=False)
     """The whole block of each header, where they came along."""
 
-    judged: int = 0
+    checked: int = 0
     last: Entry | None = None
     """The last one that is in the tree now."""
     error: RuleError | None = None

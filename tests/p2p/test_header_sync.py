@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pychain.base.time import NS, Now
 from pychain.p2p import limits
 from pychain.p2p.header_states import TRANSITIONS, HeaderEvent, HeaderState, next_state
-from pychain.p2p.header_sync import HeaderSync, Judgement
+from pychain.p2p.header_sync import HeaderCheck, HeaderSync
 from pychain.p2p.messages import GetHeaders
 from pychain.p2p.sources import Source
 from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, make_peer
@@ -19,7 +19,7 @@ from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, 
 BEST = digest(100)
 """Our best header."""
 TIMEOUT_S = limits.HEADERS_TIMEOUT_NS / NS
-NOTHING = Judgement(answered=True)
+NOTHING = HeaderCheck(answered=True)
 
 
 class View:
@@ -47,8 +47,8 @@ class Sync:
         self.wire = RecordingWire()
         self.view = View(best_work)
         self.sources: dict[int, Source] = {}
-        self.debtors: dict[int, Source] = {}
-        self.headers = HeaderSync(self.wire, self.view, self.sources, self.debtors)
+        self.busy: dict[int, Source] = {}
+        self.headers = HeaderSync(self.wire, self.view, self.sources, self.busy)
         for claim in claims:
             self.join(claim)
 
@@ -125,7 +125,7 @@ def test_who_is_asked_owes_an_answer_in_time() -> None:
     sync.headers.ask(source, at(3))
     assert source.headers is HeaderState.ASKED
     assert source.headers_due_ns == at(3 + TIMEOUT_S).mono_ns
-    assert sync.debtors == {1: source}
+    assert sync.busy == {1: source}
     assert sync.asked() == [(1, OURS)]
 
 
@@ -146,10 +146,10 @@ def test_one_message_answers_and_the_next_is_an_announcement() -> None:
     assert state(source) is HeaderState.IDLE
     sync.headers.ask(source, at(0))
     assert sync.headers.answered(source)
-    assert state(source) is HeaderState.JUDGING
+    assert state(source) is HeaderState.CHECKING
     assert source.headers_due_ns is None
     assert not sync.headers.answered(source)
-    assert state(source) is HeaderState.JUDGING
+    assert state(source) is HeaderState.CHECKING
 
 
 def test_a_judged_answer_settles_what_was_owed() -> None:
@@ -158,7 +158,7 @@ def test_a_judged_answer_settles_what_was_owed() -> None:
     sync.headers.ask(source, at(0))
     sync.headers.answered(source)
     sync.asked()
-    sync.headers.judged(source, NOTHING, at(1))
+    sync.headers.checked(source, NOTHING, at(1))
     assert source.headers is HeaderState.IDLE
     assert sync.asked() == []
 
@@ -172,10 +172,10 @@ def test_who_is_being_judged_is_asked_once_more_afterwards(times: int) -> None:
     sync.asked()
     for _ in range(times):
         sync.headers.ask(source, at(1))
-        assert source.headers is HeaderState.JUDGING_ONCE_MORE
+        assert source.headers is HeaderState.CHECKING_ASK_AGAIN
     assert not sync.headers.answered(source), "nothing was asked yet"
     assert sync.asked() == []
-    sync.headers.judged(source, NOTHING, at(2))
+    sync.headers.checked(source, NOTHING, at(2))
     assert source.headers is HeaderState.ASKED
     assert source.headers_due_ns == at(2 + TIMEOUT_S).mono_ns
     assert sync.asked() == [(1, OURS)]
@@ -190,8 +190,8 @@ def test_who_is_asked_for_more_anyway_is_not_asked_twice(how: str) -> None:
     sync.headers.answered(source)
     sync.headers.ask(source, at(0))
     sync.asked()
-    full = Judgement(answered=True, last=last, count=limits.MAX_HEADERS)
-    sync.headers.judged(source, full if how == "full" else Judgement(answered=True, resume=(last, digest(2))), at(1))
+    full = HeaderCheck(answered=True, last=last, count=limits.MAX_HEADERS)
+    sync.headers.checked(source, full if how == "full" else HeaderCheck(answered=True, resume=(last, digest(2))), at(1))
     ((_, locator),) = sync.asked()
     assert locator == ((last, digest(0)) if how == "full" else (digest(2), last, digest(0)))
     assert source.headers is HeaderState.ASKED
@@ -213,21 +213,21 @@ def test_silence_is_given_up_in_time_and_claims_are_believed_no_longer() -> None
     assert not sync.headers.answered(first), "what comes too late is an announcement"
 
 
-def test_no_time_runs_while_an_answer_is_judged() -> None:
+def test_no_time_runs_while_an_answer_is_checked() -> None:
     sync = Sync(0)
     source = sync.sources[1]
     sync.headers.ask(source, at(0))
     sync.headers.answered(source)
     sync.headers.overdue(source, at(1000))
-    assert source.headers is HeaderState.JUDGING
+    assert source.headers is HeaderState.CHECKING
 
 
-@pytest.mark.parametrize("state", [HeaderState.IDLE, HeaderState.ASKED, HeaderState.JUDGING_ONCE_MORE])
+@pytest.mark.parametrize("state", [HeaderState.IDLE, HeaderState.ASKED, HeaderState.CHECKING_ASK_AGAIN])
 def test_the_judgement_of_an_announcement_changes_no_state(state: HeaderState) -> None:
     sync = Sync(0)
     source = sync.sources[1]
     source.headers = state
-    sync.headers.judged(source, Judgement(answered=False, last=sync.header(1, 30), count=1), at(0))
+    sync.headers.checked(source, HeaderCheck(answered=False, last=sync.header(1, 30), count=1), at(0))
     assert source.headers is state
     assert (source.best, source.claimed_work) == (digest(1), 30), "but it has shown that it has them"
     assert sync.asked() == []
@@ -235,46 +235,46 @@ def test_the_judgement_of_an_announcement_changes_no_state(state: HeaderState) -
 
 def test_an_answer_that_nobody_asked_for_is_a_bug() -> None:
     sync = Sync(0)
-    with pytest.raises(AssertionError, match="judged cannot happen"):
-        sync.headers.judged(sync.sources[1], NOTHING, at(0))
+    with pytest.raises(AssertionError, match="checked cannot happen"):
+        sync.headers.checked(sync.sources[1], NOTHING, at(0))
 
 
-# --- what a judgement leads to
+# --- what a result leads to
 
 
-def answer(sync: Sync, peer_id: int, judgement: Judgement) -> None:
+def answer(sync: Sync, peer_id: int, result: HeaderCheck) -> None:
     """A peer that was asked answers."""
     assert sync.headers.answered(sync.sources[peer_id])
     sync.asked()
-    sync.headers.judged(sync.sources[peer_id], judgement, at(1))
+    sync.headers.checked(sync.sources[peer_id], result, at(1))
 
 
 def test_after_a_full_answer_it_goes_on_from_the_last_header() -> None:
     sync = Sync(90)
     sync.asks_best()
     last = sync.header(1, 50)
-    answer(sync, 1, Judgement(answered=True, last=last, count=limits.MAX_HEADERS))
+    answer(sync, 1, HeaderCheck(answered=True, last=last, count=limits.MAX_HEADERS))
     assert sync.asked() == [(1, (last, digest(0)))]
 
 
 def test_a_chain_that_is_not_stored_yet_is_resumed_beyond_what_we_keep() -> None:
     sync = Sync(90)
     sync.asks_best()
-    answer(sync, 1, Judgement(answered=True, resume=(digest(5), digest(7))))
+    answer(sync, 1, HeaderCheck(answered=True, resume=(digest(5), digest(7))))
     assert sync.asked() == [(1, (digest(7), digest(5), digest(0)))]
 
 
 def test_who_has_no_more_is_believed_what_it_showed() -> None:
     sync = Sync(90)
     sync.asks_best()
-    answer(sync, 1, Judgement(answered=True, last=sync.header(1, 50), count=3, ended=True))
+    answer(sync, 1, HeaderCheck(answered=True, last=sync.header(1, 50), count=3, ended=True))
     assert sync.sources[1].claimed_work == 50
 
 
 def test_who_has_not_ended_keeps_its_claim_and_is_asked_anew() -> None:
     sync = Sync(90)
     sync.asks_best()
-    answer(sync, 1, Judgement(answered=True, last=sync.header(1, 50), count=3))
+    answer(sync, 1, HeaderCheck(answered=True, last=sync.header(1, 50), count=3))
     assert sync.sources[1].claimed_work == 90
     assert sync.asks_best(2) == [1]
 
@@ -283,7 +283,7 @@ def test_the_heaviest_that_was_shown_counts() -> None:
     sync = Sync(0)
     source = sync.sources[1]
     for number, work in enumerate((20, 60, 40)):
-        sync.headers.judged(source, Judgement(answered=False, last=sync.header(number, work), count=1), at(0))
+        sync.headers.checked(source, HeaderCheck(answered=False, last=sync.header(number, work), count=1), at(0))
     assert (source.best, source.claimed_work) == (digest(1), 60)
 
 
@@ -368,11 +368,11 @@ def test_each_question_is_answered_or_given_up_before_the_next(taken: list[tuple
             case "answer":
                 owed[number] -= sync.headers.answered(source)
             case "announce":
-                sync.headers.judged(source, Judgement(answered=False, last=sync.header(number, count), count=1), now)
-            case "judge" if before in (HeaderState.JUDGING, HeaderState.JUDGING_ONCE_MORE):
+                sync.headers.checked(source, HeaderCheck(answered=False, last=sync.header(number, count), count=1), now)
+            case "judge" if before in (HeaderState.CHECKING, HeaderState.CHECKING_ASK_AGAIN):
                 last = sync.header(number, count) if count else None
-                sync.headers.judged(source, Judgement(answered=True, last=last, count=count, ended=count == 1), now)
-                if before is HeaderState.JUDGING_ONCE_MORE:
+                sync.headers.checked(source, HeaderCheck(answered=True, last=last, count=count, ended=count == 1), now)
+                if before is HeaderState.CHECKING_ASK_AGAIN:
                     assert source.headers is HeaderState.ASKED
             case "wait":
                 now = Now(now.mono_ns + 4 * NS, now.wall_s)
