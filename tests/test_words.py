@@ -34,6 +34,8 @@ FINISHED = (
     "pychain/keystore",
     "pychain/miner",
     "pychain/native",
+    "pychain/node",
+    "pychain/p2p",
     "pychain/stamps",
     "pychain/system",
     "pychain/wallet",

@@ -173,7 +173,7 @@ def test_a_lost_undo_record_ends_the_node_with_a_clear_line(stage: Stage) -> Non
     peer = again.chain_puppet([*MAIN[:4], *FORK])
     assert again.stopped is not None
     assert again.stopped.fault is not None
-    assert "block 6 must be undone" in again.stopped.fault
+    assert "block 6 must be disconnected" in again.stopped.fault
     assert again.stopped.fault.isprintable()
     assert tip(again) == MAIN[-1].hash
     assert peer.closed
