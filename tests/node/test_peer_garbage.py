@@ -1,4 +1,4 @@
-"""Garbage at every stage of a connection: whatever bytes come, the node goes on, serves others, and holds nothing."""
+"""Garbage at every stage of a connection: on any bytes the node keeps running, serves others, and leaks nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FULL = forge(NETWORK, "full", CHAIN[2], [PAYMENT])
 HASHES = [block.hash for block in CHAIN] + [wire.sha256d(PAYMENT), bytes(32)]
 HELLO = hello(NETWORK.genesis_hash, work=MOST_WORK, nonce=5)
 
-# --- what may come
+# --- strategies
 
 SESSION = [
     message("ping", 1),
@@ -186,7 +186,7 @@ def test_garbage_from_several_peers_in_turn_with_pauses(
 
 
 def reachable(stage: Stage) -> int:
-    """How many objects the node holds on to."""
+    """Number of objects that the node keeps."""
     seen: set[int] = set()
     waiting: list[object] = [stage.node]
     shared = (type, ModuleType, FunctionType, ChainSpec, Rulebook, MemoryStore)
@@ -201,7 +201,7 @@ def reachable(stage: Stage) -> int:
 @given(st.lists(anything, max_size=12))
 @settings(max_examples=60)
 def test_nothing_stays_of_a_peer_who_repeats_himself(start: Stage, garbage: list[bytes]) -> None:
-    """The same garbage again, from a new connection each time, leaves the node as large as it was."""
+    """Repeating the same garbage, on a new connection each time, does not grow the node."""
     stage = fresh(start)
 
     def visit() -> None:

@@ -1,4 +1,4 @@
-"""Stopping and failing at chosen moments, and results of jobs that come late, in another order, or never."""
+"""Stops and failures at critical moments, and results of jobs that come late, out of order, or never."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_lost_undo_record_ends_the_node_with_a_clear_line(stage: Stage) -> Non
     assert peer.closed
 
 
-# --- an operator in the middle of a reorganisation
+# --- an operator's request in the middle of a reorganisation
 
 
 def reorganising(stage: Stage) -> Stage:
@@ -233,7 +233,7 @@ def test_a_stop_while_a_reorganisation_is_prepared_leaves_the_old_tip(stage: Sta
     assert stage.store.tip() == MAIN[-1].hash
 
 
-# --- results late, crossed, or never
+# --- results late, out of order, or never
 
 
 def test_a_verification_that_never_ends_holds_up_nothing_else(stage: Stage) -> None:
