@@ -47,7 +47,10 @@ FINISHED = (
     "tests/keystore",
     "tests/miner",
     "tests/native",
+    "tests/node",
+    "tests/p2p",
     "tests/stamps",
+    "tests/support",
     "tests/wallet",
 )
 """Files and folders whose words are the field's. The list grows until it is `pychain`, `csrc`, `docs`, `tests`, ..."""

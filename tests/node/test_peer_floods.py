@@ -241,7 +241,7 @@ def test_transactions_are_not_served_to_who_does_not_read() -> None:
     assert peer.all("txs") == [[[raw]]]
 
 
-def test_who_asks_on_and_does_not_read_is_dropped_before_he_costs_memory() -> None:
+def test_a_peer_that_requests_and_does_not_read_is_disconnected_before_it_costs_memory() -> None:
     stage = Stage(NETWORK)
     stage.chain_puppet(grow(NETWORK, ROOT, 2_000)).leave()
     peer = stage.puppet()

@@ -30,8 +30,8 @@ from tests.support.puppet import (
     hello,
     message,
 )
+from tests.support.simulations import audit_books
 from tests.support.strategies import mutants
-from tests.support.worlds import audit_books
 
 ALICE = signer("alice")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))
@@ -62,7 +62,7 @@ SESSION = [
     message("pong", 1),
     message("goodbye", "bye", ""),
 ]
-"""A session that goes well, from the hello on."""
+"""A valid session, from the hello on."""
 
 packed = st.recursive(
     st.none()
@@ -75,7 +75,7 @@ packed = st.recursive(
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=12,
 )
-"""Anything that MessagePack can say, with things of this chain among it."""
+"""Anything that MessagePack can encode, including objects of this chain."""
 hashes = st.lists(st.sampled_from(HASHES) | st.binary(min_size=32, max_size=32), max_size=20)
 headers = st.lists(
     st.sampled_from([*(block.header for block in CHAIN), FULL.header]) | st.binary(min_size=80, max_size=80), max_size=8
@@ -95,7 +95,7 @@ plausible = st.one_of(
         st.lists(st.tuples(st.text(max_size=40), st.integers(0, 2**64 - 1), st.just(0)), max_size=5),
     ),
 )
-"""Well-formed messages with things in them that fit this chain, or nearly."""
+"""Well-formed messages about objects that fit this chain, or nearly."""
 malformed = st.builds(
     lambda number, fields: frame(bytes([number]) + fields),
     st.sampled_from([*TYPES.values(), 0, 13, 14, 15, 99, 255]),
@@ -200,7 +200,7 @@ def reachable(stage: Stage) -> int:
 
 @given(st.lists(anything, max_size=12))
 @settings(max_examples=60)
-def test_nothing_stays_of_a_peer_who_repeats_himself(start: Stage, garbage: list[bytes]) -> None:
+def test_nothing_is_kept_of_a_peer_that_repeats_itself(start: Stage, garbage: list[bytes]) -> None:
     """Repeating the same garbage, on a new connection each time, does not grow the node."""
     stage = fresh(start)
 

@@ -1,5 +1,4 @@
-"""Headers from peers: each rule is checked before anything is stored, and breaking one has consequences for the sender.
-"""
+"""Headers from peers: each rule is checked before anything is stored, and breaking one is held against the sender."""
 
 from __future__ import annotations
 
@@ -297,7 +296,7 @@ def test_a_long_chain_that_changes_between_the_passes_is_found_out() -> None:
     assert tip(stage) == honest.chain[-1].hash
 
 
-def test_strangers_cannot_take_the_places_of_those_whom_we_chose() -> None:
+def test_inbound_peers_cannot_use_up_the_presyncs_of_outbound_ones() -> None:
     """Presyncs are bounded; those that inbound peers start and abandon do not keep outbound peers out."""
     stage = Stage(NETWORK)
     start = grow(NETWORK, ROOT, 2_000, "start")

@@ -259,7 +259,7 @@ def test_a_commit_of_many_blocks_costs_a_turn_little_though_many_listen() -> Non
 
 
 READ_BYTES = 65_536
-"""The daemon reads so much at once."""
+"""The daemon reads this much at once."""
 
 
 FLOODS: dict[str, Callable[[], bytes]] = {

@@ -42,7 +42,7 @@ def test_a_block_is_told_to_all_but_to_whom_it_came_from(stage: Stage) -> None:
     assert headers(source) == []
 
 
-def test_nobody_is_told_of_a_block_that_he_announced(stage: Stage) -> None:
+def test_a_block_is_not_announced_to_a_peer_that_announced_it(stage: Stage) -> None:
     by_header, by_hash = stage.puppet(), stage.puppet()
     by_header.announce(CHAIN[0])
     by_hash.say("inv", BLOCK, [CHAIN[0].hash])

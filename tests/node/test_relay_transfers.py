@@ -333,7 +333,7 @@ def test_refusals_are_remembered_within_a_bound(stage: Stage) -> None:
 # --- announcing
 
 
-def test_nobody_is_told_what_he_told_us(stage: Stage) -> None:
+def test_a_transfer_is_not_announced_to_its_sender(stage: Stage) -> None:
     raw = pay(ALICE, 0)
     source, announcer, listener = holder(stage), stage.puppet(), stage.puppet()
     announcer.say("inv", TRANSACTION, [txid(raw)])
@@ -376,7 +376,7 @@ def test_what_is_replaced_before_it_was_told_is_never_told(stage: Stage) -> None
     assert told(listener) == [txid(new)]
 
 
-def test_what_pays_less_than_a_peers_filter_is_not_told_to_him(stage: Stage) -> None:
+def test_what_pays_less_than_a_peers_filter_is_not_announced_to_it(stage: Stage) -> None:
     picky, open_minded = stage.puppet(), stage.puppet()
     picky.say("fee_filter", 10_000)
     cheap, dear = pay(ALICE, 0), pay(CAROL, 0, fee=10_000)

@@ -15,7 +15,7 @@ from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
 from tests.support.puppet import BLOCK, Stage, grow
-from tests.support.worlds import audit_books
+from tests.support.simulations import audit_books
 
 ALICE, BOB = signer("alice"), signer("bob")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))

@@ -16,7 +16,7 @@ from pychain.p2p.netaddress import NetAddress
 from tests.support.network import Network
 from tests.support.node_driver import LoneNode
 from tests.support.puppet import Stage
-from tests.support.worlds import quick_spec
+from tests.support.simulations import quick_spec
 
 NETWORK = Network()
 RULEBOOK = Rulebook(quick_spec())

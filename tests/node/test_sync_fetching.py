@@ -161,7 +161,7 @@ def test_missing_is_believed_and_the_next_is_asked_at_once(stage: Stage) -> None
     first.greet()
     assert height(stage) == 9
     stage.wait(1)
-    assert first.wanted(BLOCK).count(CHAIN[9].hash) == 1, "not asked of him again"
+    assert first.wanted(BLOCK).count(CHAIN[9].hash) == 1, "not requested from it again"
     second = stage.chain_puppet(CHAIN[:30])
     assert tip(stage) == CHAIN[29].hash
     assert second.served == [CHAIN[9].hash, CHAIN[10].hash]
@@ -247,7 +247,7 @@ def test_blocks_are_told_of_when_they_are_durable(stage: Stage) -> None:
     assert listener.take("headers")[-1] == [[block.header for block in CHAIN[:10]]]
 
 
-def test_an_operator_who_invalidates_a_block_does_not_set_his_peers_against_himself(stage: Stage) -> None:
+def test_an_operator_who_invalidates_a_block_does_not_lose_peers(stage: Stage) -> None:
     """The peers' chain is heavier than the rest of ours, but they are not asked for it in a loop."""
     peers = [stage.chain_puppet(CHAIN[:20]) for _ in range(3)]
     assert stage.ask(InvalidateBlock(CHAIN[9].hash)) is None
@@ -325,13 +325,13 @@ def test_competing_branches_without_end_are_bounded(stage: Stage) -> None:
     assert giver.wanted(BLOCK)
 
 
-def test_strangers_are_asked_after_those_whom_we_chose(stage: Stage) -> None:
+def test_inbound_peers_are_asked_after_outbound_ones(stage: Stage) -> None:
     """Many inbound peers announce a block and do not deliver it; an outbound peer is asked next."""
     block = CHAIN[:1]
-    first, *strangers = [mute(stage, block) for _ in range(20)]
+    first, *others = [mute(stage, block) for _ in range(20)]
     chosen = stage.chain_puppet(block, inbound=False)
     assert owed(first) == [block[0].hash]
     stage.wait(TIMEOUT_S)
     assert tip(stage) == block[0].hash
     assert chosen.served == [block[0].hash]
-    assert not any(peer.wanted(BLOCK) for peer in strangers)
+    assert not any(peer.wanted(BLOCK) for peer in others)

@@ -9,7 +9,7 @@ from pychain.node.inputs import Stop
 from tests.support.forge import genesis
 from tests.support.network import Network
 from tests.support.puppet import BLOCK, ChainPuppet, Stage, grow
-from tests.support.worlds import audit_books
+from tests.support.simulations import audit_books
 
 NETWORK = Network()
 ROOT = genesis(NETWORK)

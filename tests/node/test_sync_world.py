@@ -14,7 +14,7 @@ from tests.support.builder import spec_of
 from tests.support.forge import Forged, genesis
 from tests.support.network import Network
 from tests.support.puppet import Stage, grow
-from tests.support.worlds import audit
+from tests.support.simulations import audit
 
 NETWORK = Network()
 LENGTH = 3_000

@@ -219,7 +219,7 @@ def test_who_has_little_waits_for_one_round_of_the_others() -> None:
 def test_our_own_are_all_kept_and_a_peer_who_left_is_forgotten() -> None:
     arrivals = Arrivals()
     arrivals.put([b"own"] * 5000, None)
-    arrivals.put([b"his"] * 10, 7)
+    arrivals.put([b"sent"] * 10, 7)
     arrivals.forget(7)
     arrivals.forget(8)
     assert list(arrivals.own()) == [b"own"] * 5000

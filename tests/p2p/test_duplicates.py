@@ -1,4 +1,4 @@
-"""One node met twice: by which signs it is known, and which of the two connections ends."""
+"""Duplicate connections: how a node is recognised, and which of the two connections ends."""
 
 from __future__ import annotations
 

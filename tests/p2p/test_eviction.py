@@ -1,4 +1,4 @@
-"""Eviction: merits protect, and a crowd from one network pays for itself."""
+"""Eviction: useful peers are protected, and the largest network group loses a peer."""
 
 from __future__ import annotations
 

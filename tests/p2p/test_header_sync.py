@@ -1,4 +1,4 @@
-"""Header sync: the table of states, and whom it asks for which headers."""
+"""Header sync: the table of states, and which peers are asked for which headers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTHING = HeaderCheck(answered=True)
 
 
 class View:
-    """A chain of nothing but works."""
+    """A chain that consists of works alone."""
 
     def __init__(self, best_work: int) -> None:
         self.best_work = best_work
@@ -60,12 +60,12 @@ class Sync:
         return source
 
     def header(self, number: int, work: int) -> bytes:
-        """A known header of a chain with so much work."""
+        """A known header of a chain with this much work."""
         self.view.works[digest(number)] = work
         return digest(number)
 
     def asked(self) -> list[tuple[int, tuple[bytes, ...]]]:
-        """Who was asked since the last look, with which locator."""
+        """The peers asked since the last call, with the locators."""
         got = []
         for peer_id, message in self.wire.take_sent():
             assert isinstance(message, GetHeaders)
@@ -115,7 +115,7 @@ def test_an_impossible_event_is_a_bug(state: HeaderState, event: HeaderEvent) ->
 
 
 def state(source: Source) -> HeaderState:
-    """Its state now, whatever a type checker has concluded from the last look."""
+    """Its state now, hidden from the type checker's narrowing."""
     return source.headers
 
 
@@ -239,11 +239,11 @@ def test_an_answer_that_nobody_asked_for_is_a_bug() -> None:
         sync.headers.checked(sync.sources[1], NOTHING, at(0))
 
 
-# --- what a result leads to
+# --- results
 
 
 def answer(sync: Sync, peer_id: int, result: HeaderCheck) -> None:
-    """A peer that was asked answers."""
+    """The answer of a peer that was asked."""
     assert sync.headers.answered(sync.sources[peer_id])
     sync.asked()
     sync.headers.checked(sync.sources[peer_id], result, at(1))
@@ -271,7 +271,7 @@ def test_who_has_no_more_is_believed_what_it_showed() -> None:
     assert sync.sources[1].claimed_work == 50
 
 
-def test_who_has_not_ended_keeps_its_claim_and_is_asked_anew() -> None:
+def test_a_peer_that_has_more_keeps_its_claim_and_is_asked_again() -> None:
     sync = Sync(90)
     sync.asks_best()
     answer(sync, 1, HeaderCheck(answered=True, last=sync.header(1, 50), count=3))
@@ -287,7 +287,7 @@ def test_the_heaviest_that_was_shown_counts() -> None:
     assert (source.best, source.claimed_work) == (digest(1), 60)
 
 
-# --- whom to ask
+# --- choosing a peer
 
 
 def test_the_greatest_claim_is_asked_first_and_alone() -> None:
@@ -296,21 +296,21 @@ def test_the_greatest_claim_is_asked_first_and_alone() -> None:
     assert sync.asks_best() == []
 
 
-def test_those_that_we_chose_are_asked_before_strangers() -> None:
+def test_outbound_peers_are_asked_before_inbound_ones() -> None:
     sync = Sync()
     sync.join(10**9, inbound=True)
     sync.join(50)
     assert sync.asks_best() == [2]
 
 
-def test_strangers_are_asked_where_nobody_else_claims_more() -> None:
+def test_inbound_peers_are_asked_where_no_other_claims_more() -> None:
     sync = Sync(10)
     sync.join(11, inbound=True)
     assert sync.asks_best() == [2]
 
 
 def test_who_claims_no_more_than_we_know_is_asked_what_it_has() -> None:
-    """All at once, each that has shown nothing; a claim of nothing needs no proof."""
+    """All peers that have shown nothing are asked at once; a claim of no work needs no proof."""
     sync = Sync(10, 3, 0, 9)
     sync.sources[2].best = sync.header(2, 3)
     assert sync.asks_best() == [1, 4]
@@ -355,7 +355,7 @@ steps = st.lists(
 
 @given(steps)
 def test_each_question_is_answered_or_given_up_before_the_next(taken: list[tuple[str, int, int]]) -> None:
-    """Any order of events leads only along the table, and no peer owes two answers."""
+    """Any order of events follows the table, and no peer has two pending requests."""
     sync = Sync(30, 20, 0)
     owed = dict.fromkeys(sync.sources, 0)
     now = Now(0, START_S)

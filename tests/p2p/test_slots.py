@@ -1,4 +1,4 @@
-"""Slots: whom we dial and when, whom we let in, and who makes room."""
+"""Slots: which peers we dial and when, which we accept, and which are evicted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_manual_addresses_are_dialled_at_once_and_for_ever_with_growing_pauses()
         assert mean / 2 <= pause <= 1.5 * mean + 0.001
 
 
-def test_a_long_connection_starts_the_pauses_anew() -> None:
+def test_a_long_connection_resets_the_backoff() -> None:
     node = Node(public(1))
     node.run(0, 0)
     for _ in range(8):
@@ -134,7 +134,7 @@ def test_a_single_dial_is_not_repeated() -> None:
     assert node.run(0, 100) == []
 
 
-# --- filling our own slots
+# --- filling the automatic slots
 
 
 def test_eight_slots_are_filled_quickly_from_distinct_groups() -> None:
@@ -160,7 +160,7 @@ def test_a_lost_peer_is_replaced() -> None:
 
 
 def test_a_slot_is_filled_in_time_when_the_operator_wants_the_peer_that_was_dialled_for_it() -> None:
-    """The connection does not count as one of ours once it is held, and that is known as soon as it stands."""
+    """A manual connection does not count as automatic, as soon as it is open."""
     node = Node(max_outbound=1)
     wakes: list[int] = []
     node.slots.wakes_by(wakes.append)
@@ -253,7 +253,7 @@ def test_own_addresses_of_the_operator_are_not_dialled_again() -> None:
 
 
 def fill(node: Node, count: int) -> list[Peer]:
-    """Inbound peers that brought nothing, all of other groups."""
+    """Inbound peers that delivered nothing, all in different groups."""
     return [node.join(public(number), number, inbound=True) for number in range(count)]
 
 

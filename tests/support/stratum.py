@@ -1,6 +1,6 @@
 """A Stratum miner from the public protocol alone: hashlib, struct and json, nothing of the server or the client.
 
-`Desk` is the miner's paperwork (what was told, what is to be said), `Miner` the same on a socket.
+`MinerState` is a miner's side of the protocol without I/O, `Miner` the same on a socket.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Found:
         return int.from_bytes(self.hash, "little")
 
 
-class Desk:
+class MinerState:
     """What a miner knows of its connection."""
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ class Miner:
 
     def __init__(self, host_port: str, user: str = "", password: str = "x") -> None:
         host, _, port = host_port.rpartition(":")
-        self.desk = Desk()
+        self.state = MinerState()
         self.user = user
         self.password = password
         self._socket = socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
@@ -189,13 +189,13 @@ class Miner:
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of a call; StratumError where it is refused."""
-        call_id, line = self.desk.request(method, *params)
+        call_id, line = self.state.request(method, *params)
         self.send(line)
         return self.answer(call_id)
 
     def answer(self, call_id: int) -> Any:
         while True:
-            message = self.desk.take(self.read_line())
+            message = self.state.take(self.read_line())
             if message["id"] == call_id:
                 if message["error"] is not None:
                     assert message["result"] is False
@@ -207,16 +207,16 @@ class Miner:
         if roll:
             granted = self.call("mining.configure", ["version-rolling"], {"version-rolling.mask": "1fffe000"})
             assert granted["version-rolling"] is True
-            self.desk.mask = int(granted["version-rolling.mask"], 16)
-        self.desk.subscribed(self.call("mining.subscribe", "tests/1.0"))
+            self.state.mask = int(granted["version-rolling.mask"], 16)
+        self.state.subscribed(self.call("mining.subscribe", "tests/1.0"))
         assert self.call("mining.authorize", self.user, self.password) is True
         return self
 
     def wait_work(self, after: Work | None = None) -> Work:
         """The present job, once there is one that is not `after`."""
-        while self.desk.work is None or self.desk.work is after:
-            self.desk.take(self.read_line())
-        return self.desk.work
+        while self.state.work is None or self.state.work is after:
+            self.state.take(self.read_line())
+        return self.state.work
 
     def submit(self, found: Found) -> bool:
         taken: bool = self.call("mining.submit", self.user, *found.params)
@@ -227,8 +227,8 @@ class Miner:
         """Search until a block is taken; its hash. Jobs that turn stale meanwhile are left behind."""
         while True:
             work = self.wait_work()
-            rolled = next(iter_bits(self.desk.mask)) if roll else None
-            found = self.desk.search(min(work.network_target, work.share_target), rolled=rolled)
+            rolled = next(iter_bits(self.state.mask)) if roll else None
+            found = self.state.search(min(work.network_target, work.share_target), rolled=rolled)
             try:
                 self.submit(found)
                 return found.hash

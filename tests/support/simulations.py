@@ -1,4 +1,4 @@
-"""Worlds for tests: a spec that makes blocks quickly, funded keys, payments, and an audit of the books."""
+"""Simulations for tests: a spec with fast blocks, funded keys, payments, and an audit of the balances."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def quick_spec(**changes: object) -> ChainSpec:
 
 
 def line_world(seed: int, count: int, spec: ChainSpec | None = None) -> tuple[World, list[Host]]:
-    """Hosts in a line, each knowing its neighbours alone, all mining to keys of their own."""
+    """Hosts in a line, each knowing only its neighbours, each mining to its own key."""
     world = World(Rulebook(spec or quick_spec()), seed)
     names = [f"n{i}" for i in range(count)]
     hosts = [
@@ -93,7 +93,7 @@ def host_height(host: Host) -> int:
 
 
 def audit(host: Host) -> None:
-    """The books of a host are in order."""
+    """Check the balances of a host."""
     audit_books(host.node.queries, host.store)
 
 
