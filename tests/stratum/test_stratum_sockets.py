@@ -291,8 +291,8 @@ def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.Monkey
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             try:
                 deaf.connect(reads.writer.get_extra_info("peername"))
-                desk = MinerState()
-                deaf.sendall(desk.request("mining.subscribe")[1] + desk.request("mining.authorize", MINER)[1])
+                state = MinerState()
+                deaf.sendall(state.request("mining.subscribe")[1] + state.request("mining.authorize", MINER)[1])
                 while len(backing.info().connections) < 2:
                     await reads.work(after=reads.state.work)
                 while len(backing.info().connections) == 2:
