@@ -25,7 +25,7 @@ EFFECTS = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
 """What binds a name or gives way to others."""
 
 WORLD = """
-from tests.support.simulations import Payer, end_mining, line_world
+from tests.support.networks import Payer, end_mining, line_world
 
 world, hosts = line_world(3, 3)
 Payer(world, hosts[0], 0).pay_every(1.0, 20)

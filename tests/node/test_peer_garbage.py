@@ -18,6 +18,7 @@ from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
+from tests.support.networks import audit_books
 from tests.support.puppet import (
     BLOCK,
     MOST_WORK,
@@ -30,7 +31,6 @@ from tests.support.puppet import (
     hello,
     message,
 )
-from tests.support.simulations import audit_books
 from tests.support.strategies import mutants
 
 ALICE = signer("alice")

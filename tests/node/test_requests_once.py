@@ -29,8 +29,8 @@ from pychain.p2p.netaddress import NetAddress
 from tests.support.forge import MINER, forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
+from tests.support.networks import audit_books
 from tests.support.puppet import Stage, grow
-from tests.support.simulations import audit_books
 
 ALICE, BOB = signer("alice"), signer("bob")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))

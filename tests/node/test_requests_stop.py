@@ -14,8 +14,8 @@ from tests.support import wire
 from tests.support.forge import forge, genesis
 from tests.support.keys import signer
 from tests.support.network import Network
+from tests.support.networks import audit_books
 from tests.support.puppet import BLOCK, Stage, grow
-from tests.support.simulations import audit_books
 
 ALICE, BOB = signer("alice"), signer("bob")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000),))

@@ -14,9 +14,9 @@ from pychain.node.requests import SetNetworking
 from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 from tests.support.network import Network
+from tests.support.networks import quick_spec
 from tests.support.node_driver import LoneNode
 from tests.support.puppet import Stage
-from tests.support.simulations import quick_spec
 
 NETWORK = Network()
 RULEBOOK = Rulebook(quick_spec())

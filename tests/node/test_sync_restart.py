@@ -8,8 +8,8 @@ from pychain.node.effects import Commit
 from pychain.node.inputs import Stop
 from tests.support.forge import genesis
 from tests.support.network import Network
+from tests.support.networks import audit_books
 from tests.support.puppet import BLOCK, ChainPuppet, Stage, grow
-from tests.support.simulations import audit_books
 
 NETWORK = Network()
 ROOT = genesis(NETWORK)

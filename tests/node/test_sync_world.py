@@ -13,8 +13,8 @@ from pychain.sim.world import World
 from tests.support.builder import spec_of
 from tests.support.forge import Forged, genesis
 from tests.support.network import Network
+from tests.support.networks import audit
 from tests.support.puppet import Stage, grow
-from tests.support.simulations import audit
 
 NETWORK = Network()
 LENGTH = 3_000

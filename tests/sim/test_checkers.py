@@ -7,7 +7,7 @@ from pychain.sim.checkers import alive, books, check, convergence, supply
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.simulations import Payer, end_mining, line_world
+from tests.support.networks import Payer, end_mining, line_world
 
 
 def at_rest() -> tuple[World, list[Host]]:

@@ -12,7 +12,7 @@ from pychain.node.requests import SetMining
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.simulations import HASH_RATE, Payer, audit, end_mining, line_world, quick_spec
+from tests.support.networks import HASH_RATE, Payer, audit, end_mining, line_world, quick_spec
 
 
 def reorganisations(hosts: list[Host]) -> int:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 SCRIPT = """
-from tests.support.simulations import Payer, line_world
+from tests.support.networks import Payer, line_world
 
 world, hosts = line_world({seed}, 4)
 Payer(world, hosts[0], 0).pay_every(1.0, 50)

@@ -12,7 +12,7 @@ from pychain.p2p.netaddress import NetAddress
 from pychain.sim.directory import Directory
 from pychain.sim.network import LinkModel
 from pychain.sim.world import FIRST_EPHEMERAL_PORT, PORT, World
-from tests.support.simulations import quick_spec
+from tests.support.networks import quick_spec
 
 HOSTS = 10_000
 

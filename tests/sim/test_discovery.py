@@ -13,7 +13,7 @@ from pychain.p2p.limits import MAX_OUTBOUND
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.simulations import HASH_RATE, quick_spec
+from tests.support.networks import HASH_RATE, quick_spec
 
 COUNT = 24
 SEED_NAME = "seed.test"

@@ -23,7 +23,7 @@ from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.store.batches import Series, counter
 from tests.support.keys import dev_signer
-from tests.support.simulations import HASH_RATE, Payer, audit, end_mining, host_height, line_world, quick_spec
+from tests.support.networks import HASH_RATE, Payer, audit, end_mining, host_height, line_world, quick_spec
 
 SEEDS = range(8)
 LONG_SEEDS = range(200, 280)

@@ -15,7 +15,7 @@ from pychain.sim.api import HostApi, HostDownError, UnansweredError
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from pychain.wallet.keys import dev_key
-from tests.support.simulations import line_world, quick_spec
+from tests.support.networks import line_world, quick_spec
 
 ADDRESS = encode_address("dpyc", dev_key(9).public_key)
 

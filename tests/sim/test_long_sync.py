@@ -8,7 +8,7 @@ from pychain.p2p.limits import MAX_HEADERS
 from pychain.sim.world import World
 from tests.support.index import known
 from tests.support.keys import dev_signer
-from tests.support.simulations import quick_spec
+from tests.support.networks import quick_spec
 
 
 def test_a_late_node_catches_up_from_two_peers() -> None:

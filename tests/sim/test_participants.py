@@ -19,7 +19,7 @@ from pychain.sim.play import play
 from pychain.sim.scenarios import SCENARIOS
 from pychain.sim.world import World
 from pychain.wallet.keys import dev_key
-from tests.support.simulations import HASH_RATE, line_world, quick_spec
+from tests.support.networks import HASH_RATE, line_world, quick_spec
 
 OTHER = dev_key(7).public_key
 

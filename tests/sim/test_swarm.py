@@ -13,7 +13,7 @@ from pychain.node.events import NewTip
 from pychain.sim.host import Host
 from pychain.sim.world import World
 from tests.support.keys import dev_signer
-from tests.support.simulations import Payer, audit, end_mining, quick_spec
+from tests.support.networks import Payer, audit, end_mining, quick_spec
 
 SEEDS = range(6)
 LONG_SEEDS = range(100, 180)

@@ -1,4 +1,4 @@
-"""Simulations for tests: a spec with fast blocks, funded keys, payments, and an audit of the balances."""
+"""Simulated networks for tests: a spec that makes blocks quickly, funded keys, payments, and an audit of accounts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def quick_spec(**changes: object) -> ChainSpec:
 
 
 def line_world(seed: int, count: int, spec: ChainSpec | None = None) -> tuple[World, list[Host]]:
-    """Hosts in a line, each knowing only its neighbours, each mining to its own key."""
+    """Hosts in a line, each knowing its neighbours alone, all mining to keys of their own."""
     world = World(Rulebook(spec or quick_spec()), seed)
     names = [f"n{i}" for i in range(count)]
     hosts = [
@@ -93,7 +93,7 @@ def host_height(host: Host) -> int:
 
 
 def audit(host: Host) -> None:
-    """Check the balances of a host."""
+    """The books of a host are in order."""
     audit_books(host.node.queries, host.store)
 
 
