@@ -38,6 +38,8 @@ FINISHED = (
     "pychain/native",
     "pychain/plugins",
     "pychain/sim",
+    "pychain/node",
+    "pychain/p2p",
     "pychain/stamps",
     "pychain/store",
     "pychain/system",
@@ -58,6 +60,10 @@ FINISHED = (
     "tests/specification",
     "tests/stamps",
     "tests/store",
+    "tests/node",
+    "tests/p2p",
+    "tests/stamps",
+    "tests/support",
     "tests/wallet",
 )
 """Files and folders whose words are the field's. The list grows until it is `pychain`, `csrc`, `docs`, `tests`, ..."""

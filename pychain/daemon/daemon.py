@@ -52,7 +52,7 @@ from pychain.node.effects import (
     StopMining,
 )
 from pychain.node.inputs import BlockMined, BodyDamaged, Input, Start, Stop
-from pychain.p2p.limits import MAX_INBOUND, MAX_OUTBOUND, MAX_PERSISTENT
+from pychain.p2p.limits import MAX_INBOUND, MAX_MANUAL, MAX_OUTBOUND
 from pychain.p2p.netaddress import NetAddress
 from pychain.system.entropy import SystemEntropy
 
@@ -65,7 +65,7 @@ _log = logging.getLogger(__name__)
 LOG_FILE = "node.log"
 STOP_TIMEOUT_S = 60.0
 """For the node to end in order: one commit on a slow disk, with plenty to spare."""
-MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_PERSISTENT + 64
+MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_MANUAL + 64
 """The node's own slots, and newcomers among whom it chooses."""
 STRATUM_SHARE = 4
 """Miners take at most every fourth descriptor."""

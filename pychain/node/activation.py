@@ -1,8 +1,8 @@
-"""Activation: making the best candidate the tip, block by block, in slices, undoing what must be undone.
+"""Activation: making the best candidate the tip, in slices, by disconnecting and connecting blocks.
 
-Blocks that merely extend the chain are taken on as they come, some in one turn. A reorganisation is prepared in a layer
-of its own and enters the overlay whole, so it is one commit and readers never see the middle of it. A block that proves
-invalid here (level 3) is judged so, and the next best candidate is tried.
+Blocks that extend the chain are connected as they come, several per turn. A reorganisation is prepared in a layer of
+its own and enters the overlay as a whole, so it is one commit and readers never see a part of it. A block that turns
+out invalid here (level 3) is marked invalid, and the next best candidate is tried.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from pychain.node.bodies import Bodies
 from pychain.node.outcomes import InvalidBlock, Outcomes, TipChange
 
 WORK_A_TURN = 1_500
-"""Accounts read or put back, or transfers applied, in one turn: 1 to 2 ms of Python, several times that by the clock
-where other threads want the interpreter as well."""
+"""Accounts read or restored, or transfers applied, in one turn: 1 to 2 ms of Python, several times that in wall time
+where other threads compete for the interpreter."""
 BLOCK_WORK = 15
-"""What a block costs besides its transfers, in transfers."""
+"""Cost of a block besides its transfers, in transfers."""
 PREFETCH = 16
 """Bodies read ahead of the one that is needed."""
 MAX_UNCOMMITTED_TRANSACTIONS = 50_000
 MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024
-"""Activation waits for the disk while this much is decided and not sealed into a commit yet."""
+"""Activation waits for the disk while this much is connected but not sealed into a commit."""
 
 
 @dataclass(slots=True)
@@ -55,32 +55,33 @@ class _Connected:
 
 
 class _Transition:
-    """A reorganisation plan and how much of it is done, in a layer over the overlay."""
+    """A reorganisation plan and its progress, in a layer over the overlay."""
 
     def __init__(self, plan: ReorgPlan, overlay: Overlay) -> None:
         self.plan = plan
         self.to_undo = list(plan.disconnect)
         self.to_connect = list(reversed(plan.connect))
-        """What is left, the next one last."""
+        """Blocks left, the next one last."""
         self.layer = AccountLayer(overlay)
         self.undone: list[_Undone] = []
-        """The lowest block first: what an account was before it is what remains of all the records."""
+        """Lowest block first: where several undo records have an account, the lowest block's value counts."""
         self.connected: list[_Connected] = []
         self.rewards: dict[bytes, Reward] = {}
         """Those of the blocks in `connected`, by block hash."""
         self.undoing: Iterator[tuple[bytes, int, int]] | None = None
-        """What is left of the undo record of the block that is being undone."""
+        """The rest of the undo record of the block that is being disconnected."""
         self.connection: BlockConnection | None = None
         self.connecting: Block | None = None
 
     @property
     def is_invalid(self) -> bool:
-        """A block that it would take on was judged invalid meanwhile, and the last one with it."""
+        """Whether a block to connect has turned out invalid, and with it the last one."""
         return bool(self.plan.connect) and self.plan.connect[-1].invalid
 
     @property
     def extends_by_whole_blocks(self) -> bool:
-        """What is done may enter the overlay by itself: nothing was undone for it, and no block is half applied."""
+        """Whether the blocks connected so far may enter the overlay already: none was disconnected, and none is half
+        applied."""
         return not self.plan.disconnect and bool(self.connected) and self.connection is None
 
     @property
@@ -102,24 +103,24 @@ class Activation:
 
     @property
     def idle(self) -> bool:
-        """Nothing is left to do: the tip is the best candidate."""
+        """Whether the tip is the best candidate."""
         return self._transition is None and self._tree.best_candidate() is None
 
     @property
     def wants_turn(self) -> bool:
-        """There is work that needs nobody else's answer first."""
+        """Whether there is work that can be done now, without waiting for a result."""
         return not self._waiting and not self.is_held_up and not self.idle
 
     @property
     def is_held_up(self) -> bool:
-        """So much is decided and not written that activation waits for the disk."""
+        """Whether activation waits for the disk, because too much is uncommitted."""
         overlay = self._overlay
         return (
             overlay.connected_transactions > MAX_UNCOMMITTED_TRANSACTIONS or overlay.body_bytes > MAX_UNCOMMITTED_BYTES
         )
 
     def work(self) -> None:
-        """One turn of at most about `WORK_A_TURN`."""
+        """Do one turn of at most about `WORK_A_TURN`."""
         self._waiting = False
         budget = WORK_A_TURN
         while budget > 0 and not self._waiting and not self.is_held_up:
@@ -137,11 +138,11 @@ class Activation:
             self._finish(transition)
 
     def abandon(self) -> None:
-        """Drop what is in preparation, because judgements on blocks changed."""
+        """Drop the transition in progress, because the validity of blocks has changed."""
         self._transition = None
 
     def _advance(self, transition: _Transition, budget: int) -> int:
-        """One step; returns its cost, or sets `_waiting` where a body is not in memory."""
+        """Do one step; returns its cost, or sets `_waiting` where a body is not in memory."""
         if transition.to_undo:
             cost = self._undo(transition, transition.to_undo[-1], budget)
         elif transition.to_connect:
@@ -170,11 +171,13 @@ class Activation:
     def _undo_rows(self, entry: Entry) -> Iterator[tuple[bytes, int, int]]:
         record = self._overlay.undo(entry.hash)
         if record is None:
-            raise OSError(f"block {entry.height} must be undone, but its undo record is pruned or lost")
+            raise OSError(f"block {entry.height} must be disconnected, but its undo record is pruned or lost")
         try:
             return undo_rows(record)
         except DecodeError as error:
-            raise OSError(f"block {entry.height} must be undone, but its undo record is damaged: {error}") from None
+            raise OSError(
+                f"block {entry.height} must be disconnected, but its undo record is damaged: {error}"
+            ) from None
 
     def _connect(self, transition: _Transition, entry: Entry, budget: int) -> int:
         try:
@@ -207,7 +210,7 @@ class Activation:
             return BLOCK_WORK
 
     def _await_body(self, transition: _Transition, entry: Entry) -> None:
-        """Wait for the disk; a body that it lost must come from the network again."""
+        """Wait for the disk to read a body; a damaged one must come from the network again."""
         if self._bodies.is_damaged(entry):
             self._transition = None
             self._tree.body_lost(entry)
@@ -217,7 +220,7 @@ class Activation:
         self._wait_for(transition.to_connect)
 
     def _wait_for(self, entries: list[Entry]) -> None:
-        """The work goes on when the bodies of these, the last one first, have been read."""
+        """Wait for the bodies of these blocks, the last one first."""
         for ahead in entries[: -PREFETCH - 1 : -1]:
             self._bodies.prefetch(ahead)
         self._waiting = True
@@ -233,7 +236,7 @@ class Activation:
         return reward
 
     def _finish(self, transition: _Transition) -> None:
-        """Enter the overlay, move the tip, tell the rest of the node."""
+        """Put the changes into the overlay, move the tip, and record the change as an outcome."""
         overlay, plan = self._overlay, transition.plan
         overlay.put_accounts(transition.layer.changes)
         for undone in reversed(transition.undone):

@@ -1,7 +1,7 @@
-"""Assembly: the parts of a node, made and joined. Nothing happens here but that.
+"""Assembly: the parts of a node are created and connected here, and nothing else.
 
-The order of the parts is the order in which data flows: peers and requests hand things to the intakes, the intakes to
-the chain, the chain to the disk; what becomes of it goes back to peers and requests as outcomes, at the end of a turn.
+The parts are in the order in which data flows: from peers and requests to the intakes, to the chain, to the disk. The
+results go back to peers and requests as outcomes, at the end of a turn.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from pychain.p2p.sync import SyncManager
 
 
 class Parts:
-    """A node's parts, made on what a store holds. ConfigError where that is another chain."""
+    """A node's parts, created from a store. Raises `ConfigError` where it holds another chain."""
 
     def __init__(self, config: NodeConfig, store: Store, entropy: Entropy) -> None:
         self._config = config
@@ -83,7 +83,7 @@ class Parts:
         self.view = ChainView(tree, self.bodies, self.activation, self.transfers)
 
     def _make_peers(self) -> None:
-        """The sub-protocols, the list of them, and the protocol that hands messages to them."""
+        """The managers of the sub-protocols, and the peer protocol that dispatches messages to them."""
         config, spec, tree = self._config, self._config.rulebook.spec, self.tree
         random = self._random()
         self.peers = peers = Peers(self.outbox, spec.max_block_bytes)
@@ -97,7 +97,7 @@ class Parts:
             self.addresses,
             self.misbehaviour,
             nonce=self.handshake.nonce,
-            persistent=config.connect,
+            manual=config.connect,
             connect_only=config.connect_only,
         )
         ping = PingManager(peers, self._entropy, random, seconds(config.ping_interval_s))
@@ -142,7 +142,7 @@ class Parts:
         )
 
     def _make_others(self) -> None:
-        """Mining, the tables on disk, the seeds, and what answers requests and queries."""
+        """Mining, the tables on disk, the seeds, request handlers and queries."""
         config, tree, peers, outbox = self._config, self.tree, self.peers, self.outbox
         interval_s = config.mine_interval_s
         self.mining = Mining(
@@ -173,7 +173,7 @@ class Parts:
 
 
 def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:
-    """The tree as the store has it; a new store gets genesis with the first commit."""
+    """Load the block tree from the store; a new store gets genesis with the first commit."""
     tree = BlockTree(config.rulebook)
     tip = store.tip()
     genesis = config.rulebook.spec.genesis
@@ -186,7 +186,7 @@ def _load_tree(config: NodeConfig, store: Store, overlay: Overlay) -> BlockTree:
     first = next(slices)
     if first.hashes[:HASH_BYTES] != genesis.hash:
         raise ConfigError(
-            f"the data belong to another chain: their genesis is {hash_hex(first.hashes[:HASH_BYTES])}, "
+            f"the data belongs to another chain: its genesis is {hash_hex(first.hashes[:HASH_BYTES])}, "
             f"that of network '{config.rulebook.spec.name}' is {hash_hex(genesis.hash)}"
         )
     tree.restore(chain((first,), slices), tip)

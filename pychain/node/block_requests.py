@@ -1,6 +1,6 @@
-"""Block requests: blocks from the API and from the node's own miner, and the operator's judgements on blocks.
+"""Block requests: blocks from the API and from the node's own miner, and the operator's invalidations.
 
-Their answers wait until what they ask for is durable.
+They are answered once the result is durable.
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ class BlockRequests:
         self._sync = sync
         self._outbox = outbox
         self._submitted: dict[bytes, list[int]] = {}
-        """Requests that wait for what becomes of a block."""
+        """Requests that wait for the result of a block."""
         self._settling: list[int] = []
-        """Requests that wait until the chain has come to rest."""
+        """Requests that wait until the chain is at rest."""
         self._resting: list[int] = []
-        """Those that wait for blocks under verification as well."""
+        """Requests that also wait for the blocks under verification."""
 
     def waiting(self) -> Iterable[int]:
-        """All requests that have no answer yet."""
+        """All pending requests."""
         return [*[each for requests in self._submitted.values() for each in requests], *self._settling, *self._resting]
 
     def _reply(self, request_id: int, answer: Answer) -> None:
         self._outbox.emit(Reply(request_id, answer))
 
     def take_block(self, raw: bytes, request_id: int | None) -> None:
-        """A block that was mined or submitted here, on its way through all the rules."""
+        """Process a block that was mined or submitted here."""
         answer: str | None
         try:
             header = decode_header(raw[:HEADER_BYTES])
@@ -91,12 +91,12 @@ class BlockRequests:
             self._reply(request_id, answer)
 
     def react(self, outcomes: Outcomes) -> None:
-        """Answer who submitted a block that turned out to break a rule."""
+        """Answer requests whose block turned out to break a rule."""
         if not self._submitted:
             return
         for headers in outcomes.headers:
-            if headers.error is not None and not headers.is_examined:
-                self._refused(headers.headers[headers.judged].hash, headers.error)
+            if headers.error is not None and not headers.is_presync:
+                self._refused(headers.headers[headers.checked].hash, headers.error)
                 self._refused(headers.headers[-1].hash, headers.error)
         for verified in outcomes.bodies:
             verification, result = verified.verification, verified.result
@@ -113,7 +113,7 @@ class BlockRequests:
         self._resting.append(request_id)
 
     def settle(self) -> None:
-        """Answer what can be answered now: blocks that are durable, and requests that waited for the chain to rest."""
+        """Answer the requests that can be answered now: for durable blocks, and those that waited for the chain."""
         if not (self._submitted or self._settling or self._resting):
             return
         at_rest: bool | None = None

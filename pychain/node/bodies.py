@@ -1,7 +1,7 @@
-"""Bodies: raw blocks on their way to being verified, the recently used ones in memory, and the rest on disk.
+"""Bodies: blocks under verification, recently used blocks in memory, and all others on disk.
 
-Verification (levels 1 and 2) is a job for the world; its result comes back as an input. A body is stored only after
-it, so what the store has is always the body that its header commits to, signatures included.
+Verification (levels 1 and 2) is a job for the runtime; its result comes back as an input. A body is stored only after
+verification, so a stored body is always the one that its header commits to, signatures included.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ RECENT_BYTES = 32 * 1024 * 1024
 """Decoded blocks kept for connecting, serving and reorganising; older ones are read from disk."""
 BATCH_BLOCKS = 64
 BATCH_BYTES = 2 * 1024 * 1024
-"""Blocks verified by one job: small ones share its cost and their signatures a batch, large ones have jobs apart."""
+"""Blocks verified by one job: small ones share its overhead and a batch of signatures, large ones get separate jobs."""
 MAX_READS = 64
-"""Blocks asked of the disk for connecting at once."""
-MAX_MENDING = 256
-"""Damaged bodies that are fetched again at once; of more, the next reader's turn will come."""
+"""Concurrent disk reads of blocks to connect."""
+MAX_REPAIRS = 256
+"""Damaged bodies that are fetched again at the same time; more are reported again by their next reader."""
 
 
 class Bodies:
-    """Where the bodies of blocks come from."""
+    """Verifies, keeps and reads the bodies of blocks."""
 
     def __init__(self, tree: BlockTree, overlay: Overlay, outbox: Outbox, outcomes: Outcomes) -> None:
         self._tree = tree
@@ -38,17 +38,17 @@ class Bodies:
         self._gathered_bytes = 0
         self._verifying: dict[int, list[Verification]] = {}
         self._under_verification: dict[bytes, int] = {}
-        """How often each block is being verified."""
+        """Number of pending verifications of each block."""
         self._recent: dict[bytes, Block] = {}
         self._recent_bytes = 0
         self._reading: dict[int, bytes] = {}
         self._being_read: dict[bytes, None] = {}
         self._damaged: dict[bytes, None] = {}
-        self._mending: dict[bytes, None] = {}
+        self._in_repair: dict[bytes, None] = {}
 
     def verify(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
-        """Have a body verified, unless it is already here or on its way. Our own is verified even then: what a peer
-        sent may be something else.
+        """Verify a body, unless it is here or under verification. Our own body is verified even in the latter case: the
+        one from a peer may be wrong.
         """
         if self._is_here(entry) or (peer is not None and self.is_settled(entry)):
             return
@@ -59,7 +59,7 @@ class Bodies:
             self.flush()
 
     def flush(self) -> None:
-        """Have what was gathered in this turn verified, as one job."""
+        """Verify the bodies gathered in this turn, as one job."""
         if self._gathered:
             job = self._outbox.new_job()
             self._verifying[job] = [verification for verification, _ in self._gathered]
@@ -68,30 +68,30 @@ class Bodies:
             self._gathered_bytes = 0
 
     def is_settled(self, entry: Entry) -> bool:
-        """The body is here, or under verification: nobody needs to send it."""
+        """Whether the body is here or under verification: it need not be fetched."""
         return self._is_here(entry) or entry.hash in self._under_verification
 
     def _is_here(self, entry: Entry) -> bool:
-        return entry.has_body and entry.hash not in self._mending
+        return entry.has_body and entry.hash not in self._in_repair
 
-    def mend(self, entry: Entry) -> bool:
-        """A stored body is damaged: from now on it is missed, and stored again when it comes. False where that was
-        known, or there is no room for one more, and for genesis, which is stored again at once: it is part of the
-        rules, and what peers send would be judged like any block, for work that it does not have.
+    def repair(self, entry: Entry) -> bool:
+        """Fetch a damaged body again: it counts as missing, and is stored again when it comes. False where that was
+        known, where there is no room for another one, and for genesis. Genesis is part of the rules and is stored again
+        at once; from a peer it would fail the check of its proof of work.
         """
         if entry is self._tree.genesis:
             genesis = self._tree.rulebook.spec.genesis
             self._overlay.put_body(genesis.hash, genesis.raw)
             return False
-        if not self._is_here(entry) or len(self._mending) >= MAX_MENDING:
+        if not self._is_here(entry) or len(self._in_repair) >= MAX_REPAIRS:
             return False
-        self._mending[entry.hash] = None
+        self._in_repair[entry.hash] = None
         return True
 
     @property
-    def mending(self) -> tuple[bytes, ...]:
-        """Hashes of damaged bodies that nobody has sent again yet."""
-        return tuple(self._mending)
+    def in_repair(self) -> tuple[bytes, ...]:
+        """Hashes of damaged bodies that have not been fetched again yet."""
+        return tuple(self._in_repair)
 
     @property
     def verifying(self) -> int:
@@ -99,8 +99,8 @@ class Bodies:
         return len(self._under_verification)
 
     def verified(self, incoming: BlocksVerified) -> None:
-        """Take in the results of a job. A valid body is in the tree and the overlay from now on; a block that breaks a
-        rule, other than by a body that is not its own, is invalid.
+        """Process the results of a job. A valid body enters the tree and the overlay; a block that breaks a rule is
+        marked invalid, unless the fault is a body that does not belong to its header.
         """
         verified = list(zip(self._verifying.pop(incoming.job), incoming.results, strict=True))
         arrived, bodies = [], {}
@@ -111,7 +111,7 @@ class Bodies:
                 del self._under_verification[entry.hash]
             if isinstance(result, Block) and entry.row not in bodies and not self._is_here(entry):
                 bodies[entry.row] = result
-                self._mending.pop(entry.hash, None)
+                self._in_repair.pop(entry.hash, None)
                 if not entry.has_body:
                     arrived.append(entry.row)
         self._tree.bodies_arrived(arrived)
@@ -125,8 +125,8 @@ class Bodies:
                 self._outcomes.invalid.append(InvalidBlock(verification.entry, result))
 
     def block(self, entry: Entry) -> Block | None:
-        """The decoded block of a stored body. None: it is being read and will be here in a later turn, or is
-        `damaged`.
+        """The decoded block of a stored body. None: it is being read and will be here in a later turn, or it is
+        damaged (`is_damaged`).
         """
         block = self._recent.get(entry.hash)
         if block is None:
@@ -134,7 +134,7 @@ class Bodies:
         return block
 
     def prefetch(self, entry: Entry) -> None:
-        """Have a stored body read, unless it is in memory or as many reads as may be are under way."""
+        """Read a stored body, unless it is in memory or `MAX_READS` are pending."""
         known = entry.hash in self._recent or entry.hash in self._being_read or entry.hash in self._damaged
         if not known and len(self._reading) < MAX_READS:
             job = self._outbox.new_job()
@@ -143,12 +143,12 @@ class Bodies:
             self._outbox.emit(ReadBlocks(job, (entry.hash,), decoded=True))
 
     def raw(self, entry: Entry) -> bytes | None:
-        """The raw body as far as it is in memory."""
+        """The raw body if it is in memory."""
         block = self._recent.get(entry.hash)
         return block.raw if block else self._overlay.body(entry.hash)
 
     def read(self, result: BlocksRead) -> bool:
-        """Take in the result of a read; False where the job is not one of ours."""
+        """Process the result of a read; False where the job is not one of ours."""
         block_hash = self._reading.pop(result.job, None)
         if block_hash is None:
             return False
@@ -161,7 +161,7 @@ class Bodies:
         return True
 
     def is_damaged(self, entry: Entry) -> bool:
-        """The disk could not give this body back."""
+        """Whether the disk could not read this body."""
         return entry.hash in self._damaged
 
     def forget_damage(self, entry: Entry) -> None:

@@ -1,7 +1,7 @@
-"""Commits: handing the overlay to the disk, one batch at a time, and knowing which tip is durable.
+"""Commits: writing the overlay to the disk, one batch at a time, and tracking the durable tip.
 
-While one batch is being written the next one gathers, so batches grow with the load and at the tip each block gets
-its own.
+While one batch is being written the next one gathers, so batches grow with the load, and at the tip each block gets its
+own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pychain.node.events import NewTip
 from pychain.node.outbox import Outbox
 
 GATHERED = 500
-"""Changed headers that become records at once, some milliseconds' work. Few is better as well because they change again
-soon: when their bodies come, and when they connect."""
+"""Changed headers that are encoded at once, some milliseconds of work. Headers soon change again, when their bodies
+come and when they connect, so encoding few of them early saves work."""
 
 
 class Commits:
@@ -26,15 +26,15 @@ class Commits:
         self._outbox = outbox
         self._under_way: tuple[int, Entry] | None = None
         self.durable: Entry = tree.tip
-        """The tip that readers see: the last one committed."""
+        """The durable tip, which readers see: the last one committed."""
 
     @property
     def idle(self) -> bool:
-        """Everything decided is on disk."""
+        """Whether everything is on disk."""
         return self._under_way is None and self._overlay.empty and not self._tree.changed
 
     def work(self) -> None:
-        """Seal what has gathered, unless a batch is under way."""
+        """Seal the gathered changes, unless a batch is being written."""
         if self._under_way is None or self._tree.changed >= GATHERED:
             self._overlay.put_index(self._tree.take_changes())
         if self._under_way is None and not self._overlay.empty:
@@ -43,7 +43,7 @@ class Commits:
             self._outbox.emit(Commit(job, self._overlay.seal()))
 
     def done(self, job: int) -> NewTip | None:
-        """The batch is durable. Returns the change of the durable tip, None where it stayed."""
+        """The batch is durable. Returns the change of the durable tip, None if it is the same."""
         assert self._under_way is not None
         expected, tip = self._under_way
         assert job == expected, "a commit was reported out of order"

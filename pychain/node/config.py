@@ -1,4 +1,4 @@
-"""What an operator decides about a node, as far as the core is concerned."""
+"""The settings of a node that its core needs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class NodeConfig:
     """The settings of one node, fixed for its life.
 
     rulebook: the network's spec with its rules. listen_port: TCP port told to peers, 0 where nothing listens.
-    connect: peers that are always kept connected; with `connect_only`, no others are dialled. seeds: `host:port` of
-    the nodes to find others by when none are known or none answer. ping_interval_s: mean seconds between two pings.
-    channel: what stands between a peer's stream and its frames. managers: further sub-protocols. mine_to: public key to
-    mine to from the start, None for no mining. mine_interval_s: on dev networks, mean seconds between blocks (drawn
-    from an exponential distribution); 0 mines at once. mempool: bounds and fees of the mempool.
+    connect: manual peers, which are kept connected; with `connect_only`, no others are dialled. seeds: `host:port` of
+    nodes that help to find others when none are known or none answer. ping_interval_s: mean seconds between two pings.
+    channel: makes the layer between a peer's stream and its frames. managers: further sub-protocols. mine_to: public
+    key to mine to from the start, None for no mining. mine_interval_s: on dev networks, mean seconds between blocks
+    (drawn from an exponential distribution); 0 mines at once. mempool: bounds and fees of the mempool.
     """
 
     rulebook: Rulebook

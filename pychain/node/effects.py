@@ -1,4 +1,4 @@
-"""Effects: all that a node can ask of its world. Frozen data, in the order in which they are to be carried out."""
+"""Effects: all that a node can ask of its runtime. Frozen data, to be carried out in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pychain.p2p.endpoint import Endpoint
 
 
 class Send(Struct, frozen=True):
-    """Put bytes on a peer's stream, after those of earlier `Send`s; report them by `BytesDrained` as they leave."""
+    """Write bytes to a peer's stream, in the order of the `Send`s; report them by `BytesDrained` as they leave."""
 
     peer: int
     data: bytes
@@ -26,7 +26,7 @@ class Dial(Struct, frozen=True):
 
 
 class Resolve(Struct, frozen=True):
-    """Look a host name up; `NameResolved` follows. `port` is for the addresses found."""
+    """Resolve a host name; `NameResolved` follows. `port` is for the addresses found."""
 
     name: str
     port: int
@@ -40,17 +40,15 @@ class HangUp(Struct, frozen=True):
 
 
 class Commit(Struct, frozen=True):
-    """Make a batch durable, in the order of the commits; `CommitDone` or `CommitFailed` follows. One is under way at
-    a time.
-    """
+    """Make a batch durable; `CommitDone` or `CommitFailed` follows. One commit is in progress at a time."""
 
     job: int
     batch: Batch
 
 
 class VerifyBlocks(Struct, frozen=True):
-    """Run `semantic.verify_blocks` on raw blocks, beside the loop; `BlocksVerified` follows. Whoever carries it out may
-    skip the signatures that an earlier `VerifyTransfers` found to hold.
+    """Run `semantic.verify_blocks` on raw blocks, outside the event loop; `BlocksVerified` follows. The runtime may
+    skip signatures that an earlier `VerifyTransfers` found valid.
     """
 
     job: int
@@ -58,7 +56,7 @@ class VerifyBlocks(Struct, frozen=True):
 
 
 class VerifyTransfers(Struct, frozen=True):
-    """Check signatures under the strict policy (`native.verify_strict`), beside the loop; `TransfersVerified`
+    """Check signatures under the strict policy (`native.verify_strict`), outside the event loop; `TransfersVerified`
     follows.
     """
 
@@ -75,31 +73,31 @@ class ReadBlocks(Struct, frozen=True):
 
 
 class StartMining(Struct, frozen=True):
-    """Search on this template, instead of any before it; `BlockMined` follows, at some time or never."""
+    """Mine on this template instead of any earlier one; `BlockMined` may follow."""
 
     template: BlockTemplate
     recipient: bytes
 
 
 class StopMining(Struct, frozen=True):
-    """Search no more."""
+    """Stop mining."""
 
 
 class Reply(Struct, frozen=True):
-    """The answer to `Asked` with this id."""
+    """The answer to the `Asked` with this id."""
 
     request_id: int
     answer: Answer
 
 
 class Publish(Struct, frozen=True):
-    """Something that listeners (log, API streams, tests) want to know."""
+    """An event for listeners (log, API streams, tests)."""
 
     event: Event
 
 
 class Stopped(Struct, frozen=True):
-    """The node has ended and asks for nothing more. `fault` is one line where it ended because something failed."""
+    """The node has stopped: no effects follow. `fault`: one line where it stopped because of a failure."""
 
     fault: str | None = None
 

@@ -1,4 +1,4 @@
-"""Events: what a node tells its listeners. Frozen data; hashes are raw bytes."""
+"""Events, which a node publishes to its listeners. Frozen data; hashes are raw bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pychain.chain.transaction import Transfer
 
 
 class NewTip(Struct, frozen=True):
-    """The durable tip changed. `disconnected` (old tip first) is empty but for a reorganisation; `connected` is
+    """The durable tip changed. `disconnected` (old tip first) is empty except in a reorganisation; `connected` is
     lowest first.
     """
 
@@ -22,7 +22,7 @@ class NewTip(Struct, frozen=True):
 
 
 class BlockRefused(Struct, frozen=True):
-    """A block or header was judged invalid."""
+    """A block or header is invalid."""
 
     block_hash: bytes
     code: str

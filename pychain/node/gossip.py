@@ -1,8 +1,7 @@
-"""Gossip: what peers announce and send goes down into the node here, and what became of it is answered to them.
+"""Gossip: blocks and transactions from peers enter the node here, and their outcomes lead to messages to peers.
 
-The messages of the peer protocol that concern blocks and transactions come in at the top half of this class and are
-handed to the intakes below it. After each turn `react` reads the outcomes and does what they mean for peers: ask for
-more, ask others, announce, and hold against a peer what is its fault.
+The handlers in the first half pass the messages about blocks and transactions to the intakes. After each turn, `react`
+reads the outcomes and acts on them: request more, ask other peers, announce, and penalise a peer for its faults.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from pychain.node.peers import Peers
 from pychain.node.transfers import TransferIntake
 from pychain.node.view import ChainView
 from pychain.p2p.buckets import MessageLimiter
-from pychain.p2p.header_sync import Judgement
+from pychain.p2p.header_sync import HeaderCheck
 from pychain.p2p.limits import MAX_ANNOUNCED_HEADERS
 from pychain.p2p.manager import Handler, Manager
 from pychain.p2p.messages import Block as BlockMessage
@@ -38,13 +37,13 @@ from pychain.p2p.requests import RequestTracker
 from pychain.p2p.sync import SyncManager
 
 COMPETING_DEPTH = 16
-"""A branch that ties with the tip is fetched at once if it lacks at most this many bodies."""
+"""A competing branch with as much work as the tip is fetched at once if at most this many bodies are missing."""
 MAX_UNASKED = 256
-"""Blocks whose unasked senders are remembered until they are judged; beyond it the oldest are not held guilty."""
+"""Unrequested blocks whose senders are remembered until they are connected; the senders of older ones go unpunished."""
 
 
 class Gossip(Manager):
-    """Joins the managers of relay, requests and sync with the intakes of the node."""
+    """Connects the managers of relay, requests and sync with the intakes of the node."""
 
     def __init__(
         self,
@@ -72,7 +71,7 @@ class Gossip(Manager):
         self._requests = requests
         self._sync = sync
         self._unasked: dict[bytes, int] = {}
-        """Blocks that came unasked and were not yet judged by the state -> who sent them."""
+        """Unrequested blocks that have not been connected yet -> the peer that sent them."""
 
     def handlers(self) -> Mapping[type[Fields], Handler]:
         return {
@@ -87,7 +86,7 @@ class Gossip(Manager):
         self._headers.forget_peer(peer.peer_id)
         self._transfers.forget_peer(peer.peer_id)
 
-    # --- what peers announce and send
+    # --- messages from peers
 
     def _on_inv(self, peer: Peer, inv: Inv, now: Now) -> None:
         unknown = self._relay.on_inv(peer.peer_id, inv)
@@ -130,7 +129,7 @@ class Gossip(Manager):
             self._misbehaviour.offend(peer, Offence.WRONG_ANSWER, "headers that are no chain", now)
             self._end_answer(peer, self._sync.headers_answered(peer.peer_id), now)
             return
-        # What follows nothing known is a new tip that crossed our question: an answer begins after our locator.
+        # An answer begins after our locator; headers that connect to nothing known announce a new tip meanwhile.
         may_be_answer = not headers or self._headers.connects(peer.peer_id, headers[0])
         answered = may_be_answer and self._sync.headers_answered(peer.peer_id)
         if headers:
@@ -142,31 +141,31 @@ class Gossip(Manager):
         self._end_answer(peer, answered, now)
 
     def _end_answer(self, peer: Peer, answered: bool, now: Now) -> None:
-        """An answer with nothing to judge ends what we asked for."""
+        """An answer with no headers to check ends our request."""
         if answered:
-            self._sync.headers_judged(peer.peer_id, Judgement(answered=True, ended=True), now)
+            self._sync.headers_checked(peer.peer_id, HeaderCheck(answered=True, ended=True), now)
 
     def _take_body(self, entry: Entry, raw: bytes, peer: int | None, asked: bool) -> None:
-        """Have a body verified that was asked for, or one that leads on while there is room for it."""
+        """Verify a body that was requested, or that has more work than the tip while there is room."""
         leads_on = entry.work > self._tree.tip.work and not self._view.is_congested()
         if not entry.invalid and (asked or leads_on):
             self._bodies.verify(entry, raw, peer, asked)
 
-    # --- what became of it
+    # --- outcomes
 
     def take_bodies(self, judged: Iterable[HeaderList]) -> None:
-        """The blocks that came along with headers which hold go on their way."""
+        """Verify the bodies that came along with valid headers."""
         for headers in judged:
-            for header, raw in zip(headers.headers[: headers.judged], headers.raws, strict=False):
+            for header, raw in zip(headers.headers[: headers.checked], headers.raws, strict=False):
                 entry = self._tree.get(header.hash)
                 if entry is not None:
                     self._take_body(entry, raw, headers.peer, asked=headers.peer is None)
 
     def react(self, outcomes: Outcomes, now: Now) -> None:
-        """Do what a turn's outcomes mean for peers."""
+        """Act on the outcomes of a turn that concern peers."""
         for headers in outcomes.headers:
             if headers.peer is not None:
-                self._headers_judged(headers, headers.peer, now)
+                self._headers_checked(headers, headers.peer, now)
         for verified in outcomes.bodies:
             self._body_verified(verified, now)
         for invalid in outcomes.invalid:
@@ -185,23 +184,23 @@ class Gossip(Manager):
             self._transfers_accepted(outcomes.accepted, now)
 
     def announce(self, change: NewTip) -> None:
-        """Tell peers of the blocks that have joined the durable chain."""
+        """Announce the blocks that have joined the durable chain."""
         hashes = change.connected[-MAX_ANNOUNCED_HEADERS - 1 :]
         entries = [entry for block_hash in hashes if (entry := self._tree.get(block_hash)) is not None]
         if entries:
             self._relay.announce_blocks([NewBlock(entry.hash, entry.header.raw) for entry in entries])
 
-    def _headers_judged(self, headers: HeaderList, peer: int, now: Now) -> None:
-        """Follow a list of headers, and hold against its sender what is its fault."""
+    def _headers_checked(self, headers: HeaderList, peer: int, now: Now) -> None:
+        """Continue header sync after a list of headers, and penalise its sender for faults."""
         last = headers.last
         resume = None if headers.resume is None else (headers.resume[0].hash, headers.resume[1])
         ended = headers.answer and resume is None and (headers.has_failed or not headers.is_full or last is None)
-        self._sync.headers_judged(
+        self._sync.headers_checked(
             peer,
-            Judgement(
+            HeaderCheck(
                 answered=headers.answer,
                 last=None if last is None else last.hash,
-                count=headers.judged if last is not None else 0,
+                count=headers.checked if last is not None else 0,
                 ended=ended,
                 resume=resume,
             ),
@@ -225,7 +224,7 @@ class Gossip(Manager):
             self._offend(peer, Offence.INVALID_HEADER, str(error), now)
 
     def _fetch_competing(self, last: Entry) -> None:
-        """Fetch a branch that ties with the tip though it is not the best one known, so that forks are seen whole."""
+        """Fetch a branch with as much work as the tip that is not the best one known, so that forks are complete."""
         if last.invalid or last.work < self._tree.tip.work or self._tree.best_header.descends_from(last):
             return
         lacking: list[bytes] = []
@@ -255,7 +254,7 @@ class Gossip(Manager):
             self._sync.blocks_missing(peer, (entry.hash,))
 
     def _block_invalid(self, invalid: InvalidBlock, now: Now) -> None:
-        """Held against who sent it unasked."""
+        """Penalise the peer that sent an invalid block unrequested."""
         self._sync.replan()
         self._offend(self._unasked.pop(invalid.entry.hash, None), Offence.INVALID_BLOCK, str(invalid.error), now)
 
@@ -273,7 +272,7 @@ class Gossip(Manager):
             self._offend(refusal.peer, Offence.INVALID_TRANSACTION, str(refusal.error), now)
 
     def _offend(self, peer_id: int | None, offence: Offence, text: str, now: Now) -> None:
-        """Hold something against a peer, if it is still there."""
+        """Count an offence of a peer, if it is still connected."""
         peer = None if peer_id is None else self._peers.get(peer_id)
         if peer is not None:
             self._misbehaviour.offend(peer, offence, text, now)

@@ -1,6 +1,6 @@
-"""Inputs: everything that can happen to a node. Frozen data; a world makes them, `Node.handle` takes one at a time.
+"""Inputs: everything that can happen to a node. Frozen data, made by the runtime; `Node.handle` takes one at a time.
 
-Results of jobs carry the job's id and may come in any order, and after their subject is gone.
+Results of jobs carry the job's id. They may come in any order, and after their subject is gone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pychain.p2p.netaddress import NetAddress
 
 
 class Start(Struct, frozen=True):
-    """The world is ready: first input of every node."""
+    """The runtime is ready: the first input of every node."""
 
 
 class Tick(Struct, frozen=True):
@@ -23,12 +23,12 @@ class Tick(Struct, frozen=True):
 
 
 class Stop(Struct, frozen=True):
-    """End in order: peers are told, tables are committed, then the `Stopped` effect comes."""
+    """Stop cleanly: say goodbye to peers, commit the tables, then emit `Stopped`."""
 
 
 class PeerOpened(Struct, frozen=True):
-    """A connection stands. `peer` is an id that the runtime never uses twice; `endpoint` is the remote end (for one
-    that we dialled, the endpoint as it was dialled).
+    """A connection is open. `peer` is an id that the runtime never reuses; `endpoint` is the remote end (for an
+    outbound connection, the endpoint as dialled).
     """
 
     peer: int
@@ -37,14 +37,14 @@ class PeerOpened(Struct, frozen=True):
 
 
 class DialFailed(Struct, frozen=True):
-    """A `Dial` came to nothing."""
+    """A `Dial` failed."""
 
     endpoint: Endpoint
     reason: str
 
 
 class NameResolved(Struct, frozen=True):
-    """The addresses behind a name asked for by `Resolve`; none if there are none."""
+    """Result of `Resolve`: the addresses of the name, none where it could not be resolved."""
 
     name: str
     addresses: tuple[NetAddress, ...]
@@ -58,7 +58,7 @@ class BytesReceived(Struct, frozen=True):
 
 
 class BytesDrained(Struct, frozen=True):
-    """So many bytes of earlier `Send`s have left our memory."""
+    """`count` bytes of earlier `Send`s have left our memory."""
 
     peer: int
     count: int
@@ -79,22 +79,22 @@ class BlocksVerified(Struct, frozen=True):
 
 
 class TransfersVerified(Struct, frozen=True):
-    """Result of `VerifyTransfers`: one verdict for each, in order."""
+    """Result of `VerifyTransfers`: whether each signature is valid, in order."""
 
     job: int
     valid: tuple[bool, ...]
 
 
 class BlocksRead(Struct, frozen=True):
-    """Result of `ReadBlocks`: for each, in order, the raw block, or the decoded one where that was asked for; None if
-    it is not on disk or damaged there."""
+    """Result of `ReadBlocks`: for each, in order, the raw or decoded block, as requested; None where it is missing on
+    disk or damaged."""
 
     job: int
     blocks: tuple[Block | bytes | None, ...]
 
 
 class BodyDamaged(Struct, frozen=True):
-    """The disk does not give a stored body back as it was written: somebody who wanted it found out."""
+    """A reader found that a stored body is damaged on the disk."""
 
     block_hash: bytes
 
@@ -106,27 +106,27 @@ class CommitDone(Struct, frozen=True):
 
 
 class CommitFailed(Struct, frozen=True):
-    """The batch was not written (a full disk). The node stops; its durable tip is intact."""
+    """The batch was not written (the disk is full, say). The node stops; its durable tip is intact."""
 
     job: int
     reason: str
 
 
 class BlockMined(Struct, frozen=True):
-    """A miner solved a template: the whole raw block."""
+    """A miner solved a template: the complete raw block."""
 
     raw: bytes
 
 
 class Asked(Struct, frozen=True):
-    """A request from the API; a `Reply` with the same id answers it, once."""
+    """A request from the API; exactly one `Reply` with the same id answers it."""
 
     request_id: int
     request: Request
 
 
 class AskedTogether(Struct, frozen=True):
-    """Requests that came at the same moment: the node takes one turn for all of them."""
+    """Requests that came at the same time: the node handles all of them in one turn."""
 
     asked: tuple[Asked, ...]
 

@@ -1,7 +1,7 @@
-"""Mining: when to search, on which template. The search itself is the world's.
+"""Mining: when to mine, and on which template. The search itself is done by the runtime.
 
-A template's transfers are chosen in slices, one a turn. On dev networks blocks may come at a drawn interval: then one
-block is searched for whenever a drawn time has passed.
+A template's transfers are selected in slices, one per turn. On dev networks, blocks may be mined at random intervals:
+the search for a block then starts when a random delay has passed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pychain.node.view import ChainView
 from pychain.p2p.draws import exponential
 
 REFRESH_NS = 2 * NS
-"""A template is made anew for better paying transfers at most this often; a new tip replaces it at once."""
+"""Minimum time before a template is replaced for transfers that pay better; a new tip replaces it at once."""
 TRANSFERS_A_TURN = 2_500
-"""Transfers looked at in one turn while those of a template are chosen, a few ms of Python."""
+"""Transfers considered for a template in one turn, a few ms of Python."""
 
 
 class Mining:
-    """Makes templates and keeps the world's miner on the right one."""
+    """Makes templates and keeps the runtime's miner on the right one."""
 
     def __init__(
         self,
@@ -51,16 +51,16 @@ class Mining:
         self._random = random
         self._interval_ns = seconds(interval_s)
         self.recipient = recipient
-        """Whom blocks pay, None while this node does not mine."""
+        """Public key that blocks pay to, None while this node does not mine."""
         self._next_block_ns: int | None = None
-        """On a drawn interval: when the next block is due."""
+        """With random intervals: when the next block is due."""
         self._on: tuple[Entry, int | None] | None = None
-        """Tip and mempool revision that the world searches on; no revision for a block without transfers."""
+        """Tip and mempool revision of the template being mined; no revision for a block without transfers."""
         self._made_ns = 0
         self._asked: list[int] = []
         """Requests that wait for a template."""
         self._selection: Selection | None = None
-        """The latest choice of transfers, made for `_selected`: a tip and a mempool revision."""
+        """The latest selection of transfers, for the tip and mempool revision in `_selected`."""
         self._selected: tuple[Entry, int] = (tree.tip, -1)
         self._is_choosing = False
         self._cached: tuple[Selection, int, BlockTemplate] | None = None
@@ -70,19 +70,19 @@ class Mining:
         return self._tree.rulebook.next_bits(EntryBranch(entry))
 
     def start(self) -> None:
-        """The node has started: search if it is to mine."""
+        """The node has started: begin to mine if configured."""
         self._wake(0)
 
     def ask(self, request_id: int) -> None:
-        """Answer a request with a template on the working tip, as soon as its transfers are chosen."""
+        """Answer a request with a template on the working tip, once its transfers are selected."""
         self._asked.append(request_id)
         self._wake(0)
 
     def _choose(self) -> Selection | None:
-        """One slice of choosing the next block's transfers; the choice once it is made.
+        """Do one slice of selecting the next block's transfers; returns the selection once it is complete.
 
-        It is begun anew for a new tip, and once made for a new state of the mempool; what comes while it is being made
-        is left to the next one.
+        It starts again for a new tip and, once complete, for a new state of the mempool; transfers that come meanwhile
+        wait for the next selection.
         """
         tip, revision = self._tree.tip, self._mempool.revision
         made = self._selection is not None and self._selection.is_made
@@ -97,7 +97,7 @@ class Mining:
         return Selection(queues, self._tree.rulebook.spec.max_block_bytes)
 
     def _template(self, selection: Selection, now: Now) -> BlockTemplate:
-        """A template on the working tip with chosen transfers."""
+        """A template on the working tip with the selected transfers."""
         if self._cached is not None and self._cached[:2] == (selection, now.wall_s):
             return self._cached[2]
         template = template_on(
@@ -107,28 +107,28 @@ class Mining:
         return template
 
     def set_recipient(self, recipient: bytes | None) -> None:
-        """Mine to this key from the next turn on, or no more."""
+        """Mine to this key from the next turn on, or stop mining (None)."""
         self.recipient = recipient
         self.pause()
         self._next_block_ns = None
         self._wake(0)
 
     def pause(self) -> None:
-        """Stop the search until the next turn says otherwise."""
+        """Stop mining until a later turn starts it again."""
         if self._on is not None:
             self._on = None
             self._outbox.emit(StopMining())
 
     def follow(self, outcomes: Outcomes, now: Now) -> None:
-        """The chain or the mempool may have changed: see at the end of this turn what that means for the search."""
+        """The chain or the mempool may have changed: check at the end of this turn if the template must change."""
         for _ in outcomes.tips:
             self._draw_interval(now)
         if self.recipient is not None:
             self._wake(0)
 
     def poll(self, now: Now) -> None:
-        """Choose transfers where a template is wanted; start, move or stop the search. A chain that is far behind its
-        best header is not worth mining on.
+        """Select transfers where a template is needed; start, update or stop mining. A node whose tip is far behind its
+        best header does not mine.
         """
         self._now_ns = now.mono_ns
         searches = self.recipient is not None and not self._view.is_behind() and self._is_due(now)
@@ -150,7 +150,7 @@ class Mining:
             self._search(self._new_selection(()), None, now)  # better an empty block meanwhile than one on an old tip
 
     def _is_outdated(self, now: Now) -> bool:
-        """The world searches on nothing, on an old tip, or on transfers that are due for a refresh."""
+        """Whether the template being mined is missing, on an old tip, or due for a refresh of its transfers."""
         if self._on is None or self._on[0] is not self._tree.tip or self._on[1] is None:
             return True
         return self._on[1] != self._mempool.revision and now.mono_ns >= self._made_ns + REFRESH_NS
@@ -177,7 +177,7 @@ class Mining:
         return self._made_ns + REFRESH_NS if self._on[1] != self._mempool.revision else None
 
     def _draw_interval(self, now: Now) -> None:
-        """A block joined the chain: on a drawn interval, the next one is due after a new draw."""
+        """A block joined the chain: with random intervals, draw the delay until the next one."""
         if self._interval_ns:
             self._next_block_ns = now.mono_ns + exponential(self._random, self._interval_ns)
 

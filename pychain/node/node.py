@@ -1,14 +1,14 @@
 """The node: one input at a time, a turn of the pipeline, effects out.
 
-    input ──> the part that it is for
+    input ──> the part that handles it
                  │
     headers ──> bodies ──> activation ──> transfers      the pipeline: each stage does a bounded piece of work and
-                 │                                       leaves what it found as outcomes
-    peers, mining, requests <── outcomes                 who follows them, in this order
+                 │                                       leaves its results as outcomes
+    peers, mining, requests <── outcomes                 the parts that act on outcomes, in this order
                  │
-    what is due by time ──> commit ──> answers           the end of the turn
+    timers ──> commit ──> answers                        the end of the turn
 
-Data flow that way and never back within a turn. How the parts are joined is told in `assembly`.
+Data flows in this direction only, never back within a turn. `assembly` connects the parts.
 """
 
 from __future__ import annotations
@@ -51,27 +51,27 @@ from pychain.node.outcomes import Outcomes
 from pychain.p2p.messages import GoodbyeCode
 
 MOVING = frozenset((Tick, BlocksVerified, BlocksRead, CommitDone))
-"""The inputs in whose turn the tip may move. In the others' it does not: what peers and callers want is small, and many
-of them have their turn while one block would be connected."""
+"""The inputs in whose turn the tip may move. Other inputs are small requests of peers and callers, many of which can be
+served in the time that it takes to connect one block."""
 
 
 class Node:
     """One node of the network as a state machine: inputs in, effects out."""
 
     def __init__(self, config: NodeConfig, store: Store, entropy: Entropy) -> None:
-        """ConfigError where the store holds another chain."""
+        """Raises `ConfigError` where the store holds another chain."""
         self.config = config
         self._parts = Parts(config, store, entropy)
         self.queries = self._parts.queries
         self._now = Now(0, 0)
         self._wants_turn = False
-        """The last turn left work that needs nobody else's answer first."""
+        """Whether the last turn left work that can be done now, without waiting for a result."""
         self._stopping = False
         self._stopped = False
         self._handlers = self._table()
 
     def _table(self) -> dict[type[Input], Callable[[Any, Now], None]]:
-        """What each input sets off."""
+        """The handler of each input."""
         parts = self._parts
         return {
             Start: self._on_start,
@@ -97,7 +97,7 @@ class Node:
     # --- the contract
 
     def handle(self, incoming: Input, now: Now) -> list[Effect]:
-        """Take one input, do a bounded piece of work, and return what the runtime is to do, in order."""
+        """Take one input, do a bounded piece of work, and return the effects for the runtime to carry out, in order."""
         if self._stopped:
             if isinstance(incoming, (Asked, AskedTogether)):
                 for asked in (incoming,) if isinstance(incoming, Asked) else incoming.asked:
@@ -111,12 +111,12 @@ class Node:
         try:
             self._handlers[type(incoming)](incoming, now)
             self._turn(now, type(incoming) in MOVING)
-        except OSError as error:  # the disk does not give back what the node must have
+        except OSError as error:  # the disk could not read something that the node needs
             self._fail(str(error))
         return self._parts.outbox.take()
 
     def deadline(self) -> int | None:
-        """Monotonic ns at which the node wants a `Tick` unless another input comes first, None for never."""
+        """Monotonic ns at which the node needs a `Tick` unless another input comes first, None for never."""
         if self._stopped or self._stopping:
             return None
         return self._now.mono_ns if self._wants_turn else self._parts.deadlines.next()
@@ -146,29 +146,29 @@ class Node:
         self._wants_turn = parts.headers.wants_turn or parts.transfers.wants_turn or parts.activation.wants_turn
 
     def _tell(self, outcomes: Outcomes) -> None:
-        """Answer the requests that a turn's outcomes decide, tell listeners what was found wrong with blocks, and
-        forget the outcomes."""
+        """Answer the requests that a turn's outcomes decide, publish which blocks are invalid or damaged, and clear the
+        outcomes."""
         self._parts.requests.react(outcomes)
         outbox = self._parts.outbox
         for headers in outcomes.headers:
             error = headers.error
-            if error is None or headers.is_examined:
+            if error is None or headers.is_presync:
                 continue
             if error.rule.blame is Blame.HEADER and error.rule is not Rule.PREVIOUS_INVALID:
-                failed = headers.headers[headers.judged]
+                failed = headers.headers[headers.checked]
                 outbox.publish(BlockRefused(failed.hash, error.rule.code, str(error)))
         for invalid in outcomes.invalid:
             outbox.publish(BlockRefused(invalid.entry.hash, invalid.error.rule.code, str(invalid.error)))
         for entry in outcomes.lost_bodies:
-            if entry.hash not in self._parts.bodies.mending:
+            if entry.hash not in self._parts.bodies.in_repair:
                 self._tell_damaged(entry)
         outcomes.clear()
 
     def _tell_damaged(self, entry: Entry) -> None:
-        text = f"block {entry.height} ({hash_hex(entry.hash)}) is damaged on the disk and is fetched again"
+        text = f"block {entry.height} ({hash_hex(entry.hash)}) is damaged on the disk and will be fetched again"
         self._parts.outbox.publish(Notice("warning", text))
 
-    # --- beginning and end
+    # --- start and stop
 
     def _on_start(self, _: Start, now: Now) -> None:
         parts, config = self._parts, self.config
@@ -180,7 +180,7 @@ class Node:
         parts.mining.start()
         parts.seeds.start(now)
         if not (config.connect or config.seeds or len(parts.addresses)):
-            text = "no peers are configured or known: name one with --connect or `pychain peers add HOST:PORT`"
+            text = "no peers are configured or known: add one with --connect or `pychain peers add HOST:PORT`"
             parts.outbox.publish(Notice("info", text))
 
     def _on_stop(self, _: Stop, now: Now) -> None:
@@ -193,7 +193,7 @@ class Node:
         self._parts.tables.save()
 
     def _fail(self, reason: str) -> None:
-        """A local fault that the node cannot go on from; the durable tip is intact."""
+        """Stop after a local fault that the node cannot recover from; the durable tip is intact."""
         self._parts.outbox.emit(StopMining())
         self._part_from_peers()
         self._end(reason)
@@ -209,11 +209,11 @@ class Node:
         self._parts.requests.close()
         self._parts.outbox.emit(Stopped(fault))
 
-    # --- inputs that concern more than one part
+    # --- inputs that concern several parts
 
     def _on_peer_opened(self, opened: PeerOpened, now: Now) -> None:
         self._parts.protocol.opened(opened.peer, opened.endpoint, opened.inbound, now)
-        if self._stopping:  # it was on its way
+        if self._stopping:  # the connection was opened meanwhile
             self._part_from_peers()
 
     def _on_asked(self, asked: Asked, now: Now) -> None:
@@ -239,9 +239,9 @@ class Node:
             self._parts.serving.read(read.job, read.blocks)
 
     def _on_body_damaged(self, damaged: BodyDamaged, now: Now) -> None:
-        """It is fetched again, whoever wanted it: a chain's blocks must be there for peers that come later."""
+        """Fetch the body again, even if this node does not need it: other peers may request it later."""
         entry = self._parts.tree.get(damaged.block_hash)
-        if entry is not None and self._parts.bodies.mend(entry):
+        if entry is not None and self._parts.bodies.repair(entry):
             self._tell_damaged(entry)
             self._parts.sync.look()
 
@@ -257,7 +257,7 @@ class Node:
             parts.gossip.announce(change)
 
     def _tip_is_durable(self) -> None:
-        """What we tell new peers about ourselves."""
+        """Update the tip in our hello to new peers."""
         durable = self._parts.commits.durable
         ours = self._parts.handshake.ours
         ours.tip_height = durable.height

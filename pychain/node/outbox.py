@@ -1,4 +1,4 @@
-"""The outbox: effects in the order in which the parts of a node asked for them, and the ids of jobs."""
+"""The outbox: effects in the order in which the parts of a node emitted them, and the ids of jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pychain.node.events import Event
 
 
 class Outbox:
-    """Collects the effects of one input; `take` hands them to the world."""
+    """Collects the effects of one input; `take` returns them for the runtime."""
 
     def __init__(self) -> None:
         self._effects: list[Effect] = []
@@ -20,7 +20,7 @@ class Outbox:
         self._effects.append(Publish(event))
 
     def new_job(self) -> int:
-        """An id that no other job of this node has."""
+        """A unique id for a job."""
         self._jobs += 1
         return self._jobs
 

@@ -1,7 +1,7 @@
-"""Outcomes: what the stages of a turn have found out, for the stages that come after them.
+"""Outcomes: the results of the stages of a turn, for the stages after them.
 
-A stage appends what it found, and those further down the pipeline (`node.turn`) read it in the same turn. Nothing is
-kept from one turn to the next, and nothing here is seen outside the node.
+A stage appends its results, and those further down the pipeline (`node.node`) read them in the same turn. Nothing is
+kept from one turn to the next, and nothing here is visible outside the node.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from pychain.p2p.limits import MAX_HEADERS
 
 @dataclass(slots=True)
 class HeaderList:
-    """Headers from one peer (None: from here), oldest first, each the parent of the next, and how far they have been
-    judged.
+    """Headers from one peer (None: from this node), oldest first, each the parent of the next, and how far they have
+    been checked.
     """
 
     peer: int | None
     headers: Sequence[Header]
     answer: bool = False
-    """It came when we had asked this peer for headers."""
+    """Whether it answers a request for headers."""
     claimed_work: int = 0
-    """Chain work that the peer claimed to have."""
+    """Chain work that the peer claims to have."""
     inbound: bool = True
-    """The peer connected to us, not we to it."""
+    """Whether the peer connected to us."""
     raws: Sequence[bytes] = field(default=(), repr=False)
-    """The whole block of each header, where they came along."""
+    """The complete block of each header, where it came along."""
 
-    judged: int = 0
+    checked: int = 0
     last: Entry | None = None
-    """The last one that is in the tree now."""
+    """The last header that is in the tree now."""
     error: RuleError | None = None
     lie: str | None = None
-    """How the list contradicts what its peer showed before."""
-    is_examined: bool = False
-    """The list belongs to a chain that has too little work to be stored at its first sight."""
+    """How the list contradicts earlier headers of its peer."""
+    is_presync: bool = False
+    """Whether the list belongs to a presync: to a chain that has not shown enough work to be stored."""
     resume: tuple[Entry, bytes] | None = None
-    """Where the examination goes on: after this hash of the peer's chain, which leaves ours at this entry."""
+    """Where the presync continues: after this hash of the peer's chain, which leaves ours at this entry."""
 
     @property
     def is_full(self) -> bool:
-        """As many as fit in a message: more may follow."""
+        """Whether there are as many as fit in a message: more may follow."""
         return len(self.headers) == MAX_HEADERS
 
     @property
@@ -58,9 +58,7 @@ class HeaderList:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A body whose verification is under way. `peer` sent it (None: it is our own); `asked` tells whether we wanted
-    it.
-    """
+    """A body under verification. `peer` sent it (None: it is our own); `asked`: whether it was requested."""
 
     entry: Entry
     peer: int | None
@@ -69,7 +67,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class BodyVerified:
-    """A body was verified: the decoded block, which is stored, or the rule of level 1 or 2 that it breaks."""
+    """The result of a verification: the decoded block, which is stored, or the rule of level 1 or 2 that it breaks."""
 
     verification: Verification
     result: Block | RuleError
@@ -77,7 +75,7 @@ class BodyVerified:
 
 @dataclass(frozen=True, slots=True)
 class InvalidBlock:
-    """A block breaks a rule of level 2 or 3: it is invalid, whoever sends it."""
+    """A block breaks a rule of level 2 or 3: its hash is invalid."""
 
     entry: Entry
     error: RuleError
@@ -85,8 +83,8 @@ class InvalidBlock:
 
 @dataclass(frozen=True, slots=True)
 class TipChange:
-    """The working tip moved. Blocks in the order in which they were disconnected and connected; a damaged one that was
-    disconnected is missing. `touched` are the accounts that may have changed.
+    """The working tip moved. Blocks in the order in which they were disconnected and connected; a damaged disconnected
+    block is missing. `touched`: the accounts that may have changed.
     """
 
     disconnected: tuple[Block, ...]
@@ -96,8 +94,8 @@ class TipChange:
 
 @dataclass(slots=True)
 class Candidate:
-    """A transfer that wants into the mempool: from a peer, from a request, or (both None) from our own disk or out of
-    a disconnected block. `place` and `losses` are what `Mempool.still_fits` asks for.
+    """A transfer offered to the mempool: from a peer, from a request, or (both None) from our own disk or a
+    disconnected block. `place` and `losses` are arguments of `Mempool.still_fits`.
     """
 
     transfer: Transfer
@@ -109,8 +107,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A transfer that was not taken; `waits` where it is kept for its predecessors. `transfer` is None where its bytes
-    are no transfer.
+    """A transfer that was not accepted; `waits`: it is kept until its predecessors come. `transfer` is None where its
+    bytes cannot be decoded.
     """
 
     error: RuleError | PolicyError
@@ -122,14 +120,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Transfers of a peer have arrived and are about to be looked at."""
+    """Transfers of a peer that have arrived and are about to be processed."""
 
     peer: int
     txids: Sequence[bytes]
 
 
 class Outcomes:
-    """One turn's outcomes, each list in the order in which they were found out."""
+    """The outcomes of one turn, each list in the order in which they occurred."""
 
     __slots__ = (
         "accepted",
@@ -148,7 +146,7 @@ class Outcomes:
         self.bodies: list[BodyVerified] = []
         self.invalid: list[InvalidBlock] = []
         self.lost_bodies: list[Entry] = []
-        """Stored bodies that the disk does not give back, and that the chain needs."""
+        """Stored bodies that the chain needs and the disk could not read."""
         self.tips: list[TipChange] = []
         self.arrivals: list[Arrival] = []
         self.accepted: list[Candidate] = []
@@ -157,7 +155,7 @@ class Outcomes:
         self.mempool_changed = False
 
     def clear(self) -> None:
-        """The turn is over."""
+        """Start a new turn."""
         self.headers.clear()
         self.bodies.clear()
         self.invalid.clear()

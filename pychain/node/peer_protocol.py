@@ -1,7 +1,7 @@
-"""The peer protocol: connections from the open stream to their end, and each message to the manager that handles it.
+"""The peer protocol: the life of connections, and dispatching each message to the manager that handles it.
 
-The sub-protocols are a list of managers. What is particular to this module is admission: the channel, the hello and
-the slots decide who becomes a peer, and only then the managers hear of it.
+The sub-protocols are a list of managers. This module itself does admission: the channel, the hello and the slots decide
+whether a connection becomes a peer, and only then the managers are told.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pychain.p2p.states import PeerState
 
 
 class PeerProtocol:
-    """Every connection, and what each message sets off."""
+    """Manages every connection, and dispatches its messages."""
 
     def __init__(
         self,
@@ -41,8 +41,8 @@ class PeerProtocol:
         managers: Sequence[Manager],
         outbox: Outbox,
     ) -> None:
-        """`managers`: all of them, in the order in which they hear of a peer. ConfigError where two handle one
-        message."""
+        """`managers`: all of them, in the order in which they are told of a peer. Raises `ConfigError` where two handle
+        one message."""
         self._config = config
         self._entropy = entropy
         self._peers = peers
@@ -61,7 +61,7 @@ class PeerProtocol:
     # --- connections
 
     def opened(self, peer_id: int, endpoint: Endpoint, inbound: bool, now: Now) -> None:
-        """A stream is open. It gets a channel, and a place among the peers once that is established."""
+        """A stream is open. It gets a channel, and becomes a peer once that is established and hello is accepted."""
         channel = self._config.channel(not inbound, self._entropy)
         peer = self._peers.opened(peer_id, endpoint, inbound, channel, now)
         self._handshake.peer_opened(peer, now)
@@ -88,7 +88,7 @@ class PeerProtocol:
             self._misbehaviour.offend(peer, Offence.PROTOCOL_ERROR, str(error), now)
 
     def closed(self, peer_id: int, reason: str, now: Now) -> None:
-        """The stream is gone, whoever ended it."""
+        """The stream is gone, whichever side ended it."""
         peer = self._peers.closed(peer_id)
         if peer is None:
             return
@@ -98,7 +98,7 @@ class PeerProtocol:
         self._outbox.publish(PeerDown(peer_id, str(peer.endpoint), peer.farewell or printable(reason)))
 
     def _advance_channel(self, peer: Peer, now: Now) -> None:
-        """Send what the channel's handshake has to say; once it is established, say hello."""
+        """Send the pending handshake bytes of the channel; once it is established, send hello."""
         self._peers.send_handshake(peer)
         if not peer.channel.established:
             return
@@ -118,7 +118,7 @@ class PeerProtocol:
 
 
 def _joined(tables: Iterable[Mapping[type[Fields], Handler]]) -> dict[type[Fields], Handler]:
-    """One table of several; a message has one handler."""
+    """Join several tables; each message must have one handler."""
     joined: dict[type[Fields], Handler] = {}
     for table in tables:
         for message, handler in table.items():

@@ -1,4 +1,4 @@
-"""The peers of a node, and the wire that its managers write on."""
+"""The peers of a node, and the wire through which its managers send."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pychain.p2p.peer import Peer, Traffic
 
 
 class Peers:
-    """Every connection that the runtime has opened and not closed. Implements `p2p.wire.Wire`."""
+    """Every open connection. Implements `p2p.wire.Wire`."""
 
     def __init__(self, outbox: Outbox, max_block_bytes: int) -> None:
         self._outbox = outbox
         self.codec = STANDARD
-        """The messages of the connections that are opened from now on."""
+        """The codec of new connections."""
         self._frame_limit = limits.frame_limit(max_block_bytes)
         self._queue_limit = limits.send_queue_limit(max_block_bytes)
         self._peers: dict[int, Peer] = {}
         self._received = Traffic()
         self._sent = Traffic()
-        """Of connections that have ended."""
+        """Traffic of connections that have ended."""
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -46,13 +46,13 @@ class Peers:
         return peer
 
     def send_handshake(self, peer: Peer) -> None:
-        """Send what the channel's own handshake has to say, if anything."""
+        """Send the pending handshake bytes of the channel, if any."""
         output = peer.handshake_output()
         if output:
             self._outbox.emit(Send(peer.peer_id, output))
 
     def goodbye_came(self, peer: Peer) -> None:
-        """The peer said goodbye: nothing more is sent, the stream is closed."""
+        """The peer sent goodbye: nothing more is sent, and the stream is closed."""
         peer.goodbye_came()
         self._outbox.emit(HangUp(peer.peer_id, peer.farewell or "peer said goodbye"))
 
@@ -70,7 +70,7 @@ class Peers:
         if peer is not None:
             peer.drained(count)
 
-    # --- what has gone to and fro since the start, over all connections
+    # --- traffic since the start, over all connections
 
     def received(self) -> Traffic:
         return _sum(self._received, (peer.received for peer in self._peers.values()))

@@ -1,7 +1,7 @@
-"""Queries: what others may read of a node at once, without a request. A read changes nothing.
+"""Queries: reads of a node's state that are served at once, without a request, and change nothing.
 
-The chain, accounts and transactions are those of the durable state. The mempool is that of the working tip, which may
-be a moment ahead: `is_settling` says when.
+The chain, accounts and transactions are those of the durable state. An account's `sequence` is its nonce: the number of
+transfers it has sent. The mempool is that of the working tip, which may be slightly ahead: `is_settling` says when.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pychain.p2p.sync import SyncManager
 
 @dataclass(frozen=True, slots=True)
 class ChainTip:
-    """One end of the block tree, as Core's getchaintips tells it. `branch_length` counts from the active chain."""
+    """One tip of the block tree, as in Core's getchaintips. `branch_length` counts from the active chain."""
 
     entry: Entry
     branch_length: int
@@ -42,7 +42,7 @@ class ChainTip:
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How far along a node is. `progress` is the share of the best header's work that is connected, 0 to 1."""
+    """The sync progress of a node. `progress` is the share of the best header's work that is connected, 0 to 1."""
 
     headers: int
     blocks: int
@@ -100,7 +100,8 @@ class Queries:
 
     @property
     def is_settling(self) -> bool:
-        """Blocks are connected that are not durable yet: what they mined has left the mempool and is not shown yet."""
+        """Whether connected blocks are not durable yet: their transfers have left the mempool, but are not in the chain
+        that queries show."""
         return self._tree.tip is not self._commits.durable
 
     @property
@@ -116,7 +117,7 @@ class Queries:
         return self.tip.ancestor(height) if 0 <= height <= self.tip.height else None
 
     def fork_point(self, one: Entry, other: Entry) -> Entry:
-        """The last block that two branches have in common."""
+        """The last common block of two branches."""
         return self._tree.fork_point(one, other)
 
     def is_active(self, entry: Entry) -> bool:
@@ -134,7 +135,7 @@ class Queries:
         return self._mining.next_bits(entry)
 
     def tips(self) -> list[ChainTip]:
-        """All ends of the tree, the active one first, then by falling height."""
+        """All tips of the tree, the active one first, then by descending height."""
         tips = []
         for entry in self._tree.leaves():
             fork = self._tree.fork_point(entry, self.tip)
@@ -145,7 +146,7 @@ class Queries:
         return sorted(tips, key=lambda tip: (tip.status != "active", -tip.entry.height, tip.entry.hash))
 
     def raw_block(self, entry: Entry) -> bytes | None:
-        """The raw body as far as it is in memory; for the rest the world reads its store."""
+        """The raw body if it is in memory; the runtime reads others from its store."""
         return self._bodies.raw(entry)
 
     def sync(self) -> SyncState:
@@ -166,7 +167,7 @@ class Queries:
         return self._store.account(key)
 
     def immature(self, key: bytes) -> int:
-        """Rewards of the account that are mined and not credited yet."""
+        """Immature rewards of the account: mined but not credited yet."""
         total = 0
         first = max(1, self.tip.height - self.spec.maturity + 1)
         entry = self.tip
@@ -179,12 +180,11 @@ class Queries:
         return total
 
     def transaction(self, txid: bytes) -> TransactionPlace | None:
-        """Where a transaction of the active chain is."""
+        """The place of a transaction in the active chain."""
         return self._store.transaction(txid)
 
     def history(self, key: bytes, limit: int, before: bytes | None = None) -> list[TransactionPlace]:
-        """Up to `limit` transactions of the active chain that name an account, newest first, of those older than
-        `before`."""
+        """Up to `limit` transactions of an account in the active chain, newest first, all older than `before`."""
         return self._store.history(key, limit, before)
 
     # --- peers and mining
@@ -193,28 +193,28 @@ class Queries:
         return self._peers.all()
 
     def received(self) -> Traffic:
-        """From all peers since the start."""
+        """Traffic from all peers since the start."""
         return self._peers.received()
 
     def sent(self) -> Traffic:
-        """To all peers since the start."""
+        """Traffic to all peers since the start."""
         return self._peers.sent()
 
     def points(self, peer_id: int, now: Now) -> int:
         """A peer's misbehaviour points."""
         return self._misbehaviour.points(peer_id, now)
 
-    def kept_peers(self) -> tuple[Endpoint, ...]:
-        """Endpoints that the operator wants connected."""
-        return self._slots.persistent
+    def manual_peers(self) -> tuple[Endpoint, ...]:
+        """The endpoints that the operator wants connected."""
+        return self._slots.manual
 
     @property
     def networking(self) -> bool:
-        """Whether connections are made and taken at all."""
+        """Whether connections are made and accepted at all."""
         return self._slots.is_active
 
     def known_addresses(self) -> int:
-        """How many addresses of nodes are known."""
+        """Number of known addresses of nodes."""
         return len(self._addresses)
 
     def bans(self, now: Now) -> list[Ban]:

@@ -1,4 +1,4 @@
-"""Request handlers: requests from the API, each to the part of the node that carries it out."""
+"""Request handlers: dispatch requests from the API to the parts of the node that carry them out."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ class RequestHandlers:
         }
 
     def asked(self, request_id: int, request: Request, now: Now) -> None:
-        """Take a request in."""
+        """Handle a request."""
         self._handlers[type(request)](request_id, request, now)
 
     def refuse(self, request_id: int) -> None:
-        """Turn a request away: the node is on its way out."""
+        """Refuse a request because the node is stopping."""
         self._reply(request_id, Refused("stopping", "the node is stopping"))
 
     def react(self, outcomes: Outcomes) -> None:
@@ -114,7 +114,7 @@ class RequestHandlers:
         self._transfers.offer(request.raw, None, request_id, now)
 
     def _transfer_refused(self, request_id: int, refusal: Refusal) -> None:
-        """A submitted transfer was refused, perhaps because it is in the mempool already."""
+        """Answer a submitted transfer that was refused: with its txid where it is in the mempool already."""
         if refusal.transfer is not None and refusal.transfer.txid in self._transfers.mempool:
             self._reply(request_id, refusal.transfer.txid)
         else:
@@ -146,18 +146,18 @@ class RequestHandlers:
         self._reply(request_id, None)
 
     def _add_peer(self, request_id: int, request: AddPeer, now: Now) -> None:
-        if self._slots.is_persistent(request.endpoint.address):
+        if self._slots.is_manual(request.endpoint.address):
             self._reply(request_id, Refused("already-added", f"{request.endpoint.address} is already kept connected"))
             return
         try:
-            self._slots.add_persistent(request.endpoint, now)
+            self._slots.add_manual(request.endpoint, now)
         except AddressError as error:
             self._reply(request_id, Refused("too-many", str(error)))
             return
         self._reply(request_id, None)
 
     def _remove_peer(self, request_id: int, request: RemovePeer, now: Now) -> None:
-        known = self._slots.remove_persistent(request.address)
+        known = self._slots.remove_manual(request.address)
         self._reply(request_id, None if known else Refused("not-found", f"{request.address} was not added"))
 
     def _try_peer(self, request_id: int, request: TryPeer, now: Now) -> None:
@@ -189,7 +189,7 @@ class RequestHandlers:
 
 
 def refused(error: RuleError | PolicyError) -> Refused:
-    """An error of the rules or of the mempool as an answer."""
+    """The answer for an error of a rule or of the mempool."""
     if isinstance(error, RuleError):
         return Refused(error.rule.code, error.detail or error.rule.meaning)
     return Refused(error.policy.value, error.detail)

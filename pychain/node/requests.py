@@ -1,6 +1,6 @@
 """Requests from the API that change a node or need its core, and their answers.
 
-Plain reads do not pass through here: `Node.queries` serves them at once, from the durable state.
+Plain reads are no requests: `Node.queries` serves them at once, from the durable state.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 
 INCONCLUSIVE = "inconclusive"
-"""Of a block that is valid so far, but not on the best chain (BIP 22)."""
+"""Answer for a block that is valid so far, but not on the best chain (BIP 22)."""
 
 
 class SubmitBlock(Struct, frozen=True):
-    """Take a raw block as if mined here. Answer: None once it is the durable tip, or a string as BIP 22 has it:
-    a rule's code, "duplicate", "duplicate-invalid", "inconclusive" (valid so far, but not on the best chain)."""
+    """Submit a raw block as if mined here. Answer: None once it is the durable tip, or a string as in BIP 22: a rule's
+    code, "duplicate", "duplicate-invalid", "inconclusive" (valid so far, but not on the best chain)."""
 
     raw: bytes
 
 
 class LoadBlocks(Struct, frozen=True):
-    """Take raw blocks of a chain, at least one, each the parent of the next. Answer: None once the last one is on the
-    durable chain; a rule's code where it does not come to that, "inconclusive" where it is not on the best chain."""
+    """Submit raw blocks of a chain, at least one, each the parent of the next. Answer: None once the last one is on the
+    durable chain; otherwise a rule's code, or "inconclusive" where it is not on the best chain."""
 
     raws: tuple[bytes, ...]
 
 
 class AwaitRest(Struct, frozen=True):
-    """Answer: None once no block is on its way into the chain and all that was decided is durable."""
+    """Wait until no block is being processed and everything is durable. Answer: None."""
 
 
 class SubmitTransfer(Struct, frozen=True):
-    """Take a raw transfer into the mempool and announce it. Answer: its txid, or `Refused`."""
+    """Submit a raw transfer to the mempool and announce it. Answer: its txid, or `Refused`."""
 
     raw: bytes
 
 
 class TestTransfer(Struct, frozen=True):
-    """Would `SubmitTransfer` take it? Answer: its txid, or `Refused`; nothing changes."""
+    """Check whether `SubmitTransfer` would accept a transfer; nothing changes. Answer: its txid, or `Refused`."""
 
     __test__ = False  # not a test class, whatever its name begins with
 
@@ -48,37 +48,37 @@ class TestTransfer(Struct, frozen=True):
 
 
 class GetTemplate(Struct, frozen=True):
-    """Answer: a `BlockTemplate` on the current tip."""
+    """Get a template on the current tip. Answer: a `BlockTemplate`."""
 
 
 class SetMining(Struct, frozen=True):
-    """Mine to this public key, or not at all for None. Answer: None."""
+    """Mine to this public key, or stop mining for None. Answer: None."""
 
     recipient: bytes | None
 
 
 class InvalidateBlock(Struct, frozen=True):
-    """Treat a block and its descendants as invalid, as Bitcoin Core's invalidateblock. Answer: None when the tip that
-    follows is durable, or `Refused`."""
+    """Mark a block and its descendants invalid, as Bitcoin Core's invalidateblock. Answer: None once the resulting tip
+    is durable, or `Refused`."""
 
     block_hash: bytes
 
 
 class ReconsiderBlock(Struct, frozen=True):
-    """Take `InvalidateBlock` back for a block, its ancestors and descendants. Answer as there."""
+    """Revoke `InvalidateBlock` for a block, its ancestors and descendants. Answers as there."""
 
     block_hash: bytes
 
 
 class AddPeer(Struct, frozen=True):
-    """Keep a connection to an endpoint up for good. Answer: None, or `Refused` where one to its address is already
-    kept."""
+    """Add a manual peer: keep a connection to an endpoint from now on. Answer: None, or `Refused` where its address was
+    added already."""
 
     endpoint: Endpoint
 
 
 class RemovePeer(Struct, frozen=True):
-    """Keep it up no longer (an open connection stays). Answer: None, or `Refused`."""
+    """Remove a manual peer (an open connection stays). Answer: None, or `Refused`."""
 
     address: NetAddress
 
@@ -96,21 +96,21 @@ class DisconnectPeer(Struct, frozen=True):
 
 
 class Ban(Struct, frozen=True):
-    """Refuse connections with a host for so many seconds; 0 ends it. Answer: None."""
+    """Ban a host or network for `duration_s` seconds; 0 lifts the ban. Answer: None, or `Refused`."""
 
     host: str
     duration_s: int
 
 
 class SetNetworking(Struct, frozen=True):
-    """Have connections with peers, or none at all: those that stand are ended. Answer: None."""
+    """Switch networking on, or off: then all peers are disconnected. Answer: None."""
 
     active: bool
 
 
 class DropTransfers(Struct, frozen=True):
-    """Let go of pending transfers, up to so many accounts' at a time, and of all that was on its way into the mempool
-    but for signatures under check. Answer: None; the mempool's length says whether to go on."""
+    """Drop pending transfers, of up to `accounts` accounts at a time, and all transfers on the way into the mempool
+    except those whose signatures are being checked. Answer: None; the mempool's length tells whether to repeat it."""
 
     accounts: int
 
@@ -136,7 +136,7 @@ Request = (
 
 
 class Refused(Struct, frozen=True):
-    """A request that was not carried out: the code for programs, the text for people."""
+    """A request that was refused: a code for programs, a text for people."""
 
     code: str
     text: str

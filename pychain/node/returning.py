@@ -1,7 +1,9 @@
-"""Transfers of undone blocks on their way back to the mempool, so many a turn.
+"""Returning the transfers of disconnected blocks to the mempool, a bounded number per turn.
 
-A reorganisation may undo hundreds of thousands of them, most of which were mined again or lost their place: what that
-is shows in the blocks' bulk view, and what was mined again is never made a transfer.
+A reorganisation may disconnect hundreds of thousands of transfers, most of which were mined again or lost their place.
+The blocks' bulk view shows which, so transfers that were mined again are never decoded.
+
+A transfer's `sequence` is its account's nonce.
 """
 
 from __future__ import annotations
@@ -16,31 +18,31 @@ from pychain.consensus.state import BulkAccountReader
 
 
 class Returning:
-    """Follows undone and connected blocks, in their order, and gives back what they leave over."""
+    """Follows disconnected and connected blocks, in order, and returns the transfers that are in no block any more."""
 
     def __init__(self) -> None:
         self._moves: deque[tuple[Block, bool]] = deque()
-        """Blocks that the chain left (True) or took on, and that are not counted into the two below yet."""
+        """Blocks that were disconnected (True) or connected, and are not processed into the two below yet."""
         self._undone: dict[bytes, Block] = {}
-        """Blocks whose transfers are to come back, the lowest first where they were undone together."""
+        """Disconnected blocks whose transfers may return, those of one reorganisation lowest first."""
         self._position = 1
-        """Of the first transfer in the first of them that was not looked at."""
+        """Position of the next transfer in the first of them."""
         self._mined: dict[bytes, None] = {}
-        """Txids mined since the first of these blocks was undone."""
+        """Txids mined since the first of these blocks was disconnected."""
 
     def __bool__(self) -> bool:
         return bool(self._moves or self._undone)
 
     def tip_changed(self, disconnected: Sequence[Block], connected: Sequence[Block]) -> None:
-        """The tip moved; `disconnected` in the order in which they were undone, the highest first."""
+        """The tip moved; `disconnected` in the order in which they were disconnected, highest first."""
         if not self and not disconnected:
             return
         self._moves.extend([(block, True) for block in reversed(disconnected)])
         self._moves.extend([(block, False) for block in connected])
 
     def take(self, budget: int, accounts: BulkAccountReader) -> tuple[list[Transfer], list[Transfer]]:
-        """Look at about `budget` transfers: those that may come back now, and those whose sequence another transfer has
-        used. What was mined again is neither. `accounts` is the state after the working tip.
+        """Process about `budget` transfers. Returns those that may return now, and those whose sequence was used by
+        another transfer; those mined again are in neither list. `accounts` is the state after the working tip.
         """
         while self._moves and budget > 0:
             block, has_left = self._moves.popleft()
@@ -59,7 +61,7 @@ class Returning:
         return returned, lost
 
     def raws(self) -> Iterator[bytes]:
-        """All that is still on its way, raw."""
+        """All transfers that have not been processed yet, raw."""
         undone = [*self._undone.values(), *[block for block, has_left in self._moves if has_left]]
         for number, block in enumerate(undone):
             for position in range(self._position if number == 0 and self._undone else 1, block.count):
@@ -73,7 +75,7 @@ class Returning:
     def _look(
         self, block: Block, budget: int, accounts: BulkAccountReader, returned: list[Transfer], lost: list[Transfer]
     ) -> int:
-        """Look at the next transfers of a block; returns how many."""
+        """Process the next transfers of a block; returns the cost."""
         start = self._position
         moves = list(islice(block.moves, start - 1, start - 1 + budget))
         senders = list({move[0]: None for move in moves})

@@ -1,4 +1,4 @@
-"""Asking the network's seeds for addresses of nodes, as long as no peer is to be had without them."""
+"""Seeds: resolving the network's seed names for addresses of nodes, while there is no peer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pychain.p2p.addresses import AddressManager
 from pychain.p2p.slots import SlotManager
 
 SEED_INTERVAL_NS = 60 * NS
-"""A node without a peer asks again so often: a lookup may come before the network is there, and what was saved long ago
-may lead nowhere. Core waits as long before it turns from its table to the seeds."""
+"""A node without a peer asks again after this time: the machine may have been offline, and old saved addresses may be
+dead. Core also waits this long for its address table before it asks the seeds."""
 
 
 class Seeds:
-    """Looks the seeds' names up: at once where the table of addresses is empty, and then whenever no peer is there."""
+    """Resolves the seeds: at once where the address table is empty, later whenever there is no peer."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Seeds:
         outbox: Outbox,
         deadlines: Deadlines,
     ) -> None:
-        """Where the operator has named peers to connect to, the seeds are left alone."""
+        """The seeds are not used where the operator has configured peers to connect to."""
         self._seeds = () if config.connect or config.connect_only else config.seeds
         self._addresses = addresses
         self._slots = slots
@@ -38,13 +38,13 @@ class Seeds:
         self._wake = deadlines.add(self)
 
     def start(self, now: Now) -> None:
-        """The table of addresses is loaded."""
+        """The address table is loaded: schedule the first lookup."""
         if self._seeds:
             self._next_ns = now.mono_ns + (SEED_INTERVAL_NS if len(self._addresses) else 0)
             self._wake(self._next_ns)
 
     def poll(self, now: Now) -> None:
-        """Look the seeds up if it is time, and nobody is there."""
+        """Resolve the seeds if it is time and there is no peer."""
         if self._next_ns is None or now.mono_ns < self._next_ns:
             return
         self._next_ns = now.mono_ns + SEED_INTERVAL_NS

@@ -1,4 +1,4 @@
-"""Serving: answering what peers ask for, in order, no faster than they read."""
+"""Serving: answering the requests of peers, in order, no faster than they read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from pychain.p2p.peer import Peer
 
 READ_BYTES = 512 * 1024
 READ_BLOCKS = 64
-"""Read from the disk for one peer at once, by the size of the blocks that he got last: small ones share a job."""
+"""Read from disk for one peer at once, estimated by the size of the last block it got: small blocks share a job."""
 MAX_QUEUED_BLOCKS = 2 * limits.MAX_INV
-"""Blocks one peer may have asked for and not got; of more he is told that they are missing."""
+"""Blocks queued per peer; further requests are answered with `missing`."""
 BLOCKS_A_TURN = 128
-"""Small blocks sent to one peer in one turn, about a millisecond; large ones fill his queue earlier. The next go out
-when he has drained some."""
+"""Small blocks sent to one peer in one turn, about a millisecond; large ones fill its send queue earlier. The next are
+sent when it has drained some."""
 
 
 class Serving(Manager):
-    """Answers `want` and `get_headers`. Blocks leave one by one as the peer drains what was sent before."""
+    """Answers `want` and `get_headers`. Blocks are sent one by one as the peer drains those before."""
 
     def __init__(
         self, tree: BlockTree, bodies: Bodies, commits: Commits, mempool: Mempool, peers: Peers, outbox: Outbox
@@ -46,10 +46,10 @@ class Serving(Manager):
         self._pause = limits.send_queue_pause(tree.rulebook.spec.max_block_bytes)
         self._queues: dict[int, deque[bytes]] = {}
         self._reads: dict[int, int] = {}
-        """Reads under way: job -> peer. A peer has one at a time."""
+        """Pending reads: job -> peer. A peer has one at a time."""
         self._reading: dict[int, None] = {}
         self._usual_bytes: dict[int, int] = {}
-        """About how many bytes the blocks have that a peer reads."""
+        """Size of the last block read for each peer."""
 
     def handlers(self) -> Mapping[type[Fields], Handler]:
         return {Want: self._on_want, GetHeaders: self._on_get_headers}
@@ -73,7 +73,7 @@ class Serving(Manager):
             self._serve_transactions(peer_id, want.hashes)
 
     def _on_get_headers(self, peer: Peer, request: GetHeaders, now: Now) -> None:
-        """Headers of the durable chain after the first hash of the locator that is on it."""
+        """Send the headers of the durable chain after the first hash of the locator that is on it."""
         durable = self._commits.durable
         fork = self._tree.fork_point(self._tree.find_locator(request.locator), durable)
         last = durable.ancestor(min(durable.height, fork.height + limits.MAX_HEADERS))
@@ -84,11 +84,11 @@ class Serving(Manager):
         self._peers.send(peer.peer_id, Headers(tuple(map(index.raw, index.path(fork.row, last.row)))))
 
     def waits_for(self, peer_id: int) -> bool:
-        """Whether blocks for this peer wait until it has drained what was sent before."""
+        """Whether queued blocks for this peer wait until it has drained some bytes."""
         return bool(self._queues.get(peer_id)) and peer_id not in self._reading
 
     def resume(self, peer_id: int) -> None:
-        """Send on, as far as the peer has drained what was sent and the disk has answered."""
+        """Send queued blocks, as far as the peer has drained earlier ones and the disk has answered."""
         queue = self._queues.get(peer_id)
         peer = self._peers.get(peer_id)
         if peer is None or not queue or peer_id in self._reading:
@@ -110,7 +110,7 @@ class Serving(Manager):
             self._peers.send(peer_id, BlockMessage(raw))
 
     def _next_on_disk(self, peer_id: int, queue: deque[bytes]) -> tuple[bytes, ...]:
-        """The blocks at the head of a queue that the disk has, as many as one read may bring."""
+        """The blocks at the head of a queue that are on disk, as many as fit in one read."""
         count = min(READ_BLOCKS, max(1, READ_BYTES // self._usual_bytes.get(peer_id, READ_BYTES)))
         return tuple(takewhile(self._is_on_disk, islice(queue, count)))
 
@@ -119,7 +119,7 @@ class Serving(Manager):
         return entry is not None and self._has(block_hash) and self._bodies.raw(entry) is None
 
     def _send_missing(self, peer_id: int, queue: deque[bytes]) -> None:
-        """Say of the blocks that come next in the queue which ones are not here."""
+        """Answer the next blocks in the queue that are not here with `missing`."""
         missing = []
         while queue and not self._has(queue[0]):
             missing.append(queue.popleft())
@@ -131,7 +131,7 @@ class Serving(Manager):
         return entry is not None and entry.has_body and not entry.invalid
 
     def read(self, job: int, blocks: Sequence[Block | bytes | None]) -> bool:
-        """Take in the result of a read; False where the job is not one of ours."""
+        """Process the result of a read; False where the job is not one of ours."""
         peer_id = self._reads.pop(job, None)
         if peer_id is None:
             return False

@@ -1,6 +1,4 @@
-"""The node's small tables on disk: known addresses, bans, and the mempool. Saved now and then, and when the node
-stops.
-"""
+"""The node's small tables on disk: known addresses, bans, and the mempool. Saved regularly, and when the node stops."""
 
 from __future__ import annotations
 
@@ -21,9 +19,9 @@ from pychain.p2p.addresses import AddressManager
 from pychain.p2p.misbehaviour import Misbehaviour
 
 SAVE_INTERVAL_NS = 60 * NS
-"""What a crash may cost of addresses and pending transfers; a clean stop loses nothing."""
+"""A crash loses at most this much of addresses and pending transfers; a clean stop loses nothing."""
 MAX_POOL_BYTES_A_TURN = 4 * 1024 * 1024
-"""A larger mempool is saved at a clean stop alone (as Core does any), since that takes longer than a turn may."""
+"""A larger mempool is saved only at a clean stop (as Core does always), since saving it takes too long for a turn."""
 
 _ADDRESSES = "addresses"
 _BANS = "bans"
@@ -34,7 +32,7 @@ _TRANSFERS = msgspec.msgpack.Decoder(_RawTransfers)
 
 
 class Tables:
-    """Loads the tables at the start and puts what changed into a commit."""
+    """Loads the tables at the start, and puts changed ones into commits."""
 
     def __init__(
         self,
@@ -55,7 +53,7 @@ class Tables:
         self._wake = deadlines.add(self)
 
     def load(self, now: Now) -> list[str]:
-        """Fill the address and ban tables. A damaged one starts empty; the lines returned say so."""
+        """Load the address and ban tables. A damaged one starts empty, with a line about it in the result."""
         self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
         self._wake(self._next_save_ns)
         notices = []
@@ -78,7 +76,7 @@ class Tables:
                 return
 
     def poll(self, now: Now) -> None:
-        """Save when it is time."""
+        """Save if it is time."""
         if self._next_save_ns is not None and now.mono_ns >= self._next_save_ns:
             self._next_save_ns = now.mono_ns + SAVE_INTERVAL_NS
             self._save_peers()

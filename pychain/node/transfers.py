@@ -1,9 +1,9 @@
-"""Transfer intake: from raw bytes to the mempool, cheapest checks first, signatures last and beside the loop.
+"""Transfer intake: from raw bytes to the mempool, cheapest checks first, signatures last and outside the event loop.
 
-What arrives is looked at together, so many a turn, each peer's in turn. Its signatures are gathered while those before
-it are being checked, so that a flood is checked by the hundred and a single transfer at once. A transfer counts as
-pending meanwhile, so a burst of one account's transfers is admitted in one go. What comes before its predecessors waits
-for them.
+Arrivals are processed in batches, a bounded number per turn, taking the peers in turn. Signatures are gathered while
+earlier ones are being checked, so that a flood is checked in large batches and a single transfer at once. Transfers
+under check count as pending, so a burst of transfers of one account is admitted together. A transfer whose predecessors
+are missing waits. `sequence` is the account's nonce: an account's transfers are numbered from 0 without gaps.
 """
 
 from __future__ import annotations
@@ -32,28 +32,29 @@ from pychain.node.outcomes import Arrival, Candidate, Outcomes, Refusal, TipChan
 from pychain.node.returning import Returning
 
 RECENT_REJECTS = 10_000
-"""Txids not asked for again until the next tip (Core keeps 120,000 in a filter), at most twice as many: under 3 MB."""
+"""Txids not requested again until the next tip (Core keeps 120,000 in a filter); at most twice as many are kept, under
+3 MB."""
 ARRIVED_A_TURN = 250
-"""Raw transfers looked at in one turn, about 3 ms of Python."""
+"""Raw transfers processed in one turn, about 3 ms of Python."""
 BATCH = 256
-"""Signatures checked by one job: enough for the batch verifier to be nearly at its best, few enough that telling of all
-of them is still a short turn."""
+"""Signatures checked by one job: enough for the batch verifier to be nearly at full speed, few enough that processing
+the results is a short turn."""
 MAX_JOBS = 2
-"""Jobs under way: one that is being checked, and one that waits, so that no thread waits for the loop. What comes
-meanwhile is the next job."""
+"""Concurrent jobs: one that is being checked, and one in the queue, so that no thread waits for the event loop. Later
+signatures go into the next job."""
 WORTH_A_SECOND_JOB = 64
-"""Signatures gathered while a job is under way that become another: fewer wait for its end, since each costs less the
-more there are, up to about this many."""
+"""Signatures gathered during a job that start a second one; fewer wait for the end of the first, since the cost per
+signature falls up to about this batch size."""
 MAX_UNCHECKED = 4 * BATCH
-"""Signatures that wait or are being checked, at which no more arrivals are looked at."""
+"""Signatures queued or being checked at which no more arrivals are processed."""
 MAX_CONTENDERS = 8
-"""Transfers of one account and sequence that wait for the verdict on another; a forged one costs its sender his
-connection."""
+"""Transfers of one account and sequence that wait for the signature check of another one; a peer that sends a forged
+transfer is disconnected."""
 SETTLED_A_TURN = 1_000
-"""Pending transfers looked at in one turn after the tip moved, a few ms of Python with what is told about them."""
+"""Pending transfers processed in one turn after the tip moved, a few ms of Python including their events."""
 EXPIRY_INTERVAL_NS = 60 * NS
 EXPIRY_A_TURN = 5_000
-"""Accounts whose oldest transfers are looked at in one turn."""
+"""Accounts whose oldest transfers are checked for expiry in one turn."""
 
 _NOTHING: Mapping[int, Transfer] = MappingProxyType({})
 
@@ -80,26 +81,24 @@ class TransferIntake:
         self._rejected: RollingSet[bytes] = RollingSet(RECENT_REJECTS)
         self._jobs: dict[int, list[Candidate]] = {}
         self._verdicts: dict[int, Sequence[bool]] = {}
-        """Of jobs that are done before one that was formed earlier."""
+        """Results of jobs that ended before an earlier job."""
         self._checking: dict[bytes, None] = {}
         self._by_sender: dict[bytes, dict[int, Transfer]] = {}
         """Transfers whose signatures are being checked: account -> sequence -> transfer."""
         self._contenders: dict[tuple[bytes, int], list[Candidate]] = {}
-        """Transfers that wait for the verdict on another one of their account and sequence."""
+        """Transfers that wait for the signature check of another one with their account and sequence."""
         self._batch: deque[Candidate] = deque()
-        """Those that the next jobs are made of."""
+        """Transfers for the next jobs."""
         self._returning = Returning()
         self._is_busy = False
-        """Something came since the last turn, or was left over in it."""
+        """Whether there is new work since the last turn, or work left over from it."""
         self._is_at_best = self._is_durable = True
-        """Whether all that was decided about the chain was on disk at the last turn."""
+        """Whether the tip was the best block, and everything on disk, at the last turn."""
         self._next_expiry_ns = 0
-        """When the mempool is next looked through for what has expired, while it holds anything."""
+        """When the mempool is next checked for expired transfers, unless it is empty."""
 
     def unknown(self, txids: Iterable[bytes]) -> list[bytes]:
-        """Those that are not in the mempool, nor on their way there, nor were refused since the last tip: the others
-        nobody needs to send.
-        """
+        """The txids worth requesting: neither in the mempool, nor on the way there, nor rejected since the last tip."""
         pool, rejected, waiting, checking = self.mempool, self._rejected, self._waiting, self._checking
         return [
             txid
@@ -110,17 +109,17 @@ class TransferIntake:
     # --- offering
 
     def submit(self, raws: Iterable[bytes], peer: int | None) -> None:
-        """Queue raw transfers from a peer, or all that there are from our own disk (None)."""
+        """Queue raw transfers from a peer, or all transfers from our own disk (None)."""
         self._is_busy = True
         self._arrived.put(raws, peer)
 
     def forget_peer(self, peer: int) -> None:
-        """A peer is gone: what he sent and was not looked at yet is dropped, and can be asked of others."""
+        """Drop the queued transfers of a peer that is gone; they can be requested from others."""
         self._arrived.forget(peer)
 
     def unsettled(self) -> list[bytes]:
-        """Raw transfers that are on their way into the mempool: those of our disk, those that come back out of undone
-        blocks, and those whose signatures are being checked.
+        """Raw transfers on the way into the mempool: from our disk, from disconnected blocks, and those whose
+        signatures are being checked.
         """
         undecided = [candidate.transfer for candidate in self._undecided()]
         return [*self._arrived.own(), *self._returning.raws(), *(transfer.raw for transfer in undecided)]
@@ -133,8 +132,8 @@ class TransferIntake:
         return chain(*self._jobs.values(), self._batch, *self._contenders.values())
 
     def offer(self, raw: bytes, peer: int | None, request: int | None, now: Now, txid: bytes | None = None) -> None:
-        """Look at a raw transfer from a peer, from a request, or (both None) from our own disk, now. `txid` is its id
-        where that is known already.
+        """Process a raw transfer from a peer, from a request, or (both None) from our own disk, now. `txid`: its id if
+        known already.
         """
         self._is_busy = True
         try:
@@ -146,7 +145,7 @@ class TransferIntake:
         self._examine(Candidate(transfer, peer, request), now)
 
     def test(self, raw: bytes) -> Transfer:
-        """Would it be taken, its signature apart? RuleError or PolicyError where not."""
+        """Check whether a transfer would be accepted, except for its signature. Raises `RuleError` or `PolicyError`."""
         self._is_busy = True  # the account may be settled on the way
         transfer = parse_transfer(raw)
         check_bounds(transfer)
@@ -170,7 +169,7 @@ class TransferIntake:
         if coming is None:
             candidate.losses = self.mempool.losses
             self._by_sender[transfer.sender] = {transfer.sequence: transfer}
-        elif transfer.sequence in coming:  # anyone can put a forged one in its way: it is looked at after that
+        elif transfer.sequence in coming:  # that one may be forged by anyone, so this one is processed after it
             self._contend(candidate, now)
             return
         else:
@@ -190,7 +189,7 @@ class TransferIntake:
             self._refuse(candidate, PolicyError(Policy.CONFLICT, text), now)
 
     def _examine_contenders(self, transfer: Transfer, now: Now) -> None:
-        """What has the sequence of this one, which is decided, may have its turn."""
+        """Process the transfers with the same sequence as this one, which is decided."""
         contenders = self._contenders.pop((transfer.sender, transfer.sequence), ())
         for candidate in contenders:
             del self._checking[candidate.transfer.txid]
@@ -198,7 +197,7 @@ class TransferIntake:
             self._examine(candidate, now)
 
     def _examine_waiting(self, sender: bytes, sequence: int, now: Now) -> None:
-        """What waited for the one before this sequence may have its turn."""
+        """Process the transfers that waited for the predecessor of this sequence."""
         if self._waiting:
             for transfer, peer in self._waiting.take(sender, sequence):
                 self._examine(Candidate(transfer, peer), now)
@@ -209,12 +208,12 @@ class TransferIntake:
         if waits and self._accounts.account(transfer.sender).balance > 0:
             self._waiting.add(transfer, candidate.peer)
         elif error.policy is not Policy.KNOWN and transfer.sender not in self._by_sender:
-            # What others that are being checked had a part in is not held against it.
+            # Not where other transfers under check may be the cause: they may turn out forged.
             self._rejected.update((transfer.txid,))
         self._outcomes.refused.append(Refusal(error, candidate.peer, candidate.request, transfer, waits))
 
-    def _have_checked(self) -> None:
-        """Have the signatures gathered so far checked, as many jobs as may be under way."""
+    def _start_checks(self) -> None:
+        """Start jobs for the gathered signatures, up to the maximum."""
         while len(self._batch) >= (WORTH_A_SECOND_JOB if self._jobs else 1) and len(self._jobs) < MAX_JOBS:
             candidates = [self._batch.popleft() for _ in range(min(len(self._batch), BATCH))]
             job = self._outbox.new_job()
@@ -224,8 +223,8 @@ class TransferIntake:
     # --- results
 
     def verified(self, job: int, valid: Sequence[bool], now: Now) -> None:
-        """Signatures were checked. Jobs are decided in the order in which they were formed, whichever is done first, so
-        that an account's transfers keep theirs.
+        """Signatures were checked. Results are processed in the order of the jobs, whichever ends first, so that an
+        account's transfers stay in order.
         """
         self._is_busy = True
         self._verdicts[job] = valid
@@ -234,7 +233,7 @@ class TransferIntake:
         self._tell(now)
 
     def _decide(self, candidates: Sequence[Candidate], valid: Sequence[bool], now: Now) -> None:
-        """Where the state may have moved meanwhile, everything else is checked again."""
+        """Admit or refuse transfers; checks are repeated where the state may have changed meanwhile."""
         for candidate, is_valid in zip(candidates, valid, strict=True):
             transfer = candidate.transfer
             del self._checking[transfer.txid]
@@ -265,7 +264,7 @@ class TransferIntake:
         self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
 
     def _tell(self, now: Now) -> None:
-        """Tell of what entered the mempool, what left it, and what came back to it."""
+        """Publish which transfers left the mempool, and which came back to it."""
         for transfer, why in self.mempool.take_changes():
             self._outcomes.mempool_changed = True
             if why is None:
@@ -275,13 +274,13 @@ class TransferIntake:
                 self._examine_waiting(transfer.sender, transfer.sequence + 1, now)
             else:
                 self._outbox.publish(TransferDropped(transfer, why.value))
-                if why is Policy.SEQUENCE_GAP:  # those before it may be on their way back out of an undone block
+                if why is Policy.SEQUENCE_GAP:  # its predecessors may be returning from a disconnected block
                     self._waiting.add(transfer, None)
 
     # --- the chain moves
 
     def _follow_tip(self, change: TipChange, now: Now) -> None:
-        """Mined transfers leave, those of disconnected blocks come back, so many a turn, refusals are forgotten."""
+        """Remove mined transfers, begin to return those of disconnected blocks, and clear the rejected txids."""
         connected, touched = change.connected, change.touched
         self._returning.tip_changed(change.disconnected, connected)
         self.mempool.rebase(touched, (), self._mined_of_interest(connected), now.wall_s)
@@ -291,21 +290,21 @@ class TransferIntake:
             self._examine_waiting(key, self.mempool.next_sequence(key), now)
 
     def _mined_of_interest(self, connected: Sequence[Block]) -> list[bytes]:
-        """The txids that the mempool has to know as mined; none where it holds nothing."""
+        """The txids that the mempool must know as mined; none where it is empty."""
         if not len(self.mempool) and self.mempool.is_settled:
             return []
         return [txid for block in connected for txid in block.txid_list()]
 
     @property
     def has_work(self) -> bool:
-        """Something waits that a turn could go on with."""
+        """Whether there is work for a turn."""
         return self._is_busy or bool(self._outcomes.tips)
 
     def work(self, now: Now, is_at_best: bool, is_durable: bool) -> None:
-        """One turn: let the mempool follow the tip, look at what arrived, have signatures checked.
+        """Do one turn: let the mempool follow the tip, process arrivals, start signature checks.
 
-        The chain is more urgent: what arrived waits until the tip is at the best block, and what disconnected blocks
-        leave over until that is durable, too.
+        The chain goes first: arrivals wait until the tip is the best block, and the transfers of disconnected blocks
+        until that is durable as well.
         """
         for change in self._outcomes.tips:
             self._follow_tip(change, now)
@@ -316,12 +315,12 @@ class TransferIntake:
         if is_at_best:
             self._look_at_arrived(now)
         self._tell(now)
-        self._have_checked()
+        self._start_checks()
         self._is_busy = bool(self._arrived or self._returning or self._batch or not self.mempool.is_settled)
 
     @property
     def wants_turn(self) -> bool:
-        """There is work that needs nobody else's answer first."""
+        """Whether there is work that can be done now, without waiting for a result."""
         if not self._is_busy:
             return False
         may_look = self._arrived and self._has_room
@@ -329,7 +328,7 @@ class TransferIntake:
         return (self._is_at_best and bool(may_look or may_take_back)) or not self.mempool.is_settled
 
     def poll(self, now: Now) -> None:
-        """Let go of what has expired."""
+        """Drop expired transfers."""
         if now.mono_ns >= self._next_expiry_ns and self.mempool.expire(now.wall_s, EXPIRY_A_TURN):
             self._next_expiry_ns = now.mono_ns + EXPIRY_INTERVAL_NS
         self._tell(now)
@@ -338,7 +337,7 @@ class TransferIntake:
         return self._next_expiry_ns if len(self.mempool) else None
 
     def drop(self, accounts: int) -> None:
-        """Let go of what waits outside the mempool, and of up to so many accounts' transfers in it."""
+        """Drop what waits outside the mempool, and the transfers of up to `accounts` accounts in it."""
         self._is_busy = True
         self._returning = Returning()
         self._arrived = Arrivals()
@@ -346,7 +345,7 @@ class TransferIntake:
         self.mempool.drop(accounts)
 
     def _take_back(self, now: Now) -> None:
-        """Offer the mempool transfers of undone blocks, unless they were mined again or their sequences were used."""
+        """Return transfers of disconnected blocks to the mempool, unless mined again or their sequences are used."""
         returned, lost = self._returning.take(SETTLED_A_TURN, self._accounts)
         self.mempool.rebase((), returned, (), now.wall_s)
         for transfer in lost:
@@ -354,7 +353,7 @@ class TransferIntake:
 
     @property
     def _has_room(self) -> bool:
-        """Signatures of more arrivals may be gathered."""
+        """Whether signatures of more arrivals may be gathered."""
         return len(self._checking) < MAX_UNCHECKED
 
     def _look_at_arrived(self, now: Now) -> None:

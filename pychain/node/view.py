@@ -1,4 +1,4 @@
-"""The chain as the peer protocol sees it: what is here, what is missing, and where it would be found."""
+"""The chain as the peer protocol sees it: what is here, what is missing, and how blocks relate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pychain.node.transfers import TransferIntake
 from pychain.p2p.messages import Kind
 
 BEHIND_BLOCKS = 6
-"""A tip this many blocks below the best header is being synced: nothing is mined on it, no transfer judged by it."""
+"""With a tip more than this many blocks below the best header, a node is syncing: it neither mines nor takes transfers.
+"""
 MAX_VERIFYING = 64
-"""Blocks under verification at which no more are fetched: the workers are busy, the rest would only wait in memory."""
+"""Blocks under verification at which no more are fetched: the workers are busy, and more would only fill memory."""
 
 
 class ChainView:
@@ -26,7 +27,7 @@ class ChainView:
         self._transfers = transfers
 
     def is_behind(self) -> bool:
-        """The best header is so far ahead of the tip that the node is syncing."""
+        """Whether the node is syncing: the best header is far ahead of the tip."""
         return self._tree.best_header.height - self._tree.tip.height > BEHIND_BLOCKS
 
     # --- Inventory
@@ -59,7 +60,7 @@ class ChainView:
         return [entry.hash for entry in way if not self._bodies.is_settled(entry)][:count]
 
     def _first_unlinked(self, best: Entry, low: int) -> int:
-        """Height of the first block on the way to `best` whose body, or an ancestor's, is not here (by bisection)."""
+        """Height of the first block on the chain to `best` whose body, or an ancestor's, is missing (by bisection)."""
         high = best.height + 1
         while low < high:
             middle = (low + high) // 2
@@ -70,7 +71,7 @@ class ChainView:
         return low
 
     def damaged_blocks(self) -> Sequence[bytes]:
-        return self._bodies.mending
+        return self._bodies.in_repair
 
     def is_missing(self, block_hash: bytes) -> bool:
         entry = self._tree.get(block_hash)

@@ -1,1 +1,1 @@
-"""How nodes talk, without I/O: framing, messages, peer states, and one small manager for each sub-protocol."""
+"""The peer protocol without I/O: framing, messages, peer states, and a small manager for each sub-protocol."""

@@ -1,8 +1,8 @@
-"""Passing on addresses that are new to us, so that nodes that are there hear of those that come later.
+"""Address relay: passing on addresses that are new to us, so that old nodes hear of new ones.
 
-As in Bitcoin Core each goes to two peers, who do the same if it is new to them. It waits a random time first, with
-others that come meanwhile: so who hears of an address learns little about who met the node, and no peer gets more
-messages than it takes, however many nodes come.
+As in Bitcoin Core, each address goes to two peers, which do the same if it is new to them. It is first held back for a
+random time and batched with others, so that a receiver learns little about who met the node, and no peer gets more
+messages than it accepts, however many nodes join.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pychain.p2p.wire import Wire
 
 
 class AddressRelay:
-    """For each peer the addresses that wait to be told to it."""
+    """Queues addresses for each peer."""
 
     def __init__(self, wire: Wire, random: Random, wake: Wake) -> None:
         """`wake`: how to ask for a poll."""
@@ -40,8 +40,7 @@ class AddressRelay:
         self._timers.cancel(peer_id)
 
     def pass_on(self, address: NetAddress, last_seen: int, services: int, source: Peer, now: Now) -> None:
-        """Tell two peers of an address that we have from `source`, in a while. One who has enough to hear is not told:
-        others will be."""
+        """Queue an address that came from `source` for two peers. A peer whose queue is full is skipped."""
         peers = [
             peer
             for peer in self._peers.values()
@@ -57,7 +56,7 @@ class AddressRelay:
                 waiting.append(AddressEntry(str(address), last_seen, services))
 
     def poll(self, now: Now) -> None:
-        """Send what has waited long enough."""
+        """Send the batches that are due."""
         for peer_id in self._timers.due(now.mono_ns):
             self._wire.send(peer_id, Addrs(tuple(self._waiting.pop(peer_id))))
 

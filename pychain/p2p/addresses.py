@@ -1,8 +1,8 @@
-"""The table of addresses where nodes were seen: learned by exchange, kept over restarts, drawn from for dialling.
-What is new in it is passed on.
+"""The address table: where nodes were seen, learned from peers, kept across restarts, and drawn from to dial.
+New addresses are relayed.
 
-A plain bounded table. Against a flood of lies it has three means: what one network group says can fill only a part
-of it, an address that was once dialled with success gives way to no hearsay, and each peer is heard only so often.
+It is a plain bounded table with three defences against a flood of false addresses: each network group can fill only
+part of it, hearsay never replaces an address that was dialled successfully, and each peer's entries are rate-limited.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _DECODER: Final = msgpack.Decoder(Annotated[tuple[_Saved, ...], Meta(max_length=
 
 
 class Known:
-    """What we know of one address. Times are Unix seconds, 0 for never."""
+    """A known address. Times are Unix seconds, 0 for never."""
 
     __slots__ = ("address", "failures", "last_seen", "last_success", "last_try", "row", "services", "source")
 
@@ -52,23 +52,23 @@ class Known:
         self.services = services
         self.last_seen = last_seen
         self.source = source
-        """The network group of who told us; empty when it was the operator, a seed, or the address itself."""
+        """The network group of the peer that told us; empty for the operator, a seed, or the node itself."""
         self.row = row
         self.failures = 0
-        """Dials in a row that did not end in a hello."""
+        """Consecutive dials that did not lead to a hello."""
         self.last_try = 0
         self.last_success = 0
 
     def may_be_dialled(self, wall_s: int) -> bool:
-        """Whether the wait since the last dial is over: a short one after a success, too, or a node that ends each
-        connection at once would be dialled without pause. A clock that was set back does not prolong the wait."""
+        """Whether the wait since the last dial is over. There is a short wait after a success too, or a node that
+        closes each connection at once would be dialled in a loop. Setting the clock back does not prolong the wait."""
         if self.last_try == 0:
             return True
         wait = min(limits.ADDRESS_RETRY_BASE_S << max(self.failures - 1, 0), limits.ADDRESS_RETRY_MAX_S)
         return abs(wall_s - self.last_try) >= wait
 
     def is_stale(self, wall_s: int) -> bool:
-        """Not worth telling others."""
+        """Whether it is not worth telling others."""
         return self.failures >= 3 or self.last_seen < wall_s - limits.ADDRESS_HORIZON_S
 
 
@@ -80,12 +80,12 @@ class _Talker:
     def __init__(self, mono_ns: int) -> None:
         self.answered = False
         self.asked = False
-        """It owes us the answer to our get_addrs."""
+        """Whether its answer to our get_addrs is pending."""
         self.bucket = TokenBucket(limits.ADDRS_RATE, mono_ns, initial=1)
 
 
 class AddressManager(Manager):
-    """Keeps the table. The same calls with the same random numbers make the same table."""
+    """Keeps the table, deterministically: the same calls with the same random numbers make the same table."""
 
     def __init__(self, wire: Wire, random: Random, *, relays: bool = True) -> None:
         """`relays`: whether new addresses are relayed; a node that dials only configured peers need not."""
@@ -94,14 +94,14 @@ class AddressManager(Manager):
         self._random = random
         self._table: dict[NetAddress, Known] = {}
         self._rows: list[Known] = []
-        """The table again, for drawing at random: `_rows[known.row] is known`."""
+        """The table as a list, for random draws: `_rows[known.row] is known`."""
         self._by_source: dict[str, int] = {}
         self._talkers: dict[int, _Talker] = {}
         self._relay = AddressRelay(wire, random, self.wake)
         self.additions = 0
-        """Counts what came in, so that others see when looking again is worth while."""
+        """Number of additions so far: while it stays the same, looking again for an address to dial is useless."""
         self.on_addition: Callable[[], None] = lambda: None
-        """Called after each: who looks for someone to dial wants to know."""
+        """Called after each addition, so that the slots can look for an address to dial."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -116,15 +116,15 @@ class AddressManager(Manager):
     def handlers(self) -> Mapping[type[Fields], Handler]:
         return {GetAddrs: self.on_get_addrs, Addrs: self.on_addrs}
 
-    # --- what happens to connections
+    # --- connections
 
     def peer_ready(self, peer: Peer, now: Now) -> None:
-        """Note where the peer can be reached; ask one that we chose for more addresses."""
+        """Add the peer's listen address; ask an outbound peer for more addresses."""
         assert peer.hello is not None
         talker = self._talkers[peer.peer_id] = _Talker(now.mono_ns)
         address = peer.listen_address
         if address is not None:
-            # An inbound peer's claim is hearsay from his own group until a dial has proved it.
+            # An inbound peer's claim is hearsay from its own group until a dial has confirmed it.
             source = address.netgroup if peer.inbound else ""
             if self.add(address, now, services=peer.hello.services, source=source):
                 self._relay.pass_on(address, now.wall_s, peer.hello.services, peer, now)
@@ -137,7 +137,7 @@ class AddressManager(Manager):
             self._wire.send(peer.peer_id, GetAddrs())
 
     def peer_closed(self, peer: Peer, now: Now) -> None:
-        """An address we were connected to was alive until now."""
+        """The peer's address was alive until now."""
         talker = self._talkers.pop(peer.peer_id, None)
         self._relay.peer_closed(peer.peer_id)
         known = self._table.get(peer.address)
@@ -163,8 +163,8 @@ class AddressManager(Manager):
     # --- exchange
 
     def on_get_addrs(self, peer: Peer, message: GetAddrs, now: Now) -> None:
-        """Answer once a connection, and only who dialled us: nobody can make us tell an address book twice, or use
-        it to recognise us behind another address (as Core)."""
+        """Answer inbound peers, once per connection, so that nobody can scrape the table, or use it to recognise us
+        behind another address (as Core)."""
         talker = self._talkers.get(peer.peer_id)
         if talker is None or talker.answered or not peer.inbound:
             return
@@ -181,8 +181,8 @@ class AddressManager(Manager):
         self._wire.send(peer.peer_id, Addrs(tuple(entries)))
 
     def on_addrs(self, peer: Peer, addrs: Addrs, now: Now) -> None:
-        """Take in what a peer tells, as far as his tokens reach. Entries we cannot use are passed over: they may be of
-        a kind that comes after us."""
+        """Add the entries that a peer sends, within its rate limit. Unusable entries are skipped: they may be of a
+        newer kind."""
         talker = self._talkers.get(peer.peer_id)
         if talker is None:
             return
@@ -196,7 +196,7 @@ class AddressManager(Manager):
                 address = NetAddress.parse(entry.multiaddr)
             except AddressError:
                 continue
-            # Names are not taken from strangers: resolving them would send our questions where a stranger wishes.
+            # Peers cannot add DNS names: an attacker could direct our lookups to any name server.
             if address.ip is None or not address.is_usable or not address.concerns(peer.address):
                 continue
             last_seen = entry.last_seen
@@ -210,7 +210,7 @@ class AddressManager(Manager):
     # --- time
 
     def poll(self, now: Now) -> None:
-        """Pass on what is due."""
+        """Relay the addresses that are due."""
         self._relay.poll(now)
 
     def deadline(self) -> int | None:
@@ -221,7 +221,7 @@ class AddressManager(Manager):
     def add(
         self, address: NetAddress, now: Now, *, services: int = 0, last_seen: int | None = None, source: str = ""
     ) -> bool:
-        """Put in an address, or freshen it; True when it is new. `source` is empty for what we trust ourselves."""
+        """Add or refresh an address; True when it is new. `source` is empty where no peer's word is involved."""
         seen = now.wall_s if last_seen is None else last_seen
         known = self._table.get(address)
         if known is not None:
@@ -239,7 +239,7 @@ class AddressManager(Manager):
         return True
 
     def forget(self, address: NetAddress) -> None:
-        """Take an address out, if it is there."""
+        """Remove an address, if it is known."""
         known = self._table.pop(address, None)
         if known is None:
             return
@@ -252,8 +252,9 @@ class AddressManager(Manager):
             del self._by_source[known.source]
 
     def select(self, now: Now, refuse: Callable[[NetAddress], bool]) -> NetAddress | None:
-        """An address to dial that `refuse` lets pass, or None. One time in two, one that has worked before goes first
-        (Core's choice between its tables): neither old friends nor news alone decide whom we meet."""
+        """Draw an address to dial that `refuse` does not refuse, or None. Every other time, on average, addresses that
+        have worked before are preferred (as Core chooses between its tables), so that neither old nor new addresses
+        alone decide which peers we get."""
         prefer_proven = self._random.below(2) == 0
         fallback: NetAddress | None = None
         for known in self._draw(limits.ADDRESS_DRAWS):
@@ -280,7 +281,7 @@ class AddressManager(Manager):
         self._by_source[known.source] = self._by_source.get(known.source, 0) + 1
 
     def _make_room(self, now: Now) -> bool:
-        """Forget the least promising of some rows; False when all of them have proved themselves lately."""
+        """Forget the least promising of some random rows; False when all of them have worked recently."""
         horizon = now.wall_s - limits.ADDRESS_HORIZON_S
         candidates = [known for known in self._draw(limits.ADDRESS_DRAWS) if known.last_success <= max(horizon, 0)]
         if not candidates:

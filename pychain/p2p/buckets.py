@@ -21,12 +21,12 @@ MESSAGE_RATES: Final[dict[int, Rate]] = {
     MessageType.HEADERS: limits.HEADERS_RATE,
     MessageType.FEE_FILTER: limits.FEE_FILTER_RATE,
 }
-"""Hello and goodbye come once by the state table. Blocks are bounded by what we ask for; unasked ones count as messages
-of any kind."""
+"""The state table lets hello and goodbye come only once. Blocks are bounded by our requests; unrequested blocks are
+charged to the bucket of all kinds."""
 
 
 def cost(message: Fields) -> int:
-    """How many tokens of its kind a message takes: what it names or carries, where each of these costs us work."""
+    """The tokens that a message costs: the number of objects it names or carries, where each means work for us."""
     match message:
         case Inv() | Want() | Missing():
             return len(message.hashes)
@@ -37,20 +37,20 @@ def cost(message: Fields) -> int:
 
 
 class MessageLimiter:
-    """The buckets of all peers. A message over its rate should be ignored, and counts as flooding."""
+    """The token buckets of all peers. A message over its rate is to be ignored and counted as flooding."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, dict[int | None, TokenBucket]] = {}
-        """By peer and kind; None is the bucket of all kinds together."""
+        """By peer and kind; None for the bucket of all kinds."""
 
     def allows(self, peer_id: int, message: Fields | None, mono_ns: int) -> bool:
-        """Charge a message that just came, None for one of unknown type; False when the peer sends more of its kind, or
-        of all kinds together, than anyone honest would.
+        """Charge a message that just came (None: of an unknown type); False when it exceeds the rate of its kind, or of
+        all kinds, which no honest peer does.
         """
         if message is None:
             return self._bucket(peer_id, None, limits.MESSAGE_RATE, mono_ns).take(1, mono_ns)
-        kind = STANDARD.types.get(type(message))  # a private message counts as one of any kind
-        if kind == MessageType.BLOCK:  # its handler charges those that nobody asked for
+        kind = STANDARD.types.get(type(message))  # a private message is charged to the bucket of all kinds
+        if kind == MessageType.BLOCK:  # its handler charges unrequested blocks
             return True
         if not self.allows(peer_id, None, mono_ns):
             return False

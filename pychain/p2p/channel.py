@@ -1,9 +1,8 @@
-"""The channel: what stands between a peer's byte stream and its frames.
+"""The channel: the layer between a peer's byte stream and its frames, which may encrypt and authenticate.
 
-A channel does no I/O. Bytes of the stream go in and plaintext comes out; what it wants to send itself, its handshake,
-waits in `output`. When it is established it knows who the other side is, if its handshake proves that. The limits of a
-handshake (`limits.CHANNEL_TIMEOUT_NS`, `limits.MAX_CHANNEL_HANDSHAKE`) are the owner's to enforce, the same for every
-kind of channel.
+A channel does no I/O. Bytes of the stream go in and plaintext comes out; its own handshake bytes are taken from
+`output`. Once established, it knows the remote identity, if its handshake proves one. The owner enforces the limits of
+a handshake (`limits.CHANNEL_TIMEOUT_NS`, `limits.MAX_CHANNEL_HANDSHAKE`), which are the same for every kind of channel.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pychain.p2p.endpoint import PeerId
 
 
 class ChannelError(DecodeError):
-    """The other side does not speak this channel's protocol, or is not who it should be."""
+    """The remote side does not speak this channel's protocol, or has the wrong identity."""
 
 
 class Channel(Protocol):
@@ -30,26 +29,25 @@ class Channel(Protocol):
 
     @property
     def remote(self) -> PeerId | None:
-        """Who the other side has proved to be; None before that, and where the channel proves nothing."""
+        """The identity that the remote side has proved; None before that, and where the channel proves nothing."""
         ...
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes of the stream, cut anywhere; the plaintext that they complete. ChannelError where they cannot be
-        what the other side should send."""
+        """Take bytes of the stream, cut anywhere; returns the plaintext that they complete. Raises `ChannelError` where
+        they break the channel's protocol."""
         ...
 
     def seal(self, plaintext: bytes) -> bytes:
-        """Plaintext as bytes for the stream. Only once the channel is established."""
+        """Turn plaintext into bytes for the stream. Only once the channel is established."""
         ...
 
     def output(self) -> bytes:
-        """Handshake bytes that are to be sent now, each once; empty when there are none. Asked when the connection
-        opens and after each `receive`."""
+        """Take the handshake bytes to send now, if any. Called when the connection opens and after each `receive`."""
         ...
 
 
 ChannelFactory = Callable[[bool, Entropy], Channel]
-"""Makes the channel of a new connection: whether we dialled, and a source of entropy."""
+"""Makes the channel of a new connection, given whether we dialled, and a source of entropy."""
 
 
 class PlainChannel:

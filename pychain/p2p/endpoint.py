@@ -1,7 +1,7 @@
-"""Endpoints: where a node is reached, and who should answer there.
+"""Endpoints: where a node is reached, and which node should answer there.
 
-An endpoint is an address and, optionally, the peer id of the node that is expected behind it. It is written as a
-multiaddr, `/ip4/192.0.2.1/tcp/30700/p2p/12D3KooW...`, or as `host:port`
+An endpoint is an address and, optionally, the peer id of the node expected there. It is written as a multiaddr,
+`/ip4/192.0.2.1/tcp/30700/p2p/12D3KooW...`, or as `host:port`
 (https://github.com/multiformats/multiaddr, https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md).
 """
 
@@ -13,14 +13,14 @@ from typing import Final, NewType
 from pychain.p2p.netaddress import PEER_ID, AddressError, NetAddress
 
 PeerId = NewType("PeerId", str)
-"""The name of a node's public key, as libp2p writes it: base58, `12D3KooW...` for Ed25519."""
+"""The id of a node's public key, as libp2p writes it: base58, `12D3KooW...` for Ed25519."""
 
 _P2P: Final = "/p2p/"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address, and the peer id that must answer there, None for whoever does."""
+    """An address, and the peer id that must answer there (None: any)."""
 
     address: NetAddress
     peer_id: PeerId | None = None
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 def parse_peer_id(text: str) -> PeerId:
-    """A peer id in base58. Raises `AddressError`; whether it names a key is for the channel to find out."""
+    """Parse a peer id in base58. Raises `AddressError`. Whether it names a key is checked by the channel."""
     if not PEER_ID.fullmatch(text):
         raise AddressError(f"{text[:80]!r} is not a peer id")
     return PeerId(text)

@@ -1,8 +1,8 @@
-"""Which inbound peer makes room for a new one, so that who came first cannot hold every slot.
+"""Eviction: choosing the inbound peer that makes room for a new one, so that early peers cannot hold every slot.
 
-After Bitcoin Core's `node/eviction`, smaller: peers are protected by lowest ping, by the latest block and transaction
-they brought, and half of the rest by their time of connection; of the others, the youngest in the largest network
-group goes. Left out are Core's protection by keyed netgroup and its reserve for privacy networks.
+A smaller version of Bitcoin Core's `node/eviction`: peers with the lowest ping, or the latest new block or transaction,
+are protected, and the longest-connected half of the rest; of the others, the youngest in the largest network group is
+evicted. Core's protection by keyed netgroup and its reserve for privacy networks are left out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pychain.p2p.peer import Peer
 
 
 def choose_victim(inbound: Iterable[Peer], is_discouraged: Callable[[Peer], bool]) -> Peer | None:
-    """The peer to hang up on, None when all are protected."""
-    candidates = [peer for peer in inbound if not peer.persistent]
+    """The peer to disconnect, None when all are protected."""
+    candidates = [peer for peer in inbound if not peer.manual]
     discouraged = [peer for peer in candidates if is_discouraged(peer)]
     if discouraged:
         return max(discouraged, key=_age)
@@ -33,12 +33,12 @@ def choose_victim(inbound: Iterable[Peer], is_discouraged: Callable[[Peer], bool
 
 
 def _age(peer: Peer) -> tuple[int, int]:
-    """Sorts the oldest connection first; ids break ties."""
+    """Sort key: oldest connection first, ties broken by id."""
     return (peer.opened_at.mono_ns, peer.peer_id)
 
 
 def _without_best(peers: list[Peer], merit: Callable[[Peer], int | None], *, lowest: bool) -> list[Peer]:
-    """All but the few with the best merit; who has none to show is not protected."""
+    """All but the few with the best merit; a peer without that merit is not protected."""
     ranked: list[tuple[int, int]] = []
     for peer in peers:
         value = merit(peer)

@@ -1,4 +1,4 @@
-"""Fee filters: telling peers which transactions our mempool would refuse anyway."""
+"""Fee filters: telling peers which transactions our mempool would reject anyway."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pychain.p2p.wire import Wire
 
 
 class FeeFilterManager(Manager):
-    """Sends each peer our least fee when it changes, but no oftener than every `FEE_FILTER_INTERVAL_NS`."""
+    """Sends each peer our minimum fee when it changes, at most once per `FEE_FILTER_INTERVAL_NS`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._floor = 0
         self._told: dict[int, int] = {}
-        """What each peer believes; a new one believes 0."""
+        """The last value sent to each peer; 0 at first."""
         self._timers: Timers[int] = Timers()
-        """Runs for a peer who was told something lately."""
+        """Runs for a peer while it must not be sent another one."""
 
     def peer_ready(self, peer: Peer, now: Now) -> None:
         self._told[peer.peer_id] = 0
@@ -31,7 +31,7 @@ class FeeFilterManager(Manager):
         self._timers.cancel(peer.peer_id)
 
     def set_floor(self, fee_per_kb: int, now: Now) -> None:
-        """Our mempool takes nothing below this fee, in base units per 1,000 bytes."""
+        """Set the fee below which our mempool accepts nothing, in base units per 1,000 bytes."""
         self._floor = fee_per_kb
         for peer_id in self._told:
             if peer_id not in self._timers:

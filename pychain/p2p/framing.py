@@ -1,4 +1,4 @@
-"""Frames: a 4-byte big-endian length, then so many payload bytes. The only thing the byte stream is cut into."""
+"""Frames: a 4-byte big-endian length, then the payload. The whole byte stream is a sequence of frames."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pychain.p2p.limits import LENGTH_BYTES
 
 
 class FrameError(DecodeError):
-    """The byte stream is no sequence of frames within the limit; nothing more can be read from it."""
+    """The byte stream is not a sequence of frames within the limit; nothing more can be read from it."""
 
 
 def frame(payload: bytes) -> bytes:
-    """`payload` (at least the type byte) as it goes on the stream."""
+    """Frame a payload, which holds at least the type byte."""
     assert payload, "a frame holds at least a type byte"
     return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
 
 
 class FrameReader:
-    """Puts frames together from a stream that was cut anywhere.
+    """Assembles frames from a stream that may be cut anywhere.
 
-    A length over `limit` is refused as soon as its four bytes are there. Memory grows with the bytes that have
-    really come, never with the length that was claimed, and each byte is copied at most twice.
+    A length over `limit` is rejected as soon as its four bytes are in. Memory grows with the bytes received, never
+    with the claimed length, and each byte is copied at most twice.
     """
 
     __slots__ = ("_body", "_failure", "_head", "_length", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        """The largest payload, in bytes; a change holds from the next length on."""
+        """The largest payload, in bytes; a change applies from the next length on."""
         self._head = bytearray()
         self._length: int | None = None
         self._body = bytearray()
@@ -37,15 +37,15 @@ class FrameReader:
 
     @property
     def pending(self) -> int:
-        """Bytes held of a frame that is not complete yet."""
+        """Bytes held of an incomplete frame."""
         return len(self._head) + len(self._body)
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
-        """The payloads that `data` completes, in order.
+        """Yield the payloads that `data` completes, in order.
 
-        The iterator must be exhausted before the next call. It works lazily, so that the limit which the owner sets
-        after one frame (the hello) already holds for the next one in the same read. Raises `FrameError` when it
-        reaches a bad length, after all frames before it; every later call raises the same again.
+        The iterator must be exhausted before the next call. It is lazy, so that a limit set after one frame (the hello)
+        applies to the next frame in the same read. Raises `FrameError` at a bad length, after all frames before it;
+        every later call raises the same error.
         """
         if self._failure is not None:
             raise FrameError(self._failure)
@@ -62,7 +62,7 @@ class FrameReader:
                 missing = self._length - len(self._body)
                 part = view[position : position + missing]
                 position += len(part)
-                if len(part) == self._length:  # whole in this read: no detour through the buffer
+                if len(part) == self._length:  # all of it is in this read: bypass the buffer
                     payload = bytes(part)
                 elif len(part) < missing:
                     self._body += part

@@ -1,4 +1,5 @@
-"""The handshake: each side says hello once, unasked; who is on another chain, too old, or ourselves is refused."""
+"""The handshake: each side sends hello once, unprompted. A peer on another chain, with an old protocol, or that is this
+node itself is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ _WORK_BYTES = 32
 
 @dataclass(slots=True)
 class OurSide:
-    """What our hello says about us; the node keeps the tip and the port up to date."""
+    """The contents of our hello; the node keeps the tip and the port up to date."""
 
     genesis: bytes
     agent: str
@@ -30,10 +31,10 @@ class OurSide:
 
 
 class Handshake(Manager):
-    """Sends our hello on each new channel and judges theirs.
+    """Sends our hello on each new channel and checks the peer's.
 
-    The nonce is drawn once for the life of the node: whoever shows it is ourselves, and two connections that show
-    the same one may lead to the same node (`slots` decides that).
+    The nonce is drawn once when the node starts. A peer that shows ours is this node itself, and two connections with
+    the same nonce may lead to the same node (`slots` decides).
     """
 
     def __init__(self, wire: Wire, entropy: Entropy, ours: OurSide) -> None:
@@ -42,20 +43,20 @@ class Handshake(Manager):
         self.nonce = int.from_bytes(entropy.bytes(8), "big")
         self._timers: Timers[int] = Timers()
         self._peers: dict[int, Peer] = {}
-        """Those that have not said hello."""
+        """Peers whose hello has not come yet."""
 
     def peer_opened(self, peer: Peer, now: Now) -> None:
-        """A stream is open: the channel has its time to be established."""
+        """A stream is open: start the timeout of the channel."""
         self._peers[peer.peer_id] = peer
         self._start_timer(peer, now.mono_ns + CHANNEL_TIMEOUT_NS)
 
     def peer_secured(self, peer: Peer, now: Now) -> None:
-        """The channel is established: say hello, and give the peer its time to say its own."""
+        """The channel is established: send hello, and start the timeout of the peer's hello."""
         self._start_timer(peer, now.mono_ns + HELLO_TIMEOUT_NS)
         self._wire.send(peer.peer_id, self._hello(now))
 
     def on_hello(self, peer: Peer, hello: Hello) -> bool:
-        """Accept the peer, which is then ready, or hang up with the reason; True when accepted."""
+        """Accept the peer, which is then ready, or disconnect it with the reason; True when accepted."""
         self._forget(peer)
         refusal = self._refusal(hello)
         if refusal is not None:
@@ -68,7 +69,7 @@ class Handshake(Manager):
         self._forget(peer)
 
     def poll(self, now: Now) -> None:
-        """Hang up on peers whose channel or hello did not come in time."""
+        """Disconnect peers whose channel or hello timed out."""
         for peer_id in self._timers.due(now.mono_ns):
             peer = self._peers.pop(peer_id)
             if peer.state is PeerState.SECURING:

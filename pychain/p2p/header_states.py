@@ -1,15 +1,15 @@
-"""What a peer owes us of headers, as a table of states.
+"""The state of our header requests to a peer, as a table.
 
               ask               answered
-    IDLE ───────────> ASKED ───────────────> JUDGING ─── ask ──> JUDGING_ONCE_MORE
+    IDLE ───────────> ASKED ───────────────> CHECKING ── ask ──> CHECKING_ASK_AGAIN
      ^ ^                │                       │                        │
      │ └──── overdue ───┘                       │                        │
-     └────────────────── judged ────────────────┴────────────────────────┘
+     └───────────────── checked ────────────────┴────────────────────────┘
 
 Rules for editing this file
-- Every state has a row. An event that is not in it is a bug of ours: `next_state` asserts.
-- Headers that come unasked are announcements: they change no state here.
-- Whoever leaves JUDGING_ONCE_MORE asks again.
+- Every state has a row. An event that is missing from it is a bug of ours: `next_state` asserts.
+- Unrequested headers are announcements: they change no state here.
+- Code that leaves CHECKING_ASK_AGAIN asks again.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from typing import Final
 
 class HeaderState(Enum):
     IDLE = "idle"
-    """It owes us nothing."""
+    """No request is pending."""
     ASKED = "asked"
-    """It owes us an answer to get_headers."""
-    JUDGING = "judging"
-    """Its answer is here, and its headers are being judged."""
-    JUDGING_ONCE_MORE = "judging once more"
-    """Meanwhile there was another reason to ask it: it is asked again when they are judged."""
+    """An answer to get_headers is pending."""
+    CHECKING = "checking"
+    """The answer is here, and its headers are being checked."""
+    CHECKING_ASK_AGAIN = "checking, ask again"
+    """There was another reason to ask meanwhile: the peer is asked again once they are checked."""
 
 
 class HeaderEvent(Enum):
     ASK = "ask"
-    """There is a reason to ask it for headers."""
+    """There is a reason to ask the peer for headers."""
     ANSWERED = "answered"
     OVERDUE = "overdue"
-    """It did not answer in time."""
-    JUDGED = "judged"
+    """The peer did not answer in time."""
+    CHECKED = "checked"
 
 
 TRANSITIONS: Final[dict[HeaderState, dict[HeaderEvent, HeaderState]]] = {
@@ -44,22 +44,22 @@ TRANSITIONS: Final[dict[HeaderState, dict[HeaderEvent, HeaderState]]] = {
     },
     HeaderState.ASKED: {
         HeaderEvent.ASK: HeaderState.ASKED,
-        HeaderEvent.ANSWERED: HeaderState.JUDGING,
+        HeaderEvent.ANSWERED: HeaderState.CHECKING,
         HeaderEvent.OVERDUE: HeaderState.IDLE,
     },
-    HeaderState.JUDGING: {
-        HeaderEvent.ASK: HeaderState.JUDGING_ONCE_MORE,
-        HeaderEvent.JUDGED: HeaderState.IDLE,
+    HeaderState.CHECKING: {
+        HeaderEvent.ASK: HeaderState.CHECKING_ASK_AGAIN,
+        HeaderEvent.CHECKED: HeaderState.IDLE,
     },
-    HeaderState.JUDGING_ONCE_MORE: {
-        HeaderEvent.ASK: HeaderState.JUDGING_ONCE_MORE,
-        HeaderEvent.JUDGED: HeaderState.IDLE,
+    HeaderState.CHECKING_ASK_AGAIN: {
+        HeaderEvent.ASK: HeaderState.CHECKING_ASK_AGAIN,
+        HeaderEvent.CHECKED: HeaderState.IDLE,
     },
 }
 
 
 def next_state(state: HeaderState, event: HeaderEvent) -> HeaderState:
-    """Where `event` leads from `state`; an impossible one is a bug."""
+    """The state after an event; an impossible event is a bug."""
     following = TRANSITIONS[state].get(event)
     assert following is not None, f"{event.value} cannot happen to a peer whose header sync is {state.value}"
     return following

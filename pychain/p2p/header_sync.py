@@ -1,8 +1,8 @@
-"""Header sync: which peer is asked for headers, and what its answers mean.
+"""Header sync: choosing which peer to ask for headers, and following its answers.
 
-Headers come from one peer at a time: the one that claims the most work, of those that claim more than we know. Once
-they are here, the others are asked too, and so show how much of that chain they have. What each peer owes us is a state
-of the table in `header_states`.
+Headers are fetched from one peer at a time: the one that claims the most work, if that is more than ours. Once they are
+here, the others are asked too, which shows how much of that chain they have. The pending request to each peer is a
+state of the table in `header_states`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _NO_STOP: Final = bytes(limits.HASH_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What came of a peer's headers. Hashes are raw block hashes.
+class HeaderCheck:
+    """The result of checking a peer's headers. Hashes are raw block hashes.
 
-    answered: we had asked for them. last: the last one that is known and valid now, None where there is none. count:
-    how many are valid. ended: the peer has no more that we would take. resume: where to go on in a chain that is not
-    stored yet, after the second hash, which leaves our chain at the first.
+    answered: we had asked for them. last: the last one that is known and valid now, None if there is none. count: how
+    many are valid. ended: the peer has no more that we would accept. resume: where to continue in a chain that is not
+    stored yet: after the second hash, on a branch that leaves our chain at the first.
     """
 
     answered: bool
@@ -38,86 +38,87 @@ class Judgement:
 
 
 class HeaderView(Protocol):
-    """What header sync asks of the chain."""
+    """The chain as header sync sees it."""
 
     def best_header_work(self) -> int:
         """Work of the heaviest known chain of valid headers."""
         ...
 
     def locator(self, block_hash: bytes | None) -> Sequence[bytes]:
-        """A locator from a known header; for None from the parent of the best one, so that a peer that has that too
-        answers with it and thereby shows it."""
+        """A locator from a known header; for None, from the parent of the best one, so that a peer that has the best
+        header too shows it by its answer."""
         ...
 
     def work(self, block_hash: bytes) -> int:
-        """Chain work of a known header, 0 where it was judged invalid."""
+        """Chain work of a known header, 0 where it is invalid."""
         ...
 
 
 class HeaderSync:
-    """Decides which peer to ask for headers, and follows what it owes us."""
+    """Decides which peer to ask for headers, and tracks pending answers."""
 
     def __init__(
-        self, wire: Wire, view: HeaderView, sources: Mapping[int, Source], debtors: MutableMapping[int, Source]
+        self, wire: Wire, view: HeaderView, sources: Mapping[int, Source], busy: MutableMapping[int, Source]
     ) -> None:
-        """`sources` are all peers, kept by the owner; a peer that is asked is put into `debtors`."""
+        """`sources`: all peers, kept by the owner. `busy`: where a peer with a pending answer is put."""
         self._wire = wire
         self._view = view
         self._sources = sources
-        self._debtors = debtors
+        self._busy = busy
         self._weighed: int | None = None
-        """Our best work when it was last seen whom to ask; None where what peers claim has changed since."""
+        """Our best work at the last look for a peer to ask; None where the claims of peers have changed since."""
 
     def ask(self, source: Source, now: Now, after: bytes | None = None, beyond: tuple[bytes, ...] = ()) -> None:
-        """Ask a peer what follows `after` (a known header; None: our best chain), or note to ask it later where it
-        owes us an answer. `beyond`: hashes of its chain that we do not keep, to go on from; the newest first."""
+        """Ask a peer for the headers after `after` (a known header; None: our best chain), or note to ask it later
+        where an answer is pending. `beyond`: hashes of its chain that we do not keep, to continue from; newest first.
+        """
         before = source.headers
         source.headers = next_state(before, HeaderEvent.ASK)
         if before is HeaderState.IDLE:
             source.headers_due_ns = now.mono_ns + limits.HEADERS_TIMEOUT_NS
-            self._debtors[source.peer.peer_id] = source
+            self._busy[source.peer.peer_id] = source
             self._wire.send(source.peer.peer_id, GetHeaders((*beyond, *self._view.locator(after)), _NO_STOP))
 
     def answered(self, source: Source) -> bool:
-        """A headers message came that may be an answer; True where we waited for one. Its judgement must follow."""
+        """A headers message that may be an answer came; True if one was pending. `checked` must follow."""
         if source.headers is not HeaderState.ASKED:
             return False
         source.headers = next_state(source.headers, HeaderEvent.ANSWERED)
         source.headers_due_ns = None
         return True
 
-    def judged(self, source: Source, judgement: Judgement, now: Now) -> None:
-        """A peer's headers have been judged, with whatever result."""
-        ask_again = source.headers is HeaderState.JUDGING_ONCE_MORE
-        if judgement.answered:
-            source.headers = next_state(source.headers, HeaderEvent.JUDGED)
+    def checked(self, source: Source, result: HeaderCheck, now: Now) -> None:
+        """A peer's headers have been checked."""
+        ask_again = source.headers is HeaderState.CHECKING_ASK_AGAIN
+        if result.answered:
+            source.headers = next_state(source.headers, HeaderEvent.CHECKED)
         self.reconsider()
-        if judgement.last is not None:
-            self._shown(source, judgement.last)
-        if judgement.resume is not None:
-            start, after = judgement.resume
+        if result.last is not None:
+            self._shown(source, result.last)
+        if result.resume is not None:
+            start, after = result.resume
             self.ask(source, now, start, (after,))
-        elif judgement.count == limits.MAX_HEADERS:
-            self.ask(source, now, judgement.last)
-        elif judgement.ended:
-            self._believe_what_it_showed(source)
+        elif result.count == limits.MAX_HEADERS:
+            self.ask(source, now, result.last)
+        elif result.ended:
+            self._lower_claim(source)
         if ask_again and source.headers is HeaderState.IDLE:
             self.ask(source, now)
 
     def overdue(self, source: Source, now: Now) -> None:
-        """Give up on an answer that should be here by now."""
+        """Give up on an answer that has timed out."""
         if source.headers_due_ns is not None and now.mono_ns >= source.headers_due_ns:
             source.headers = next_state(source.headers, HeaderEvent.OVERDUE)
             source.headers_due_ns = None
-            self._believe_what_it_showed(source)
+            self._lower_claim(source)
             self.reconsider()
 
     def reconsider(self) -> None:
-        """What peers claim, or what is valid, has changed: see again whom to ask."""
+        """Choose again which peer to ask: the claims of peers, or the validity of blocks, have changed."""
         self._weighed = None
 
     def ask_best(self, now: Now) -> None:
-        """Ask the peer that claims most, if any claims more than we know. A crowd with nothing new costs nothing."""
+        """Ask the peer that claims the most work, if that is more than ours. Peers with nothing new cost nothing."""
         known = self._view.best_header_work()
         if known == self._weighed:
             return
@@ -134,16 +135,16 @@ class HeaderSync:
                 self.ask(source, now)
 
     def _shown(self, source: Source, last: bytes) -> None:
-        """A peer's chain leads at least to this known header."""
+        """A peer's chain reaches at least this known header."""
         work = self._view.work(last)
         if source.best is None or work > self._view.work(source.best):
             source.best = last
         source.claimed_work = max(source.claimed_work, work)
 
-    def _believe_what_it_showed(self, source: Source) -> None:
+    def _lower_claim(self, source: Source) -> None:
         source.claimed_work = self._view.work(source.best) if source.best is not None else 0
 
     def _claim(self, source: Source) -> int:
-        """Work that a peer's chain may have; none where it is known to lead through a block judged invalid."""
+        """Work that a peer's chain may have; 0 where it is known to contain an invalid block."""
         is_void = source.best is not None and self._view.work(source.best) == 0
         return 0 if is_void else source.claimed_work

@@ -1,9 +1,9 @@
 """The messages: one type byte, then a MessagePack array of the fields in the order they are declared here.
 
 Rules for editing this file
-- A type number is never used twice, not even after its message is gone. 13 to 15 are kept for compact blocks.
+- A type number is never reused, even after its message is gone. 13 to 15 are reserved for compact blocks.
 - A field is only ever added at the end, with a default: old nodes ignore fields they do not know.
-- Every field that has a length or a count says its bound in its type, so that decoding refuses it unallocated.
+- Every field with a length or a count has its bound in its type, so that decoding rejects it before allocating.
 - docs/wire.md describes each message, with an example that a test recomputes.
 """
 
@@ -22,7 +22,7 @@ from pychain.p2p import limits
 U16: TypeAlias = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 U64: TypeAlias = Annotated[int, Meta(ge=0)]
-"""MessagePack has no integer above 2^64 - 1, so the lower bound is all there is to say."""
+"""MessagePack has no integer above 2^64 - 1, so only the lower bound is needed."""
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=limits.HASH_BYTES, max_length=limits.HASH_BYTES)]
 """32 bytes in internal order."""
 Work: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -33,7 +33,7 @@ Hashes: TypeAlias = Annotated[tuple[Hash, ...], Meta(max_length=limits.MAX_INV)]
 
 
 class MessageError(DecodeError):
-    """A message is malformed, or came where it may not: a protocol error of the peer."""
+    """A message is malformed or out of place: a protocol error of the peer."""
 
 
 class MessageType(IntEnum):
@@ -56,7 +56,7 @@ class MessageType(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a hash in inv, want and missing names."""
+    """The kind of object that a hash in inv, want and missing names."""
 
     TRANSACTION = 1
     BLOCK = 2
@@ -82,11 +82,11 @@ class GoodbyeCode(StrEnum):
 
 
 class Fields(Struct, array_like=True, frozen=True):
-    """Base of all messages: fields travel in order, without names."""
+    """Base of all messages: fields are encoded in order, without names."""
 
 
 class Hello(Fields, frozen=True):
-    """First on both sides, once."""
+    """The first message of both sides, sent once (Bitcoin's version)."""
 
     protocol: U32
     agent: Annotated[str, Meta(max_length=limits.MAX_AGENT)]
@@ -98,9 +98,9 @@ class Hello(Fields, frozen=True):
     listen_port: U16
     """Where the sender accepts connections, 0 when nowhere."""
     services: U64
-    """Bits for abilities; none is defined yet."""
+    """Bits for optional features; none is defined yet."""
     nonce: U64
-    """Drawn once when a node starts: meeting one's own is a connection to oneself."""
+    """Drawn once when a node starts; a node that receives its own is connected to itself."""
 
 
 class Ping(Fields, frozen=True):
@@ -129,21 +129,21 @@ class Addrs(Fields, frozen=True):
 
 
 class Inv(Fields, frozen=True):
-    """I have these."""
+    """Announces objects that the sender has."""
 
     kind: Kind
     hashes: Hashes
 
 
 class Want(Fields, frozen=True):
-    """Send me these."""
+    """Requests objects (Bitcoin's getdata)."""
 
     kind: Kind
     hashes: Hashes
 
 
 class Missing(Fields, frozen=True):
-    """I have not these, which you asked for."""
+    """Requested objects that the sender does not have (Bitcoin's notfound)."""
 
     kind: Kind
     hashes: Hashes
@@ -159,7 +159,7 @@ class Block(Fields, frozen=True):
 
 
 class GetHeaders(Fields, frozen=True):
-    """Send me the headers of your chain after the first hash of the locator that is on it, up to `stop`."""
+    """Requests the headers of the receiver's chain after the first hash of the locator that is on it, up to `stop`."""
 
     locator: Annotated[tuple[Hash, ...], Meta(max_length=limits.MAX_LOCATOR)]
     """Block hashes, newest first."""
@@ -168,20 +168,20 @@ class GetHeaders(Fields, frozen=True):
 
 
 class Headers(Fields, frozen=True):
-    """An answer to get_headers, or unasked the announcement of a new tip. Oldest first, each the parent of the next."""
+    """An answer to get_headers, or the announcement of a new tip. Oldest first, each the parent of the next."""
 
     headers: Annotated[tuple[RawHeader, ...], Meta(max_length=limits.MAX_HEADERS)]
 
 
 class FeeFilter(Fields, frozen=True):
-    """Announce no transaction to me that pays less."""
+    """Asks the receiver not to announce transactions that pay less."""
 
     fee_per_kb: U64
     """Base units per 1,000 bytes."""
 
 
 class Goodbye(Fields, frozen=True):
-    """The last message of a connection."""
+    """The last message of a connection: why it ends."""
 
     code: Annotated[str, Meta(max_length=limits.MAX_GOODBYE_CODE)]
     text: Annotated[str, Meta(max_length=limits.MAX_GOODBYE_TEXT)]
@@ -228,10 +228,10 @@ _LAST_TYPE: Final = 255
 
 
 class Codec:
-    """The messages that a node understands: the protocol's own, and those that managers from outside bring along."""
+    """The messages that a node understands: the protocol's own, and those that managers from outside add."""
 
     def __init__(self, private: Mapping[int, type[Fields]] = MappingProxyType({})) -> None:
-        """`private`: further messages by type byte. ConfigError where a number is not free."""
+        """`private`: further messages by type byte. Raises `ConfigError` where a number is not free."""
         for number, message in private.items():
             if not FIRST_PRIVATE_TYPE <= number <= _LAST_TYPE:
                 text = f"message type {number} of {message.__name__} is not in {FIRST_PRIVATE_TYPE} to {_LAST_TYPE}"
@@ -248,13 +248,13 @@ class Codec:
         return self.types[type(message)]
 
     def encode(self, message: Fields) -> bytes:
-        """The payload of a frame: type byte and body. The fields must be within their bounds (they are ours)."""
+        """The payload of a frame: type byte and body. The fields are ours, and must be within their bounds."""
         return bytes((self.types[type(message)],)) + _ENCODER.encode(message)
 
     def decode(self, payload: bytes) -> Fields | None:
-        """The message in a frame's payload, None when its type is unknown to us.
+        """The message in a frame's payload, None when its type is unknown.
 
-        Raises `MessageError`, and nothing else, for anything that is not a well-formed message of a known type.
+        Raises only `MessageError`, for any malformed message of a known type.
         """
         if not payload:
             raise MessageError("a message without a type byte")
@@ -275,7 +275,7 @@ decode: Final = STANDARD.decode
 
 
 def type_name(number: int) -> str:
-    """A type byte as people and metrics name it: `fee_filter`, or `type_130` for a private one."""
+    """The name of a type byte for people and metrics: `fee_filter`, or `type_130` for a private one."""
     return MessageType(number).name.lower() if number in _CLASSES else f"type_{number}"
 
 
@@ -294,6 +294,6 @@ def batched_transactions(raw: Iterable[bytes]) -> Iterator[Txs]:
 
 
 def printable(text: str, limit: int = 256) -> str:
-    """Text from a stranger made safe for a log or a terminal: one line, no control or direction characters, cut."""
+    """Make text from a peer safe for a log or a terminal: one line, truncated, no control or direction characters."""
     shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:limit])
     return f"{shown}..." if len(text) > limit else shown

@@ -1,8 +1,7 @@
-"""Faults of peers: points that add up and are forgiven, hosts that are avoided for a while, and an operator's bans.
+"""Misbehaviour: points for faults, which add up and are forgiven, discouraged hosts, and the operator's bans.
 
-As Bitcoin Core does: a peer whom the operator asked for is not punished (but a broken stream cannot go on with anyone),
-and a loopback host is disconnected and not discouraged, since all peers behind a local proxy, and all nodes of a
-local test network, share it.
+As in Bitcoin Core, a manual peer is not punished (but a broken stream ends any connection), and a loopback host is
+disconnected but not discouraged, since all peers behind a local proxy, and all nodes of a local test network, share it.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from pychain.p2p.wire import Wire
 _MAGIC: Final = b"pychain bans 1\n"
 _MAX_NETWORK_TEXT: Final = 64
 _V6_HOST_PREFIX: Final = 64
-"""One IPv6 customer has at least a /64: his addresses count as one host."""
+"""An IPv6 customer has at least a /64, whose addresses count as one host."""
 
 
 class Offence(StrEnum):
-    """What a peer can do wrong, in words for a person."""
+    """The faults of a peer, in words for people."""
 
     PROTOCOL_ERROR = "protocol error"
     """A frame or message that is malformed or out of place."""
@@ -36,7 +35,7 @@ class Offence(StrEnum):
     INVALID_BLOCK = "invalid block"
     WRONG_BODY = "block body does not match its header"
     INVALID_TRANSACTION = "invalid transaction"
-    """One that no honest node could relay: broken structure or signature."""
+    """No honest node relays such a transaction: its structure or signature is invalid."""
     WRONG_ANSWER = "answer does not fit the question"
     UNCONNECTED_HEADERS = "headers that connect to nothing known"
     UNASKED = "object that was not asked for"
@@ -51,10 +50,11 @@ POINTS: Final[dict[Offence, int]] = {
     Offence.INVALID_TRANSACTION: 100,
     Offence.WRONG_ANSWER: 20,
     Offence.UNCONNECTED_HEADERS: 5,  # happens to honest peers in a race of blocks
-    Offence.UNASKED: 2,  # happens when an answer crosses our giving up
+    Offence.UNASKED: 2,  # happens when an answer comes just after we gave up
     Offence.FLOODING: 2,  # happens when a pause is over and everything arrives at once
 }
-"""100 (the threshold) for what no correct implementation does, less for what delay and bad luck can explain."""
+"""100 (the threshold) for faults that no correct implementation makes, less where delay or bad luck may be the cause.
+"""
 
 
 class _Saved(Struct, array_like=True, frozen=True):
@@ -67,7 +67,7 @@ _DECODER: Final = msgpack.Decoder(Annotated[tuple[_Saved, ...], Meta(max_length=
 
 
 class Ban(NamedTuple):
-    """A network the operator wants nothing to do with. Times are Unix seconds."""
+    """A network that the operator has banned. Times are Unix seconds."""
 
     network: IPNetwork
     created: int
@@ -80,7 +80,7 @@ class _Score:
     def __init__(self, mono_ns: int) -> None:
         self.points = 0
         self.since_ns = mono_ns
-        """Up to when forgiveness is counted."""
+        """Forgiveness is counted up to here."""
 
     def forgiven(self, mono_ns: int) -> int:
         """The points that are left now."""
@@ -91,19 +91,19 @@ class _Score:
 
 
 class Misbehaviour(Manager):
-    """Judges peers, and answers whether a host is discouraged or banned."""
+    """Scores peers, and tells whether a host is discouraged or banned."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._scores: dict[int, _Score] = {}
         self._discouraged: dict[str, int] = {}
-        """Host -> monotonic time when it is forgotten, oldest first."""
+        """Host -> monotonic time when this ends, oldest first."""
         self._bans: dict[IPNetwork, Ban] = {}
 
     def offend(self, peer: Peer, offence: Offence, text: str, now: Now) -> None:
-        """Count an offence; at the threshold the peer is hung up on and his host discouraged.
+        """Count an offence; at the threshold the peer is disconnected and its host discouraged.
 
-        `text` says in one line what it was; the peer is told.
+        `text`: one line about the fault, which is sent to the peer.
         """
         score = self._scores.get(peer.peer_id)
         if score is None:
@@ -112,9 +112,9 @@ class Misbehaviour(Manager):
         if score.points < limits.MISBEHAVIOUR_THRESHOLD:
             return
         broken_stream = offence is Offence.PROTOCOL_ERROR
-        if peer.persistent and not broken_stream:
+        if peer.manual and not broken_stream:
             return
-        if not peer.persistent and not peer.address.is_loopback:
+        if not peer.manual and not peer.address.is_loopback:
             self._discourage(peer.address, now)
         code = GoodbyeCode.PROTOCOL_ERROR if broken_stream else GoodbyeCode.MISBEHAVIOUR
         self._wire.hang_up(peer.peer_id, code, f"{offence.value}: {text}")
@@ -130,7 +130,7 @@ class Misbehaviour(Manager):
     # --- discouragement
 
     def is_discouraged(self, address: NetAddress, now: Now) -> bool:
-        """Whether a peer at this host misbehaved lately: not dialled, and the first to go when slots are short."""
+        """Whether a peer at this host misbehaved recently: it is not dialled, and evicted first."""
         host = _host_key(address)
         until_ns = self._discouraged.get(host)
         if until_ns is not None and until_ns <= now.mono_ns:
@@ -149,7 +149,7 @@ class Misbehaviour(Manager):
 
     def ban(self, network: IPNetwork, until_s: int, now: Now) -> None:
         """Refuse all connections with a network until a time (Unix seconds). Raises `AddressError` when the table is
-        full. Connections that stand are the caller's to end."""
+        full. The caller ends the open connections."""
         self._drop_expired(now)
         if network not in self._bans and len(self._bans) >= limits.MAX_BANS:
             raise AddressError(f"there are {limits.MAX_BANS} bans already")
@@ -160,7 +160,7 @@ class Misbehaviour(Manager):
         return self._bans.pop(network, None) is not None
 
     def bans(self, now: Now) -> list[Ban]:
-        """The bans that hold, in the order they were made."""
+        """The bans in force, in the order they were made."""
         self._drop_expired(now)
         return list(self._bans.values())
 
@@ -184,7 +184,7 @@ class Misbehaviour(Manager):
 
 
 def parse_network(text: str) -> IPNetwork:
-    """An IP address or a network in CIDR notation, as the operator names what to ban. Raises `AddressError`."""
+    """Parse an IP address or a network in CIDR notation, as given for a ban. Raises `AddressError`."""
     try:
         return ip_network(text, strict=False)
     except ValueError:

@@ -18,7 +18,7 @@ _PORT_MAX: Final = 65535
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _DNS_FAMILIES: Final[dict[str, Literal[4, 6]]] = {"dns4": 4, "dns6": 6}
 PEER_ID: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{1,128}", re.ASCII)
-"""A peer id in base58; whether it names a key is for the channel to find out."""
+"""A peer id in base58; the channel checks whether it names a key."""
 
 # Named here and not taken from `ipaddress.is_private`, whose answer differs between Python releases.
 _LOOPBACK: Final[tuple[IPNetwork, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
@@ -40,17 +40,17 @@ _UNUSABLE: Final[tuple[IPNetwork, ...]] = (
 
 
 class AddressError(ConfigError, DecodeError):
-    """Text or numbers that are no network address. One line that quotes what was given."""
+    """Text or numbers that are not a network address. The message is one line that quotes the input."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetAddress:
-    """Where a node listens or speaks from. `host` is an IP in its canonical form, or a lower-case DNS name."""
+    """An address where a node listens or connects from. `host` is an IP in canonical form, or a lower-case DNS name."""
 
     host: str
     port: int
     family: Literal[4, 6] | None = None
-    """For a DNS name: which kind of IP address it is to be resolved to, None for either."""
+    """For a DNS name: the version of IP address to resolve it to, None for either."""
     ip: IPAddress | None = field(init=False, repr=False, compare=False)
     """The address as a number, None for a DNS name."""
 
@@ -65,9 +65,9 @@ class NetAddress:
 
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> NetAddress:
-        """Read `host:port`, `[v6]:port`, or `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT` with an optional `/p2p/ID`.
+        """Parse `host:port`, `[v6]:port`, or `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT` with an optional `/p2p/ID`.
 
-        A text without a port takes `default_port`. The peer id is not part of the address and is left out.
+        Text without a port gets `default_port`. The peer id is not part of the address and is dropped.
         Raises `AddressError`.
         """
         if len(text) > _MAX_TEXT:
@@ -84,7 +84,7 @@ class NetAddress:
 
     @classmethod
     def observed(cls, host: str, port: int) -> NetAddress:
-        """The remote end of a socket as the operating system tells it, where IPv6 may carry a zone (`fe80::1%eth0`)."""
+        """The remote end of a socket as the operating system reports it; IPv6 may have a zone (`fe80::1%eth0`)."""
         return cls(host.partition("%")[0], port)
 
     @property
@@ -99,31 +99,32 @@ class NetAddress:
 
     @property
     def is_private(self) -> bool:
-        """In a network that the Internet does not route; loopback is not among them."""
+        """Whether it is in a network that the Internet does not route, other than loopback."""
         ip = self.ip
         return ip is not None and _within(ip, _PRIVATE)
 
     @property
     def is_local(self) -> bool:
-        """Loopback or private: exempt from the rules that spread connections over the Internet."""
+        """Whether it is loopback or private: exempt from the rules that spread connections over network groups."""
         return self.is_loopback or self.is_private
 
     @property
     def is_usable(self) -> bool:
-        """Whether a connection could be made there: a unicast IP or a name, and a port."""
+        """Whether it can be dialled: a unicast IP or a name, and a port."""
         ip = self.ip
         return self.port != 0 and (ip is None or not _within(ip, _UNUSABLE))
 
     def concerns(self, reader: NetAddress) -> bool:
-        """Whether the address means the same to a node at `reader` as to us: a loopback one only on the same machine,
-        a private one only on the same side of a router."""
+        """Whether the address means the same to a node at `reader` as to us: a loopback address only on the same
+        machine, a private one only on the same side of a router."""
         if self.is_loopback:
             return reader.is_loopback
         return not self.is_private or reader.is_local
 
     @property
     def netgroup(self) -> str:
-        """Who probably shares an owner: the /16 of an IPv4 address, the /32 of an IPv6 one, a DNS name itself."""
+        """The group of addresses that probably have one owner: the /16 of an IPv4 address, the /32 of an IPv6 one, a
+        DNS name itself."""
         ip = self.ip
         if ip is None:
             return self.host
@@ -153,7 +154,7 @@ def _canonical_ip(host: str) -> IPAddress | None:
         raise AddressError("an IPv6 zone is not supported")
     ip = _ip(host)
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        return ip.ipv4_mapped  # a dual-stack socket shows IPv4 peers so; one host has one form
+        return ip.ipv4_mapped  # how a dual-stack socket shows IPv4 peers; one host has one form
     return ip
 
 
@@ -180,7 +181,7 @@ def _split_host_port(text: str) -> tuple[str, str | None, None]:
             raise AddressError("expected [IPv6]:port")
         _require_version(host, 6)
         return host, rest[1:] if rest else None, None
-    if text.count(":") > 1:  # a bare IPv6 address, whose port could not be told apart
+    if text.count(":") > 1:  # a bare IPv6 address: a port would be ambiguous
         _require_version(text, 6)
         return text, None, None
     host, colon, port = text.partition(":")

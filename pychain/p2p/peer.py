@@ -1,4 +1,4 @@
-"""One connection: its state, its stream of messages, and what we count about it."""
+"""One connection: its state, its stream of messages, and its statistics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Traffic:
         self.messages[kind] = self.messages.get(kind, 0) + 1
 
     def add(self, other: Traffic) -> None:
-        """Take another's counts in."""
+        """Add another's counts."""
         self.bytes += other.bytes
         for kind, count in other.messages.items():
             self.messages[kind] = self.messages.get(kind, 0) + count
@@ -52,17 +52,17 @@ class RoundTrip:
     smoothed_ns: int | None = None
 
     def measured(self, rtt_ns: int) -> None:
-        """Take in one measurement; smoothing by one eighth, as TCP does (RFC 6298)."""
+        """Add a measurement; smoothing by one eighth, as TCP does (RFC 6298)."""
         self.last_ns = rtt_ns
         self.least_ns = rtt_ns if self.least_ns is None else min(self.least_ns, rtt_ns)
         self.smoothed_ns = rtt_ns if self.smoothed_ns is None else (7 * self.smoothed_ns + rtt_ns) // 8
 
 
 class Peer:
-    """A connection as the node knows it, from the open stream until it is gone.
+    """A connection as the node sees it, from the open stream to its end.
 
-    `peer_id` numbers the connection and is never used twice; it comes from the runtime. `endpoint` is the remote end;
-    for an outbound peer it is what we dialled. `persistent`: the operator asked for this connection.
+    `peer_id` numbers the connection and is never reused; it comes from the runtime. `endpoint` is the remote end; for
+    an outbound peer, what we dialled. `manual`: the operator asked for this connection.
     """
 
     __slots__ = (
@@ -81,9 +81,9 @@ class Peer:
         "last_block_ns",
         "last_transaction_ns",
         "listen_address",
+        "manual",
         "opened_at",
         "peer_id",
-        "persistent",
         "received",
         "round_trip",
         "sent",
@@ -100,37 +100,37 @@ class Peer:
         *,
         inbound: bool,
         frame_limit: int,
-        persistent: bool = False,
+        manual: bool = False,
         channel: Channel | None = None,
         codec: Codec = STANDARD,
     ) -> None:
-        """`frame_limit`: the largest payload after hello (`limits.frame_limit`). `channel`: None for a plain one."""
+        """`frame_limit`: the largest payload after hello (`limits.frame_limit`). `channel`: None for plain."""
         self.peer_id = peer_id
         self.endpoint = endpoint
         self.address = endpoint.address
         self.inbound = inbound
-        self.persistent = persistent
+        self.manual = manual
         self.channel: Channel = channel or PlainChannel()
         self.state = PeerState.SECURING
         self.is_open = True
         """Neither side has ended the connection."""
         self.opened_at = now
         self.listen_address = None if inbound else self.address
-        """Where the peer can be dialled: what we dialled, or his host with the port of his hello; None if unknown."""
+        """Where the peer can be dialled: what we dialled, or its host with the port of its hello; None if unknown."""
         self.hello: Hello | None = None
-        """What the peer said of himself, once accepted."""
+        """The peer's hello, once accepted."""
         self.goodbye_sent: Goodbye | None = None
         self.goodbye_received: Goodbye | None = None
         self.last_block_ns: int | None = None
-        """When he last gave us a block that was new and valid (set by the node)."""
+        """When it last gave us a new valid block (set by the node)."""
         self.last_transaction_ns: int | None = None
-        """When he last gave us a transaction that our mempool took (set by the node)."""
+        """When it last gave us a transaction that our mempool accepted (set by the node)."""
         self.received = Traffic()
         self.sent = Traffic()
         self.unknown_messages = 0
-        """Well-framed messages of types we do not know."""
+        """Well-framed messages of unknown types."""
         self.unsent = 0
-        """Bytes handed to the runtime and not yet drained to the network."""
+        """Bytes given to the runtime and not yet drained to the network."""
         self.round_trip = RoundTrip()
         self._codec = codec
         self._frame_limit = frame_limit
@@ -139,7 +139,7 @@ class Peer:
 
     @property
     def identity(self) -> PeerId | None:
-        """Who the peer has proved to be; None where the channel proves nothing."""
+        """The identity that the peer has proved; None where the channel proves nothing."""
         return self.channel.remote
 
     # --- the channel
@@ -154,7 +154,7 @@ class Peer:
         return self.channel.receive(data)
 
     def handshake_output(self) -> bytes:
-        """What the channel's handshake wants sent now, counted as sent."""
+        """Take the handshake bytes of the channel to send now, counted as sent."""
         output = self.channel.output()
         self.sent.bytes += len(output)
         self.unsent += len(output)
@@ -166,19 +166,19 @@ class Peer:
 
     @property
     def is_impostor(self) -> bool:
-        """Another peer id has been proved than the one that was dialled."""
+        """Whether the peer has proved another peer id than the one that was dialled."""
         expected, proved = self.endpoint.peer_id, self.identity
         return not self.inbound and expected is not None and proved is not None and proved != expected
 
     # --- messages
 
     def receive(self, plaintext: bytes | bytearray | memoryview) -> Iterator[Fields | None]:
-        """The messages that some plaintext completes, in order, None for one of a type that is unknown to us. Exhaust
-        it before the next call.
+        """Yield the messages that some plaintext completes, in order, None for a message of unknown type. Exhaust it
+        before the next call.
 
-        Lazy on purpose: what the owner does about one message (accept the hello, hang up) holds for the next one in
-        the same read. Raises `DecodeError` (`FrameError` or `MessageError`) at a violation of the protocol, after
-        all messages before it.
+        Lazy on purpose: what the owner does about one message (accept the hello, hang up) applies to the next one in
+        the same read. Raises `DecodeError` (`FrameError` or `MessageError`) at a protocol error, after all messages
+        before it.
         """
         for payload in self._reader.feed(plaintext):
             if not self.is_open:
@@ -200,7 +200,7 @@ class Peer:
             yield message
 
     def accept_hello(self, hello: Hello) -> None:
-        """The handshake is done: full frames are read from now on."""
+        """The handshake is complete: full-size frames are accepted from now on."""
         self._advance(PeerEvent.HELLO_ACCEPTED)
         self.hello = hello
         if self.inbound and hello.listen_port != 0:
@@ -209,7 +209,7 @@ class Peer:
 
     @property
     def can_be_sent_to(self) -> bool:
-        """Whether messages can be sent: the channel stands, and neither side has ended it."""
+        """Whether messages can be sent: the channel is established, and neither side has ended the connection."""
         return self.is_open and self.state is not PeerState.SECURING
 
     def pack(self, message: Fields) -> bytes:
@@ -222,20 +222,20 @@ class Peer:
         return data
 
     def drained(self, count: int) -> None:
-        """The runtime reports that `count` bytes left for the network."""
+        """The runtime reports that `count` bytes have gone to the network."""
         assert 0 <= count <= self.unsent, "more bytes drained than were sent"
         self.unsent -= count
 
     def hang_up(self, code: GoodbyeCode, text: str) -> bytes:
-        """Begin to close a peer that `is_open`: the packed goodbye to send last, nothing while the channel does not
-        stand yet."""
+        """Begin to close a peer that `is_open`. Returns the packed goodbye to send last, empty where the channel is not
+        established yet."""
         can_be_told = self.can_be_sent_to
         self._advance(PeerEvent.HANG_UP)
         self.goodbye_sent = Goodbye(code.value, printable(text, MAX_GOODBYE_TEXT - len("...")))
         return self.pack(self.goodbye_sent) if can_be_told else b""
 
     def goodbye_came(self) -> None:
-        """The peer has said goodbye: nothing more is sent."""
+        """The peer sent goodbye: nothing more is sent."""
         self._advance(PeerEvent.HANG_UP)
 
     def closed(self) -> None:
@@ -248,7 +248,7 @@ class Peer:
 
     @property
     def farewell(self) -> str | None:
-        """Why the connection ends, in one line fit for a log; None when nobody said."""
+        """Why the connection ends, in one line for a log; None when no side said."""
         if self.goodbye_sent is not None:
             return f"{self.goodbye_sent.code}: {self.goodbye_sent.text}"
         if self.goodbye_received is not None:

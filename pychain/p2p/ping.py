@@ -1,4 +1,4 @@
-"""Liveness: a ping now and then, its round-trip time, and an end to connections that no longer answer."""
+"""Liveness: regular pings, their round-trip times, and a timeout for connections that no longer answer."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pychain.p2p.wire import Wire
 class _Pinged:
     peer: Peer
     nonce: int | None = None
-    """Of the ping that is under way."""
+    """The nonce of the pending ping."""
     sent_ns: int = 0
 
 
 class PingManager(Manager):
-    """One timer a peer: it means "send the next ping", or "too late" while one is under way."""
+    """One timer per peer: for the next ping, or the timeout of the pending one."""
 
     def __init__(self, wire: Wire, entropy: Entropy, random: Random, interval_ns: int = PING_INTERVAL_NS) -> None:
         """`interval_ns`: mean time between two pings of one peer."""
@@ -40,7 +40,7 @@ class PingManager(Manager):
         return {Ping: self.on_ping, Pong: self.on_pong}
 
     def peer_ready(self, peer: Peer, now: Now) -> None:
-        """Measure a new peer at once."""
+        """Ping a new peer at once."""
         self._peers[peer.peer_id] = _Pinged(peer)
         self._ping(self._peers[peer.peer_id], now)
 
@@ -52,7 +52,7 @@ class PingManager(Manager):
         self._wire.send(peer.peer_id, Pong(ping.nonce))
 
     def on_pong(self, peer: Peer, pong: Pong, now: Now) -> None:
-        """Take the time of the pong we wait for; any other is ignored (it cannot be told from a late one)."""
+        """Measure the pong of the pending ping; any other is ignored (it cannot be told from a late one)."""
         pinged = self._peers.get(peer.peer_id)
         if pinged is None or pinged.nonce != pong.nonce:
             return
@@ -61,7 +61,7 @@ class PingManager(Manager):
         self._start_timer(peer, now.mono_ns + spread(self._random, self._interval_ns))
 
     def poll(self, now: Now) -> None:
-        """Send the pings that are due and hang up on peers whose pong is overdue."""
+        """Send the pings that are due, and disconnect peers whose pong is overdue."""
         for peer_id in self._timers.due(now.mono_ns):
             pinged = self._peers[peer_id]
             if pinged.nonce is None:

@@ -1,8 +1,8 @@
-"""Gossip: who knows which transaction and block, and telling each peer once of what is new.
+"""Relay: which peer knows which transactions and blocks, and announcing new ones to each peer once.
 
-Blocks are announced at once, by their headers. Transactions wait a random moment, drawn for each peer anew, and go
-out together: so the order in which peers hear of one says little about where it came from. They stand in one list, in
-which each peer has his place, so a new one costs the same whether one peer or a hundred will hear of it.
+Blocks are announced at once, by their headers. Transactions are batched with a random delay, drawn for each peer and
+batch, so that the order in which peers hear of one says little about where it came from. All peers share one list, in
+which each has its position, so a new transaction costs the same with one peer or a hundred.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from pychain.p2p.timers import Timers
 from pychain.p2p.wire import Wire
 
 _BATCHES_A_TURN = 16
-"""Announcements put together in one turn, a few milliseconds even if each is as long as may be."""
+"""Announcements made in one turn: a few milliseconds even at full length."""
 
 
 class Inventory(Protocol):
-    """What the node has; the ledger answers."""
+    """The objects that the node has."""
 
     def lacking(self, kind: Kind, hashes: Iterable[bytes]) -> list[bytes]:
-        """Of these objects those that we do not hold, and of which we do not know that we do not want them (rejected a
-        moment ago, known invalid); in their order."""
+        """The objects that we neither hold nor have rejected recently or know to be invalid; in the given order."""
         ...
 
 
@@ -56,11 +55,12 @@ class _Listener:
             Kind.BLOCK: RollingSet(limits.KNOWN_BLOCKS),
         }
         self.place = place
-        """Number of the first transaction that he has not been told of."""
+        """Number of the first transaction that it has not been told of."""
 
 
 class _News:
-    """The latest transactions, numbered, with their fees per kilobyte, oldest first: an account's stay in sequence."""
+    """The latest transactions, numbered, with their fees per kilobyte, oldest first: those of one account stay in the
+    order of their sequences (the account's nonces)."""
 
     def __init__(self) -> None:
         self._first = 0
@@ -68,11 +68,11 @@ class _News:
 
     @property
     def end(self) -> int:
-        """The number that the next one gets."""
+        """The number of the next transaction."""
         return self._first + len(self._news)
 
     def add(self, news: Iterable[tuple[bytes, int]]) -> None:
-        """Add some at the end; those that are too many leave at the beginning."""
+        """Append some, and drop the oldest in excess."""
         self._news += news
         if len(self._news) >= 2 * limits.MAX_ANNOUNCE_QUEUE:
             excess = len(self._news) - limits.MAX_ANNOUNCE_QUEUE
@@ -80,13 +80,13 @@ class _News:
             self._first += excess
 
     def since(self, place: int, count: int) -> tuple[Sequence[tuple[bytes, int]], int]:
-        """Up to so many from a number on, or from the oldest that is left; and the number after them."""
+        """Up to `count` from number `place` on, or from the oldest that is left; and the number after them."""
         start = max(place, self._first, self.end - limits.MAX_ANNOUNCE_QUEUE)
         return self._news[start - self._first : start - self._first + count], min(start + count, self.end)
 
 
 class RelayManager(Manager):
-    """Announces what the node tells it of, and sorts what peers announce."""
+    """Makes the node's announcements, and filters those of peers."""
 
     def __init__(self, wire: Wire, random: Random, inventory: Inventory) -> None:
         self._wire = wire
@@ -108,13 +108,13 @@ class RelayManager(Manager):
         self._timers.cancel(peer.peer_id)
 
     def learned(self, peer_id: int, kind: Kind, hashes: Iterable[bytes]) -> None:
-        """The peer has these objects: they came from him, or he named them. He will not be told of them."""
+        """The peer has these objects: it sent or named them. They are not announced to it."""
         listener = self._listeners.get(peer_id)
         if listener is not None:
             listener.known[kind].update(hashes)
 
     def on_inv(self, peer_id: int, inv: Inv) -> list[bytes]:
-        """Note what a peer has; returns, each once and in his order, the hashes that we have not."""
+        """Note what a peer has; returns the hashes that we do not have, each once and in the order of the inv."""
         listener = self._listeners.get(peer_id)
         if listener is None:
             return []
@@ -123,14 +123,14 @@ class RelayManager(Manager):
         return self._inventory.lacking(inv.kind, hashes)
 
     def on_fee_filter(self, peer: Peer, message: FeeFilter, now: Now) -> None:
-        """The peer wants no announcement of transactions that pay less."""
+        """The peer wants no announcements of transactions that pay less."""
         listener = self._listeners.get(peer.peer_id)
         if listener is not None:
             listener.fee_filter = message.fee_per_kb
 
     def announce_transactions(self, news: Iterable[tuple[bytes, int]], now: Now) -> None:
-        """Tell every peer who does not know these transactions, named with their fees per kilobyte, each after a random
-        moment; at once where a message is full, which hides the single one as well.
+        """Announce transactions, given with their fees per kilobyte, to the peers that do not know them: after a random
+        delay, or at once where they fill a message, which hides their origin as well.
         """
         if not self._listeners:
             return
@@ -142,12 +142,12 @@ class RelayManager(Manager):
                 self._arm(peer_id, listener, now)
 
     def announce_blocks(self, blocks: Sequence[NewBlock]) -> None:
-        """Tell every peer at once of the blocks that just joined our active chain, oldest first, the new tip last. Of
-        many, the last ones are enough: beyond `MAX_ANNOUNCED_HEADERS` the tip alone is told.
+        """Announce the blocks that just joined our active chain to all peers at once, oldest first, the new tip last.
+        Of more than `MAX_ANNOUNCED_HEADERS`, only the tip is announced.
         """
         for peer_id, listener in self._listeners.items():
             known = listener.known[Kind.BLOCK]
-            # Who has a block has its ancestors.
+            # A peer that has a block has its ancestors.
             first = 1 + max((at for at, block in enumerate(blocks) if block.block_hash in known), default=-1)
             unknown = blocks[first:]
             if not unknown:
@@ -159,7 +159,7 @@ class RelayManager(Manager):
             known.update(block.block_hash for block in unknown)
 
     def poll(self, now: Now) -> None:
-        """Send the transaction announcements whose moment has come."""
+        """Send the transaction announcements that are due."""
         for peer_id in islice(self._timers.due(now.mono_ns), _BATCHES_A_TURN):
             listener = self._listeners[peer_id]
             batch = self._take_batch(listener)
@@ -174,8 +174,8 @@ class RelayManager(Manager):
         return self._timers.deadline()
 
     def _arm(self, peer_id: int, listener: _Listener, now: Now) -> None:
-        # An exponential wait has no memory, so a timer that runs only while something waits looks from outside like
-        # one that always runs.
+        # Exponential delays are memoryless, so a timer that runs only while something is queued looks from outside
+        # like one that always runs.
         self._start_timer(peer_id, now.mono_ns + exponential(self._random, listener.trickle_ns))
 
     def _start_timer(self, peer_id: int, at_ns: int) -> None:
@@ -183,7 +183,7 @@ class RelayManager(Manager):
         self.wake(at_ns)
 
     def _take_batch(self, listener: _Listener) -> list[bytes]:
-        """What the peer should hear of the next transactions; what events have overtaken is passed over."""
+        """The next transactions to announce to a peer, without those that it knows or that have left the mempool."""
         known = listener.known[Kind.TRANSACTION]
         news, listener.place = self._news.since(listener.place, limits.MAX_INV)
         fresh = {txid: None for txid, fee_per_kb in news if fee_per_kb >= listener.fee_filter and txid not in known}

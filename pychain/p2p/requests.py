@@ -1,13 +1,13 @@
-"""Asking for announced transactions: one announcer at a time, the next when he does not deliver.
+"""Requests for announced transactions: one announcer is asked at a time, the next one when it does not deliver.
 
-After Bitcoin Core's `txrequest`. For each transaction the announcers are kept in order; the best one is asked, and when
-he lets the time pass, says `missing`, or leaves, the next one is. Announcers rank: those who did not let their last
-request pass before those who did, then outbound before inbound (a stranger chose us, we chose the others), then who
-announced first. So a liar delays one transaction by one timeout, once, and is then asked last. Unlike Core, nobody is
-asked later for being inbound: on a small network that only costs time. (Blocks are asked for by `sync`.)
+After Bitcoin Core's `txrequest`. For each transaction the announcers are ranked; the best one is asked, and when it
+times out, says `missing`, or disconnects, the next one is. Announcers whose last request did not time out come first,
+then outbound before inbound (an attacker can choose to connect to us), then in the order of announcement. So a lying
+peer delays a transaction by one timeout, once, and is asked last from then on. Unlike in Core, requests to inbound
+peers are not delayed: on a small network that only costs time. (`sync` requests blocks.)
 
-Tens of thousands of transactions pass here in a second, nearly all announced by one peer who is asked at once and
-delivers: that way is short, and what the others need is made when they need it.
+Tens of thousands of transactions per second pass through here, nearly all announced by one peer, which is asked at once
+and delivers: this path is short, and data for the other cases is allocated lazily.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pychain.p2p.peer import Peer
 from pychain.p2p.wire import Wire
 
 _MAX_OVERDUE_A_TURN = 250
-"""Transactions given up in one turn, with the rest of the request that holds the last of them: some milliseconds if a
-hundred peers could be asked next for each."""
+"""Timed-out transactions handled in one turn, plus the rest of the last request: some milliseconds if each has a
+hundred more announcers."""
 
 
 class _Request:
-    """What one peer was asked for at one time."""
+    """The transactions that one peer was asked for at one time."""
 
     __slots__ = ("left", "peer", "txids", "until_ns")
 
@@ -38,20 +38,20 @@ class _Request:
         self.until_ns = until_ns
         self.txids: list[bytes] = []
         self.left = 0
-        """Those neither delivered nor given up."""
+        """Number of those neither delivered nor given up."""
 
 
 class _Wanted:
-    """A transaction that we have not: whom the current request went to, who could still be asked, who was."""
+    """A transaction that we do not have: its current request, the announcers left to ask, and those tried."""
 
     __slots__ = ("request", "tried", "waiting")
 
     def __init__(self) -> None:
         self.request: _Request | None = None
         self.waiting: dict[int, None] | None = None
-        """Announcers not asked yet, first announcer first."""
+        """Announcers not asked yet, in the order of announcement."""
         self.tried: dict[int, None] | None = None
-        """Announcers who were asked in vain; announcing again does not help them."""
+        """Announcers that did not deliver; announcing again does not help them."""
 
 
 class _Announcer:
@@ -62,22 +62,22 @@ class _Announcer:
     def __init__(self, outbound: bool) -> None:
         self.outbound = outbound
         self.slow = False
-        """Let his last request pass."""
+        """Whether its last request timed out."""
         self.announced: dict[bytes, None] = {}
-        """All that he waits for or is asked for."""
+        """All transactions that it is, or may be, asked for."""
         self.in_flight = 0
-        """How much he is asked for."""
+        """Number of transactions that it is asked for."""
         self.idle: dict[bytes, None] = {}
-        """What he could deliver, asked of nobody because all its announcers are busy."""
+        """Transactions that no peer is asked for because all their announcers, this one included, are busy."""
 
     @property
     def room(self) -> int:
-        """How much more he may be asked for now."""
+        """How many more transactions it may be asked for now."""
         return limits.MAX_REQUESTS_IN_FLIGHT - self.in_flight
 
 
 class RequestTracker(Manager):
-    """Sends `want` messages for what peers announced. The owner tells it what arrived and what did not."""
+    """Sends `want` messages for announced transactions. The owner reports which arrived and which did not."""
 
     def __init__(self, wire: Wire, timeout_ns: int) -> None:
         """`timeout_ns`: how long one announcer has to deliver."""
@@ -86,14 +86,14 @@ class RequestTracker(Manager):
         self._wanted: dict[bytes, _Wanted] = {}
         self._announcers: dict[int, _Announcer] = {}
         self._requests: deque[_Request] = deque()
-        """Oldest first, which is the order in which their time runs out."""
+        """Oldest first, which is the order in which they time out."""
 
     def __len__(self) -> int:
-        """Transactions we know of and have not."""
+        """Number of known transactions that we do not have."""
         return len(self._wanted)
 
     def in_flight(self, peer_id: int) -> int:
-        """Requests to this peer that are not answered."""
+        """Pending requests to this peer."""
         announcer = self._announcers.get(peer_id)
         return 0 if announcer is None else announcer.in_flight
 
@@ -101,7 +101,7 @@ class RequestTracker(Manager):
         self._announcers[peer.peer_id] = _Announcer(outbound=not peer.inbound)
 
     def peer_closed(self, peer: Peer, now: Now) -> None:
-        """Ask others for what this peer owed us."""
+        """Ask others for what this peer was asked for."""
         peer_id = peer.peer_id
         announcer = self._announcers.pop(peer_id, None)
         if announcer is None:
@@ -119,7 +119,7 @@ class RequestTracker(Manager):
         self._assign(orphaned, now)
 
     def announced(self, peer_id: int, txids: Iterable[bytes], now: Now) -> None:
-        """A peer has these transactions, which we have not. What exceeds the bounds is forgotten."""
+        """A peer announced these transactions, which we do not have. Those beyond the bounds are ignored."""
         announcer = self._announcers.get(peer_id)
         if announcer is None:
             return
@@ -135,7 +135,7 @@ class RequestTracker(Manager):
             elif txid in announcer.announced or (wanted.tried is not None and peer_id in wanted.tried):
                 continue
             announcer.announced[txid] = None
-            if wanted.request is None and wanted.waiting is None and room > 0:  # he is the one who has it
+            if wanted.request is None and wanted.waiting is None and room > 0:  # its only announcer
                 room -= 1
                 wanted.request = request
                 request.txids.append(txid)
@@ -153,7 +153,7 @@ class RequestTracker(Manager):
         self._assign(unasked, now)
 
     def received(self, txids: Iterable[bytes], now: Now) -> None:
-        """These are here (from whomever), or are not wanted any more: nobody need be asked."""
+        """These have arrived, from any peer, or are not wanted any more: drop their requests."""
         freed: dict[int, None] = {}
         for txid in txids:
             wanted = self._wanted.pop(txid, None)
@@ -170,7 +170,7 @@ class RequestTracker(Manager):
         self._refill(freed, now)
 
     def missing(self, peer_id: int, txids: Iterable[bytes], now: Now) -> None:
-        """This peer has not these after all, or what he sent for them was unusable: ask the next announcer."""
+        """This peer does not have these after all, or sent something unusable: ask the next announcers."""
         announcer = self._announcers.get(peer_id)
         if announcer is None:
             return
@@ -186,7 +186,7 @@ class RequestTracker(Manager):
         self._refill({peer_id: None}, now)
 
     def poll(self, now: Now) -> None:
-        """Turn to the next announcers where the asked one let the time pass; so many at once, the rest comes next."""
+        """Ask the next announcers where requests have timed out, in bounded steps."""
         unasked: list[bytes] = []
         freed: dict[int, None] = {}
         while self._requests and self._requests[0].until_ns <= now.mono_ns and len(unasked) < _MAX_OVERDUE_A_TURN:
@@ -215,7 +215,7 @@ class RequestTracker(Manager):
         return count >= min(limits.MAX_ANNOUNCED_BY_PEER, limits.MAX_OBJECTS_TRACKED // len(self._announcers))
 
     def _give_up(self, txid: bytes, wanted: _Wanted, peer_id: int) -> None:
-        """Never ask `peer_id` for this transaction again."""
+        """Drop this peer's request for a transaction, and never ask it for that again."""
         announcer = self._announcers[peer_id]
         announcer.announced.pop(txid, None)
         announcer.idle.pop(txid, None)
@@ -230,14 +230,14 @@ class RequestTracker(Manager):
             wanted.request = None
 
     def _forget_waiting(self, txid: bytes, wanted: _Wanted) -> None:
-        """Nobody who waits to be asked for this will be."""
+        """Drop all announcements of this transaction."""
         for peer_id in wanted.waiting or ():
             announcer = self._announcers[peer_id]
             del announcer.announced[txid]
             announcer.idle.pop(txid, None)
 
     def _assign(self, txids: Iterable[bytes], now: Now) -> None:
-        """For what nobody is asked for: ask the best announcer, let it wait for one, or forget it."""
+        """For transactions that no peer is asked for: ask the best announcer, wait for a free one, or give up."""
         requests: dict[int, _Request] = {}
         for txid in txids:
             wanted = self._wanted[txid]
@@ -262,7 +262,7 @@ class RequestTracker(Manager):
             self._send(request)
 
     def _send(self, request: _Request) -> None:
-        """Ask, and remember until when."""
+        """Send a request and start its timeout."""
         request.left = len(request.txids)
         if request.left == 0:
             return
@@ -272,16 +272,16 @@ class RequestTracker(Manager):
             self._wire.send(request.peer, Want(Kind.TRANSACTION, tuple(request.txids[start : start + limits.MAX_INV])))
 
     def _refill(self, peer_ids: Iterable[int], now: Now) -> None:
-        """Peers whose requests were answered or given up can take what waited for them.
+        """Ask peers whose requests were answered or given up for what waited for them.
 
-        They take it when they are half idle, so that wants go out in batches however the answers come in.
+        This is done when they are half idle, so that requests are sent in batches however the answers come in.
         """
         for peer_id in peer_ids:
             announcer = self._announcers.get(peer_id)
             if announcer is None or announcer.in_flight > limits.MAX_REQUESTS_IN_FLIGHT // 2:
                 continue
             while announcer.idle and announcer.room > 0:
-                # Some may go to a better announcer who became free as well, hence the loop; each round asks somebody.
+                # Some may go to a better announcer that became free too, hence the loop; each round asks for some.
                 self._assign(list(islice(announcer.idle, announcer.room)), now)
 
     def _best_announcer(self, waiting: Iterable[int]) -> int | None:

@@ -1,4 +1,4 @@
-"""Small tables as bytes for the disk: a magic with version, a checksum, a MessagePack body."""
+"""The disk format of small tables: a magic with version, a checksum, a MessagePack body."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 def dump(magic: bytes, table: object) -> bytes:
-    """`table` (msgspec structs and plain data) as `magic | crc32 of the body, big-endian | body`."""
+    """Encode a table (msgspec structs and plain data) as `magic | crc32 of the body, big-endian | body`."""
     body = msgpack.encode(table)
     return magic + crc32(body).to_bytes(_CHECKSUM_BYTES, "big") + body
 
 
 def load(magic: bytes, data: bytes, decoder: msgpack.Decoder[T]) -> T:
-    """Read back what `dump` wrote; the decoder's type bounds every count. Raises `DecodeError` on any damage."""
+    """Decode what `dump` wrote; the decoder's type bounds every count. Raises `DecodeError` on any damage."""
     if not data.startswith(magic):
         raise DecodeError(f"a saved table does not begin with {magic!r}")
     start = len(magic) + _CHECKSUM_BYTES

@@ -1,4 +1,4 @@
-"""Peers as sources of blocks: how much each may be asked for at once, and who is asked first."""
+"""Peers as sources of blocks: how many blocks each may be asked for, and which peer is asked first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pychain.p2p.peer import Peer
 class Source:
     """A peer as a source of headers and blocks.
 
-    Its quota follows what it does: one more with each block that comes in time, half when one does not, as a
-    congestion window (RFC 5681). So a slow peer holds few blocks up, and one that shows nothing still fewer.
+    Its quota works like a congestion window (RFC 5681): it grows by one with each block that comes in time, and halves
+    at a timeout. So a slow peer holds up few blocks, and a new one even fewer.
     """
 
     __slots__ = (
@@ -35,22 +35,22 @@ class Source:
     def __init__(self, peer: Peer, claimed_work: int) -> None:
         self.peer = peer
         self.claimed_work = claimed_work
-        """Work that its chain has as it says; lowered to what it could show."""
+        """Work that its chain has by its own claim; lowered to what it has shown."""
         self.best: bytes | None = None
-        """The heaviest header that it has shown and that we know."""
+        """The heaviest known header that it has shown."""
         self.headers = HeaderState.IDLE
         self.headers_due_ns: int | None = None
         """When the answer to a get_headers is overdue."""
         self.in_flight: dict[bytes, int] = {}
-        """Blocks that it owes us, with the time of asking, oldest first."""
+        """Blocks requested from it, with the time of the request, oldest first."""
         self.lacks: dict[bytes, None] = {}
-        """Blocks that it said it has not."""
+        """Blocks that it does not have."""
         self.asked_again_ns: int | None = None
-        """When it is asked for those again. What a disk has lost is fetched, so a peer may have it by then."""
+        """When it may be asked for those again: a peer fetches blocks that its disk has lost, so it may have them."""
         self.quota = limits.SYNC_BLOCKS_START
         self.has_delivered = False
         self.stalls = 0
-        """Timeouts in a row in which nothing came."""
+        """Consecutive timeouts in which nothing came."""
         self._stalled_ns: int | None = None
 
     @property
@@ -59,37 +59,37 @@ class Source:
         return self.best is not None and self.peer.is_open and len(self.in_flight) < self.quota
 
     @property
-    def owes(self) -> bool:
-        """Whether headers or blocks that it was asked for are not here yet."""
+    def is_busy(self) -> bool:
+        """Whether requests for headers or blocks are pending."""
         return self.headers_due_ns is not None or bool(self.in_flight)
 
     @property
     def rank(self) -> tuple[int, bool, int, int]:
-        """Sorts whom to ask first: the least stalled, strangers last (who chose us and gave us nothing yet), then the
-        least loaded, then who came first.
+        """Sort key, best first: the least stalled, with inbound peers last until they have delivered a block, then the
+        least loaded, then the longest connected.
         """
-        is_stranger = self.peer.inbound and not self.has_delivered
-        return self.stalls, is_stranger, len(self.in_flight), self.peer.peer_id
+        is_unproven = self.peer.inbound and not self.has_delivered
+        return self.stalls, is_unproven, len(self.in_flight), self.peer.peer_id
 
     def delivered(self) -> None:
-        """A block that it owed is here in time."""
+        """It delivered a requested block in time."""
         self.has_delivered = True
         self.quota = min(self.quota + 1, limits.SYNC_BLOCKS_A_PEER)
         self.stalls = 0
         self._stalled_ns = None
 
     def lacks_block(self, block_hash: bytes) -> None:
-        """It said that it has not this block, or sent something else for it."""
+        """It does not have this block, or sent a wrong body for it."""
         self.lacks[block_hash] = None
         if len(self.lacks) > limits.SYNC_BLOCKS_MAX:
             del self.lacks[next(iter(self.lacks))]
 
     def due_ns(self, timeout_ns: int) -> int | None:
-        """When the first block that it owes is overdue."""
+        """When the first requested block is overdue."""
         return next(iter(self.in_flight.values())) + timeout_ns if self.in_flight else None
 
     def take_overdue(self, mono_ns: int, timeout_ns: int) -> list[bytes]:
-        """The blocks that it has owed for too long. They count as one stall in each span of the timeout."""
+        """The requested blocks that are overdue. They count as at most one stall per timeout."""
         overdue = []
         for block_hash, asked_ns in self.in_flight.items():
             if mono_ns < asked_ns + timeout_ns:
@@ -103,10 +103,10 @@ class Source:
 
 
 class Ranking:
-    """Sources with room, best first, while the blocks of one chain are given out from the lowest up."""
+    """Sources with room, best first, while the blocks of one chain are assigned from the lowest up."""
 
     def __init__(self, sources: Iterable[tuple[Source, int]]) -> None:
-        """Each source with the height up to which it has this chain."""
+        """`sources`: each with the height up to which it has this chain."""
         self._heap = [(source.rank, reach, source) for source, reach in sources]
         heapify(self._heap)
         self._reach = 0
@@ -115,8 +115,8 @@ class Ranking:
         return bool(self._heap)
 
     def take(self, block_hash: bytes, height: int) -> Source | None:
-        """Take out the best one that can give this block. One whose chain ends below it can give no later one either,
-        and is not looked at again.
+        """Take the best source that has this block. A source whose chain ends below it has no later block either, and
+        is dropped.
         """
         lacking = []
         found: Source | None = None
@@ -132,6 +132,6 @@ class Ranking:
         return found
 
     def put(self, source: Source) -> None:
-        """Put the one that was just taken back in its new place, if it can be asked for more."""
+        """Put the source that was just taken back at its new rank, if it can be asked for more."""
         if source.has_room:
             heappush(self._heap, (source.rank, self._reach, source))

@@ -1,4 +1,4 @@
-"""The life of a connection as two tables: which event leads where, and which message may come when.
+"""The states of a connection as two tables: where each event leads, and which messages each state allows.
 
                secured                  hello accepted
     SECURING ───────────> AWAITING_HELLO ───────────────> READY
@@ -7,15 +7,15 @@
                                         │
        any but CLOSED ──── closed ──> CLOSED
 
-A dial has no stream, hence no state here: `slots` keeps the addresses that are being dialled.
+A pending dial has no stream, hence no state here: `slots` keeps the addresses that are being dialled.
 
 Rules for editing this file
 - Every state has a row in both tables, even an empty one.
-- An event that is not in a state's row is a bug of ours: `next_state` asserts.
-- A message that is not in a state's row is a fault of the peer: a protocol error, raised by who reads the message.
-- Private messages and those of unknown type belong to READY alone: unknown ones are ignored there, and are a protocol
-  error before hello.
-- No state means "half in another": what a sub-protocol waits for is kept by its manager.
+- An event that is missing from a state's row is a bug of ours: `next_state` asserts.
+- A message that is missing from a state's row is a protocol error of the peer, raised where the message is read.
+- Private messages and those of unknown type are only allowed in READY: unknown ones are ignored there, and are a
+  protocol error before hello.
+- A state of a sub-protocol is kept by its manager, not here.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from pychain.p2p.messages import MessageType
 
 class PeerState(Enum):
     SECURING = "securing"
-    """The stream is open; the channel's handshake is under way. Nothing can be said yet, not even goodbye."""
+    """The stream is open, and the channel's handshake in progress. No message can be sent yet, not even goodbye."""
     AWAITING_HELLO = "awaiting hello"
-    """The channel stands; each side sends its hello unasked."""
+    """The channel is established; each side sends its hello unprompted."""
     READY = "ready"
     """Both hellos are accepted."""
     CLOSING = "closing"
-    """Goodbye was said; what still comes in is not read."""
+    """Goodbye was sent or received; further input is not read."""
     CLOSED = "closed"
 
 
 class PeerEvent(Enum):
     SECURED = "secured"
-    """The channel is established, with whom it should be."""
+    """The channel is established, with the right identity."""
     HELLO_ACCEPTED = "hello accepted"
     HANG_UP = "hang up"
     """We end the connection, or the peer said goodbye."""
     CLOSED = "closed"
-    """The world reports that the stream is gone."""
+    """The runtime reports that the stream is gone."""
 
 
 TRANSITIONS: Final[dict[PeerState, dict[PeerEvent, PeerState]]] = {
@@ -79,7 +79,7 @@ MAY_COME: Final[dict[PeerState, frozenset[MessageType]]] = {
 
 
 def next_state(state: PeerState, event: PeerEvent) -> PeerState:
-    """Where `event` leads from `state`; an impossible one is a bug."""
+    """The state after an event; an impossible event is a bug."""
     following = TRANSITIONS[state].get(event)
     assert following is not None, f"{event.value} cannot happen to a connection that is {state.value}"
     return following

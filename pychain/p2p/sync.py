@@ -1,8 +1,8 @@
-"""Sync: headers first from one peer (`header_sync`), then blocks from all of them in parallel, in a window that moves
+"""Sync: headers first from one peer (`header_sync`), then blocks from all peers in parallel, in a window that moves
 with the chain.
 
-The manager knows peers and requests; what a chain is, it asks of a `SyncView`. A peer that stalls is passed over and
-its blocks are asked of others; one that keeps stalling is hung up on.
+The manager tracks peers and requests; it sees the chain through a `SyncView`. When a peer stalls, its blocks are
+requested from others; a peer that keeps stalling is disconnected.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pychain.base.time import Now, earliest
 from pychain.p2p import limits
-from pychain.p2p.header_sync import HeaderSync, HeaderView, Judgement
+from pychain.p2p.header_sync import HeaderCheck, HeaderSync, HeaderView
 from pychain.p2p.manager import Manager
 from pychain.p2p.messages import GoodbyeCode, Kind, Want
 from pychain.p2p.peer import Peer
@@ -20,13 +20,13 @@ from pychain.p2p.sources import Ranking, Source
 from pychain.p2p.wire import Wire
 
 _WINDOW = 2 * limits.SYNC_BLOCKS_MAX
-"""Blocks planned ahead: so many that some are left to ask for while as many as may be are in flight."""
+"""Blocks planned ahead: enough that some are left to request while the maximum is in flight."""
 _MAX_PASSED_OVER = 8
-"""Planned blocks that nobody can give now, behind which the search for others ends: all who have room were tried."""
+"""The search ends after this many planned blocks that no peer with room has."""
 
 
 class SyncView(HeaderView, Protocol):
-    """What sync asks of the chain. Hashes are raw block hashes, work is chain work as an integer."""
+    """The chain as sync sees it. Hashes are raw block hashes, work is chain work as an integer."""
 
     def best_header(self) -> bytes:
         """The heaviest known header."""
@@ -37,7 +37,7 @@ class SyncView(HeaderView, Protocol):
         ...
 
     def damaged_blocks(self) -> Sequence[bytes]:
-        """Blocks of any chain whose bodies were here and are to be fetched again."""
+        """Blocks of any branch whose stored bodies are damaged and must be fetched again."""
         ...
 
     def is_missing(self, block_hash: bytes) -> bool:
@@ -45,7 +45,7 @@ class SyncView(HeaderView, Protocol):
         ...
 
     def is_on_chain(self, block_hash: bytes, tip_hash: bytes) -> bool:
-        """Whether the one known header is the other or an ancestor of it."""
+        """Whether one known header is another or an ancestor of it."""
         ...
 
     def height(self, block_hash: bytes) -> int:
@@ -53,36 +53,36 @@ class SyncView(HeaderView, Protocol):
         ...
 
     def reach(self, tip_hash: bytes) -> int:
-        """Height up to which the chain that ends at this known header is the one to the best header."""
+        """Height of the last block that the chain to this known header shares with the chain to the best header."""
         ...
 
     def is_congested(self) -> bool:
-        """More has arrived than is verified and connected: fetch nothing more for now."""
+        """Whether blocks arrive faster than they are verified and connected: fetch no more for now."""
         ...
 
 
 class SyncManager(Manager):
-    """Decides whom to ask for which headers and blocks."""
+    """Decides which headers and blocks to request from which peer."""
 
     def __init__(self, wire: Wire, view: SyncView, block_timeout_ns: int, max_block_bytes: int) -> None:
-        """block_timeout_ns: what a peer may take to deliver a block."""
+        """block_timeout_ns: the time that a peer has to deliver a block."""
         self._wire = wire
         self._view = view
         self._timeout_ns = block_timeout_ns
         self._peers: dict[int, Source] = {}
-        self._debtors: dict[int, Source] = {}
-        """Those that owe us headers or blocks, and some that did before the last poll."""
+        self._busy: dict[int, Source] = {}
+        """Peers with pending requests, now or before the last poll."""
         self._lacking: dict[int, Source] = {}
-        """Those that said that they do not have some block."""
-        self._headers = HeaderSync(wire, view, self._peers, self._debtors)
+        """Peers that do not have some block."""
+        self._headers = HeaderSync(wire, view, self._peers, self._busy)
         self._asked: dict[bytes, int] = {}
         self._plan: list[bytes] = []
-        """Missing blocks that nobody was asked for, highest first, as of the last look at the chain."""
+        """Missing blocks that are not requested yet, highest first, as of the last look at the chain."""
         self._plan_is_stale = True
         self._competing: dict[bytes, None] = {}
-        """Blocks of branches that are not the best but could become it."""
+        """Blocks of competing branches, which may become the best one."""
         self._usual_size = max_block_bytes
-        """A moving average; the worst is expected until blocks have come."""
+        """Moving average of block sizes; starts with the maximum."""
 
     # --- peers
 
@@ -93,9 +93,9 @@ class SyncManager(Manager):
         self.look()
 
     def peer_closed(self, peer: Peer, now: Now) -> None:
-        """What this peer owed us is asked of others at the next poll."""
+        """Release this peer's requests: the next poll asks others."""
         gone = self._peers.pop(peer.peer_id, None)
-        self._debtors.pop(peer.peer_id, None)
+        self._busy.pop(peer.peer_id, None)
         self._lacking.pop(peer.peer_id, None)
         if gone is not None:
             for block_hash in gone.in_flight:
@@ -103,30 +103,30 @@ class SyncManager(Manager):
             self.replan()
 
     def look(self) -> None:
-        """Something has changed that decides what is asked of whom: see to it at the end of this turn."""
+        """Decide about requests at the end of this turn, because something relevant has changed."""
         self.wake(0)
 
     # --- headers
 
     def ask_headers(self, peer_id: int, now: Now) -> None:
-        """There is a reason to ask a peer for headers: it announced what does not connect to ours."""
+        """Ask a peer for headers, because it announced something that does not connect to ours."""
         source = self._peers.get(peer_id)
         if source is not None:
             self._headers.ask(source, now)
             self.look()
 
     def headers_answered(self, peer_id: int) -> bool:
-        """A headers message came that may be an answer; True where we waited for one. `headers_judged` must follow."""
+        """A headers message that may be an answer came; True if one was pending. `headers_checked` must follow."""
         source = self._peers.get(peer_id)
         return source is not None and self._headers.answered(source)
 
-    def headers_judged(self, peer_id: int, judgement: Judgement, now: Now) -> None:
-        """A peer's headers have been judged, with whatever result."""
+    def headers_checked(self, peer_id: int, result: HeaderCheck, now: Now) -> None:
+        """A peer's headers have been checked."""
         source = self._peers.get(peer_id)
         if source is None:
             return
-        self._headers.judged(source, judgement, now)
-        if judgement.last is not None:
+        self._headers.checked(source, result, now)
+        if result.last is not None:
             source.lacks.clear()
             self.replan()
         self.look()
@@ -134,7 +134,7 @@ class SyncManager(Manager):
     # --- blocks
 
     def fetch(self, hashes: Iterable[bytes]) -> None:
-        """Fetch these as well, though they are not on the way to the best header."""
+        """Fetch these blocks too, although they do not lead to the best header."""
         self.look()
         for block_hash in hashes:
             self._competing[block_hash] = None
@@ -142,21 +142,21 @@ class SyncManager(Manager):
                 del self._competing[next(iter(self._competing))]
 
     def was_asked(self, block_hash: bytes, peer_id: int) -> bool:
-        """Whether this peer was asked for this block and has not delivered it yet."""
+        """Whether a request for this block to this peer is pending."""
         source = self._peers.get(peer_id)
         return source is not None and block_hash in source.in_flight
 
     def block_arrived(self, block_hash: bytes, size: int, peer_id: int) -> None:
-        """A body came in; nobody needs to be asked for it while it is verified."""
+        """A body came in: it is not requested while it is verified."""
         source = self._peers.get(peer_id)
-        if source is not None and block_hash in source.in_flight:  # others do not excuse what it owes
+        if source is not None and block_hash in source.in_flight:  # only blocks that this peer was asked for count
             self._usual_size += (size - self._usual_size) // 8
             source.delivered()
         self._release(block_hash)
         self.look()
 
     def blocks_missing(self, peer_id: int, hashes: Iterable[bytes]) -> None:
-        """A peer has not these blocks after all, or sent a body that is not theirs: others are asked."""
+        """A peer does not have these blocks after all, or sent a wrong body: ask others."""
         source = self._peers.get(peer_id)
         if source is None:
             return
@@ -170,11 +170,11 @@ class SyncManager(Manager):
 
     @property
     def in_flight(self) -> int:
-        """Blocks asked for and not here."""
+        """Number of pending block requests."""
         return len(self._asked)
 
     def replan(self) -> None:
-        """Other blocks than were planned may be needed: look at the chain again."""
+        """Drop the plan and look at the chain again, because other blocks may be needed."""
         self._plan.clear()
         self._plan_is_stale = True
         self._headers.reconsider()
@@ -183,19 +183,19 @@ class SyncManager(Manager):
     # --- time
 
     def poll(self, now: Now) -> None:
-        """Give up on what is overdue, then ask for what is needed next."""
-        for peer_id, source in list(self._debtors.items()):
+        """Give up requests that are overdue, then request what is needed next."""
+        for peer_id, source in list(self._busy.items()):
             self._check_overdue(source, now)
-            if not source.owes:
-                self._debtors.pop(peer_id, None)
+            if not source.is_busy:
+                self._busy.pop(peer_id, None)
         for peer_id, source in list(self._lacking.items()):
             self._check_lacks(peer_id, source, now)
         self._headers.ask_best(now)
         self._ask_for_blocks(now)
 
     def deadline(self) -> int | None:
-        """When the first answer is overdue, or a peer is asked again for what it had not."""
-        sources = self._debtors.values()
+        """When the first answer is overdue, or a peer may be asked again for blocks that it did not have."""
+        sources = self._busy.values()
         return earliest(
             *(source.headers_due_ns for source in sources),
             *(source.due_ns(self._timeout_ns) for source in sources),
@@ -244,7 +244,7 @@ class SyncManager(Manager):
     def _ask_apart(
         self, hashes: Iterable[bytes], sources: list[Source], batches: dict[int, list[bytes]], now: Now
     ) -> None:
-        """Ask for blocks that do not lead to the best header."""
+        """Request blocks that do not lead to the best header."""
         for block_hash in hashes:
             if self._is_wanted(block_hash):
                 able = [source for source in sources if self._can_give(source, block_hash)]
@@ -256,12 +256,12 @@ class SyncManager(Manager):
     def _ask_for_planned(
         self, sources: list[Source], room: int, has_looked: bool, batches: dict[int, list[bytes]], now: Now
     ) -> None:
-        """Go through the plan from below and give each block to the best of those who have it."""
+        """Go through the plan from the lowest block, and request each from the best peer that has it."""
         ranked = Ranking((source, self._view.reach(source.best)) for source in sources if source.best is not None)
         passed_over: list[bytes] = []
         while room > 0 and ranked and len(passed_over) < _MAX_PASSED_OVER:
             if not self._plan:
-                if has_looked or not self._plan_is_stale:  # a second look in this turn would find the same
+                if has_looked or not self._plan_is_stale:  # another look in this turn would find the same
                     break
                 self._look_ahead()
                 has_looked = True
@@ -279,7 +279,7 @@ class SyncManager(Manager):
         self._plan.extend(reversed(passed_over))
 
     def _look_ahead(self) -> None:
-        """Plan the window anew."""
+        """Plan the next window."""
         window = self._view.missing_blocks(_WINDOW)
         self._plan = list(reversed(window))
         self._plan_is_stale = not window or window[-1] != self._view.best_header()
@@ -292,14 +292,14 @@ class SyncManager(Manager):
         return has_it and source.has_room and block_hash not in source.lacks
 
     def _assign(self, source: Source, block_hash: bytes, batches: dict[int, list[bytes]], now: Now) -> None:
-        """Ask this peer for a block, with the next message to him."""
+        """Put a block into the next request to this peer."""
         source.in_flight[block_hash] = now.mono_ns
-        self._debtors[source.peer.peer_id] = source
+        self._busy[source.peer.peer_id] = source
         self._asked[block_hash] = source.peer.peer_id
         batches.setdefault(source.peer.peer_id, []).append(block_hash)
 
     def _release(self, block_hash: bytes) -> None:
-        """Nobody is asked for this block any more."""
+        """Drop the pending request for this block."""
         peer_id = self._asked.pop(block_hash, None)
         if peer_id is not None:
             self._peers[peer_id].in_flight.pop(block_hash, None)

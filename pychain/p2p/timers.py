@@ -1,4 +1,4 @@
-"""Many timers behind one deadline: at most one per key, fired in order of time, then of setting."""
+"""Many timers behind one deadline: at most one per key, fired in order of time, then of insertion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Timers(Generic[K]):
-    """A heap of (time, serial, key) in which replaced and cancelled entries are left to lie until they surface."""
+    """A heap of (time, serial, key), from which replaced and cancelled entries are removed lazily."""
 
     __slots__ = ("_heap", "_live", "_serial")
 
@@ -30,7 +30,7 @@ class Timers(Generic[K]):
         self._serial += 1
         self._live[key] = self._serial
         heappush(self._heap, (at_ns, self._serial, key))
-        if len(self._heap) > 2 * len(self._live) + 16:  # keeps memory in proportion to the live ones
+        if len(self._heap) > 2 * len(self._live) + 16:  # keeps memory proportional to the live timers
             self._heap = [entry for entry in self._heap if self._is_live(entry)]
             heapify(self._heap)
 
@@ -45,7 +45,7 @@ class Timers(Generic[K]):
         return self._heap[0][0] if self._heap else None
 
     def due(self, mono_ns: int) -> Iterator[K]:
-        """Take out, one by one, the keys whose time has come; the caller may set and cancel timers in between."""
+        """Remove and yield the keys that are due; the caller may set and cancel timers in between."""
         while (at_ns := self.deadline()) is not None and at_ns <= mono_ns:
             key = heappop(self._heap)[2]
             del self._live[key]

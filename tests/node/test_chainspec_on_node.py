@@ -1,4 +1,4 @@
-"""The executable chain specification, played on the real node beside the specification: both give the same answers."""
+"""The executable chain specification, run on the real node and the reference: both give the same answers."""
 
 from __future__ import annotations
 

@@ -149,5 +149,5 @@ def test_what_is_no_handshake_ends_the_connection(data: bytes) -> None:
 def test_an_endpoint_is_dialled_with_all_its_parts() -> None:
     stage = Stage(NETWORK, config=lambda rulebook: NodeConfig(rulebook, connect=(NAMED,)))
     assert Dial(NAMED) in stage.effects
-    (kept,) = stage.node.queries.kept_peers()
+    (kept,) = stage.node.queries.manual_peers()
     assert str(kept) == str(NAMED)

@@ -1,4 +1,4 @@
-"""Every gap between two effects is a place to pull the plug: nothing announced is lost, and the books are right."""
+"""A crash between any two effects: nothing announced is lost, and the balances are right."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NETWORK = Network(maturity=2, allocations=((ALICE.key, 1_000_000), (BOB.key, 500
 CLOCK = NETWORK.genesis_time + 1_000_000
 
 
-class PlugPulled(Exception):  # noqa: N818 - it is no error of anybody
-    """The machine stops here."""
+class PlugPulled(Exception):  # noqa: N818 - not an error
+    """The machine crashes here."""
 
 
 class FragileNode(LoneNode):
-    """A lone node whose plug is pulled before its n-th effect is carried out; a commit counts thrice."""
+    """A lone node that crashes before its n-th effect is carried out; a commit counts as three."""
 
     def __init__(self, rulebook: Rulebook, store: MemoryStore, gaps: int, announced: list[bytes]) -> None:
         self.gaps = gaps
@@ -84,7 +84,7 @@ def accounts(node: LoneNode) -> list[tuple[int, int]]:
 
 
 def replay(blocks: list[Forged], tip: bytes) -> list[tuple[int, int]]:
-    """The accounts after `tip`, by the reference chain fed with its branch alone."""
+    """The accounts after `tip`, by the reference chain fed with only its branch."""
     chain = ReferenceChain(NETWORK.toml(), CLOCK)
     branch = "b" if tip in {block.hash for block in blocks if block.name.startswith("b")} else "a"
     for block in blocks:
@@ -95,7 +95,7 @@ def replay(blocks: list[Forged], tip: bytes) -> list[tuple[int, int]]:
 
 
 def unplugged(store: MemoryStore, gaps: int, blocks: list[Forged]) -> list[bytes] | None:
-    """The tips announced before the plug was pulled; None if the story ended before that."""
+    """The tips announced before the crash; None if the run ended before it."""
     announced: list[bytes] = []
     try:
         node = FragileNode(Rulebook(spec_of(NETWORK)), store, gaps, announced)
@@ -118,7 +118,7 @@ def test_every_gap() -> None:
 
 
 def check_restart(store: MemoryStore, announced: list[bytes], blocks: list[Forged]) -> None:
-    """A node on what the crash left knows all it announced, has right books, and goes on to the same end."""
+    """A node restarted after the crash knows all it announced, has the right balances, and reaches the same tip."""
     store.crash()
     node = LoneNode(Rulebook(spec_of(NETWORK)), CLOCK, store)
     queries = node.node.queries

@@ -1,4 +1,4 @@
-"""The node against the specification: random trees of good and bad blocks, an operator's hand, and a moving clock."""
+"""The node against the specification: random trees of valid and invalid blocks, invalidations, and a moving clock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.support.twin import Twin
 
 CLOCK = GENESIS_TIME + 1000
 PLACES = [0] * 9 + [1, 2]
-"""Which of those that wait comes next."""
+"""Which of the waiting blocks comes next."""
 RULES: dict[str, dict[str, int]] = {"fixed": {}, "asert": {}, "bitcoin": {"window": 3}, "lwma": {"window": 3}}
 READABLE = (Phase.explicit, Phase.reuse, Phase.generate)
-"""Nothing is shrunk: that takes minutes, and a story is short enough to be read."""
+"""Failures are not shrunk: that takes minutes, and a run is short enough to read."""
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""The first seen of equal chains wins, also after a judgement was made or taken back (as in Bitcoin Core)."""
+"""The first seen of equal chains wins, also after a block was invalidated or reconsidered (as in Bitcoin Core)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bodies from peers: what is wrong with the bytes is the sender's fault alone, what is wrong with the block is the
-block's; nobody who answered in good faith is punished, and a block is fetched until it is here.
+"""Bodies from peers: a wrong body is the sender's fault, an invalid block is invalid from any peer; honest peers are
+never punished, and a block is fetched until it is here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BAD_BODIES = {
     "bad-blk-length": FULL.raw + bytes(NETWORK.max_block_bytes),
 }
 INVALID_BLOCKS = {
-    # level 2: shown by the block alone
+    # level 2: checked on the block alone
     "bad-tx-signature": forge(NETWORK, "unsigned", TIP, [pay(0)[:-64] + bytes(64)]),
     "bad-cb-missing": forge(NETWORK, "no coinbase", TIP, transactions=[pay(0)]),
     "bad-cb-multiple": forge(NETWORK, "two coinbases", TIP, transactions=[claimed(3), claimed(4)]),
@@ -117,7 +117,7 @@ def test_after_a_wrong_body_the_block_is_fetched_elsewhere(stage: Stage, code: s
 
 
 def test_a_wrong_body_does_not_shadow_the_right_one_of_our_own_miner(stage: Stage) -> None:
-    """A body under verification must not make the node deaf to the one that an operator submits meanwhile."""
+    """A body under verification must not hide the one that an operator submits meanwhile."""
     stage.held_back = (VerifyBlocks,)
     liar = stage.puppet()
     liar.say("block", BAD_BODIES["bad-txnmrklroot"])
@@ -200,7 +200,7 @@ def test_an_unasked_block_that_is_invalid_against_the_state_costs_its_sender_the
     assert peer.farewell[0] == "misbehaviour"
 
 
-# --- unasked
+# --- unrequested blocks
 
 
 def test_an_unasked_block_with_more_work_is_taken(stage: Stage) -> None:
@@ -211,15 +211,15 @@ def test_an_unasked_block_with_more_work_is_taken(stage: Stage) -> None:
 
 
 def test_unasked_blocks_without_more_work_than_the_tip_are_dropped(stage: Stage) -> None:
-    rival = forge(NETWORK, "rival", ROOT)
+    competing = forge(NETWORK, "competing", ROOT)
     peer = stage.puppet()
-    peer.say("block", rival.raw)
-    assert stage.node.queries.raw_block(entry_of(stage, rival)) is None
-    assert stage.store.body(rival.hash) is None
+    peer.say("block", competing.raw)
+    assert stage.node.queries.raw_block(entry_of(stage, competing)) is None
+    assert stage.store.body(competing.hash) is None
     assert points(stage, peer) == 0, "its header was news"
-    peer.say("block", rival.raw)
+    peer.say("block", competing.raw)
     assert points(stage, peer) == 2
-    assert stage.store.body(rival.hash) is None
+    assert stage.store.body(competing.hash) is None
     assert tip(stage) == TIP.hash
 
 
@@ -237,7 +237,7 @@ def test_a_block_that_is_here_already_costs_nothing(stage: Stage) -> None:
 
 
 def test_unasked_bodies_do_not_pile_up_while_the_workers_are_busy(stage: Stage) -> None:
-    """What nobody asked for waits for no worker: of many unasked bodies only so many are under verification."""
+    """Unrequested bodies do not queue for workers: only a bounded number is under verification."""
     many = grow(NETWORK, TIP, 300, "many")
     lazy = stage.chain_puppet([*TRUNK, *many], ready=False)
     lazy.silent = {"want"}

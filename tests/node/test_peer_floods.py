@@ -1,4 +1,4 @@
-"""Peers that send too much, too little, or read nothing: each bound of docs/wire.md, reached and passed."""
+"""Peers that send too much, too little, or read nothing: each bound of docs/wire.md, at and beyond it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store() -> Stage:
 
 @pytest.fixture
 def stage(store: Stage) -> Stage:
-    """A node that was just started on the chain: its bodies are on the disk."""
+    """A node that was just started on the chain: its bodies are on disk only."""
     return Stage(NETWORK, store=store.store)
 
 
@@ -71,7 +71,7 @@ ENDLESS: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_small_messages_without_end_are_flooding(stage: Stage, name: str) -> None:
-    """Whatever it is: who sends a few thousand of them at once is hung up on, and nothing of it stays."""
+    """A peer that floods any kind of message is disconnected, and nothing of it is kept."""
     peer = stage.puppet()
     data = b"".join(ENDLESS[name](number) for number in range(2_100))
     peer.send(data)
@@ -104,7 +104,7 @@ def test_what_is_over_the_rate_is_not_looked_at(stage: Stage) -> None:
 
 
 def test_announcements_without_end_are_forgotten_beyond_a_bound(stage: Stage) -> None:
-    """An inv flood: 256 objects are asked for, at most 5,000 kept in mind, and memory stays where it is."""
+    """An inv flood: 256 objects are requested, at most 5,000 tracked, and memory stays constant."""
     peer = stage.puppet()
     peer.send(in_thousands("inv", TRANSACTION, MANY[:10_000]))
     assert peer.wanted(TRANSACTION) == MANY[:256]
@@ -174,7 +174,7 @@ def test_missing_and_present_blocks_are_answered_in_the_order_asked(stage: Stage
 
 
 def test_more_missing_blocks_than_fit_in_one_message(stage: Stage) -> None:
-    """A thousand that are not here, twice, behind one that comes from the disk."""
+    """A thousand unknown blocks, twice, queued behind one that is read from disk."""
     stage.held_back = (ReadBlocks,)
     peer = stage.puppet()
     peer.say("want", BLOCK, [CHAIN[0].hash, *MANY[:999]])
@@ -184,7 +184,7 @@ def test_more_missing_blocks_than_fit_in_one_message(stage: Stage) -> None:
     assert [len(fields[1]) for fields in peer.all("missing")] == [1000, 999]
 
 
-# --- those who do not read
+# --- peers that do not read
 
 
 ALICE = signer("alice")
@@ -207,7 +207,7 @@ def bulky_blocks(count: int) -> list[Forged]:
 
 
 def test_blocks_wait_for_the_peer_to_read() -> None:
-    """Nothing is served to him from two full frames on; then each block goes out as he makes room for it."""
+    """Serving stops at two full frames; then each block is sent as the peer makes room for it."""
     blocks = bulky_blocks(20)
     stage = Stage(BULKY)
     stage.chain_puppet(blocks).leave()
@@ -241,7 +241,7 @@ def test_transactions_are_not_served_to_who_does_not_read() -> None:
     assert peer.all("txs") == [[[raw]]]
 
 
-def test_who_asks_on_and_does_not_read_is_dropped_before_he_costs_memory() -> None:
+def test_a_peer_that_requests_and_does_not_read_is_disconnected_before_it_costs_memory() -> None:
     stage = Stage(NETWORK)
     stage.chain_puppet(grow(NETWORK, ROOT, 2_000)).leave()
     peer = stage.puppet()

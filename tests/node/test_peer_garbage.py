@@ -1,4 +1,4 @@
-"""Garbage at every stage of a connection: whatever bytes come, the node goes on, serves others, and holds nothing."""
+"""Garbage at every stage of a connection: on any bytes the node keeps running, serves others, and leaks nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FULL = forge(NETWORK, "full", CHAIN[2], [PAYMENT])
 HASHES = [block.hash for block in CHAIN] + [wire.sha256d(PAYMENT), bytes(32)]
 HELLO = hello(NETWORK.genesis_hash, work=MOST_WORK, nonce=5)
 
-# --- what may come
+# --- strategies
 
 SESSION = [
     message("ping", 1),
@@ -62,7 +62,7 @@ SESSION = [
     message("pong", 1),
     message("goodbye", "bye", ""),
 ]
-"""A session that goes well, from the hello on."""
+"""A valid session, from the hello on."""
 
 packed = st.recursive(
     st.none()
@@ -75,7 +75,7 @@ packed = st.recursive(
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=12,
 )
-"""Anything that MessagePack can say, with things of this chain among it."""
+"""Anything that MessagePack can encode, including objects of this chain."""
 hashes = st.lists(st.sampled_from(HASHES) | st.binary(min_size=32, max_size=32), max_size=20)
 headers = st.lists(
     st.sampled_from([*(block.header for block in CHAIN), FULL.header]) | st.binary(min_size=80, max_size=80), max_size=8
@@ -95,7 +95,7 @@ plausible = st.one_of(
         st.lists(st.tuples(st.text(max_size=40), st.integers(0, 2**64 - 1), st.just(0)), max_size=5),
     ),
 )
-"""Well-formed messages with things in them that fit this chain, or nearly."""
+"""Well-formed messages about objects that fit this chain, or nearly."""
 malformed = st.builds(
     lambda number, fields: frame(bytes([number]) + fields),
     st.sampled_from([*TYPES.values(), 0, 13, 14, 15, 99, 255]),
@@ -186,7 +186,7 @@ def test_garbage_from_several_peers_in_turn_with_pauses(
 
 
 def reachable(stage: Stage) -> int:
-    """How many objects the node holds on to."""
+    """Number of objects that the node keeps."""
     seen: set[int] = set()
     waiting: list[object] = [stage.node]
     shared = (type, ModuleType, FunctionType, ChainSpec, Rulebook, MemoryStore)
@@ -200,8 +200,8 @@ def reachable(stage: Stage) -> int:
 
 @given(st.lists(anything, max_size=12))
 @settings(max_examples=60)
-def test_nothing_stays_of_a_peer_who_repeats_himself(start: Stage, garbage: list[bytes]) -> None:
-    """The same garbage again, from a new connection each time, leaves the node as large as it was."""
+def test_nothing_is_kept_of_a_peer_that_repeats_itself(start: Stage, garbage: list[bytes]) -> None:
+    """Repeating the same garbage, on a new connection each time, does not grow the node."""
     stage = fresh(start)
 
     def visit() -> None:

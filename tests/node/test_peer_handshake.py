@@ -1,4 +1,4 @@
-"""Meeting a node: who is let in, who is turned away and what he is told, and what a stranger may send before that."""
+"""The handshake with a node: which peers are accepted, why others are refused, and what may be sent before hello."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_one_node_dialled_twice_keeps_the_first_connection(stage: Stage) -> None
 
 @pytest.mark.parametrize("theirs_is_greater", [False, True])
 def test_two_nodes_who_dial_each_other_agree_on_one_connection(stage: Stage, theirs_is_greater: bool) -> None:
-    """The one that was dialled by the greater nonce ends, whichever of them came first."""
+    """The connection dialled by the greater nonce ends, whichever came first."""
     dialled = stage.puppet("203.0.113.9", inbound=False, ready=False)
     nonce = own_nonce(dialled) + (1 if theirs_is_greater else -1)
     dialled.greet(nonce=nonce)

@@ -1,4 +1,4 @@
-"""Headers from peers: each rule is judged before anything is stored, and what a broken one says about its sender."""
+"""Headers from peers: each rule is checked before anything is stored, and breaking one is held against the sender."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_new_tips_that_cross_our_questions_are_no_offence_and_no_answers(stage: 
 
 
 def test_headers_that_come_faster_than_they_are_judged_are_dropped(stage: Stage) -> None:
-    """Known ones, thousands in each message, all in one read."""
+    """Known headers, thousands in each message, all in one read."""
     long = grow(NETWORK, TIP, 2_000, "long")
     stage.chain_puppet([*TRUNK, *long]).leave()
     peer = stage.puppet()
@@ -161,11 +161,11 @@ def test_children_of_an_invalid_block_are_refused_and_add_up(stage: Stage) -> No
     assert peer.farewell is not None
 
 
-# --- dated ahead
+# --- timestamps ahead of the clock
 
 
 def early(stage: Stage, ahead_s: int, name: str = "early", parent: Forged = TIP) -> Forged:
-    """A block dated so far past the latest time that the node takes."""
+    """A block whose time is this far past the latest that the node accepts."""
     return forge(NETWORK, name, parent, time=stage.wall_s + NETWORK.max_future_s + ahead_s)
 
 
@@ -255,7 +255,7 @@ def known_headers(stage: Stage) -> int:
 
 
 def test_a_branch_far_below_our_tip_is_not_stored() -> None:
-    """Less work than the tip's without its last 144 blocks: no offence, and no place in the index."""
+    """Less work than the tip's without its last 144 blocks: no offence, and not stored in the index."""
     stage = Stage(NETWORK)
     stage.chain_puppet(grow(NETWORK, ROOT, 300)).leave()
     low, enough = grow(NETWORK, ROOT, 150, "low"), grow(NETWORK, ROOT, 160, "enough")
@@ -278,7 +278,7 @@ def test_a_long_chain_that_does_not_show_the_work_it_claimed_is_not_stored() -> 
 
 def test_a_long_chain_that_changes_between_the_passes_is_found_out() -> None:
     class TwoFaced(ChainPuppet):
-        """Shows one chain until it was asked for all of it, and then another."""
+        """Shows one chain in the first pass, and another one in the second."""
 
         def on_message(self, said: Said) -> None:
             super().on_message(said)
@@ -296,8 +296,8 @@ def test_a_long_chain_that_changes_between_the_passes_is_found_out() -> None:
     assert tip(stage) == honest.chain[-1].hash
 
 
-def test_strangers_cannot_take_the_places_of_those_whom_we_chose() -> None:
-    """A few long chains are examined at once; those that strangers begin and leave do not keep the others out."""
+def test_inbound_peers_cannot_use_up_the_presyncs_of_outbound_ones() -> None:
+    """Presyncs are bounded; those that inbound peers start and abandon do not keep outbound peers out."""
     stage = Stage(NETWORK)
     start = grow(NETWORK, ROOT, 2_000, "start")
     strangers = [stage.puppet(ready=False) for _ in range(20)]

@@ -1,6 +1,6 @@
-"""No input makes the node work without bound: what one call does is counted, for the largest messages and blocks.
+"""No input makes the node work without bound: the work of one call is counted, for the largest messages and blocks.
 
-Counted are calls of Python functions, which is what time goes to, and not time, which no test can rely on.
+The tests count calls of Python functions, which dominate the time, because no test can rely on time itself.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SENDERS = [signer(f"sender {number}") for number in range(200)]
 NETWORK = Network(max_block_bytes=4_000_000, allocations=tuple((sender.key, 10**9) for sender in SENDERS))
 ROOT = genesis(NETWORK)
 BUDGET = 60_000
-"""Python calls of one turn: a few milliseconds on any machine of these years."""
+"""Python calls of one turn: a few milliseconds on any current machine."""
 
 
 def unsigned(count: int, first: int = 0) -> list[bytes]:
-    """Transfers of all senders in turn, each to an account of its own. What checks signatures never sees them."""
+    """Transfers of all senders in turn, each to a new account. Their signatures are never checked."""
     raws = []
     for number in range(first, first + count):
         sender = SENDERS[number % len(SENDERS)]
@@ -49,7 +49,7 @@ def unsigned(count: int, first: int = 0) -> list[bytes]:
 
 
 class Trusting(Stage):
-    """A stage whose workers believe every signature in a block."""
+    """A stage whose workers accept every signature in a block."""
 
     def _carry(self, effect: Effect) -> None:
         if isinstance(effect, VerifyBlocks):
@@ -60,7 +60,7 @@ class Trusting(Stage):
 
 @contextmanager
 def counted(stage: Stage) -> Iterator[list[int]]:
-    """The Python calls of each turn that the node has meanwhile."""
+    """The Python calls of each turn of the node meanwhile."""
     turns: list[int] = []
     handle = stage.node.handle
 
@@ -143,7 +143,7 @@ def pending(stage: Stage) -> set[bytes]:
 
 
 def test_a_reorganisation_gives_transfers_back_in_slices_and_loses_none() -> None:
-    """Twelve thousand leave the chain, five thousand of them are mined again in the same reorganisation."""
+    """Twelve thousand transfers leave the chain, and five thousand are mined again in the same reorganisation."""
     raws = unsigned(12_000)
     stage = Trusting(NETWORK)
     old = [forge(NETWORK, "old 1", ROOT, raws[:6_000])]
@@ -216,7 +216,7 @@ def test_a_crowd_of_silent_sources_costs_a_turn_little() -> None:
 
 
 def test_a_crowd_at_rest_costs_a_turn_nothing() -> None:
-    """Peers who have our chain and owe us nothing are not looked at, neither to act nor for the next deadline."""
+    """Peers that have our chain and no pending requests cost nothing, neither in `poll` nor in `deadline`."""
     chain = grow(NETWORK, ROOT, 3)
 
     def cost(crowd: int) -> int:
@@ -236,7 +236,7 @@ def hash_of(number: int) -> bytes:
 
 
 def test_a_crowd_with_the_same_announcements_costs_a_turn_little() -> None:
-    """A hundred peers announce the same two thousand objects, and none of them delivers any."""
+    """A hundred peers announce the same two thousand objects, and none delivers any."""
     stage = Stage(NETWORK)
     hashes = [hash_of(number) for number in range(2_000)]
     announcement = message("inv", TRANSACTION, hashes[:1000]) + message("inv", TRANSACTION, hashes[1000:])
@@ -259,7 +259,7 @@ def test_a_commit_of_many_blocks_costs_a_turn_little_though_many_listen() -> Non
 
 
 READ_BYTES = 65_536
-"""The daemon reads so much at once."""
+"""The daemon reads this much at once."""
 
 
 FLOODS: dict[str, Callable[[], bytes]] = {

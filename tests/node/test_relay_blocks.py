@@ -1,4 +1,4 @@
-"""New blocks between peers: told at once when they are durable, to whom they are new, and by the shortest message."""
+"""Block relay: new blocks are announced once durable, to peers that do not know them, by the shortest message."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_block_is_told_to_all_but_to_whom_it_came_from(stage: Stage) -> None:
     assert headers(source) == []
 
 
-def test_nobody_is_told_of_a_block_that_he_announced(stage: Stage) -> None:
+def test_a_block_is_not_announced_to_a_peer_that_announced_it(stage: Stage) -> None:
     by_header, by_hash = stage.puppet(), stage.puppet()
     by_header.announce(CHAIN[0])
     by_hash.say("inv", BLOCK, [CHAIN[0].hash])
@@ -167,7 +167,7 @@ def test_headers_end_at_the_stop(stage: Stage) -> None:
 
 
 def test_headers_of_a_branch_that_lost_are_not_told(stage: Stage) -> None:
-    """A locator on a losing branch is answered from where it left the active chain."""
+    """A locator on a stale branch is answered from its fork point on the active chain."""
     stage.chain_puppet(CHAIN[:6]).leave()
     branch = grow(NETWORK, CHAIN[3], 2, "branch")
     stage.chain_puppet([*CHAIN[:4], *branch]).leave()

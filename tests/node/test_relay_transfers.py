@@ -1,4 +1,4 @@
-"""Transfers between peers: asked of one announcer at a time, judged cheapest first, told once to whom they are new."""
+"""Transfer relay: one announcer is asked at a time, cheap checks come first, and new transfers are announced once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POOR = signer("poor")
 NETWORK = Network(allocations=((ALICE.key, 10_000_000), (BOB.key, 10_000_000), (CAROL.key, 10_000_000)))
 ROOT = genesis(NETWORK)
 ASKING_S = 5
-"""What one announcer may take to deliver a transaction."""
+"""The time that one announcer has to deliver a transaction."""
 
 
 def pay(sender: Signer, sequence: int, fee: int = 1000, amount: int = 1) -> bytes:
@@ -32,7 +32,7 @@ def pay(sender: Signer, sequence: int, fee: int = 1000, amount: int = 1) -> byte
 
 
 def forged(raw: bytes) -> bytes:
-    """The same transfer under a signature that does not hold."""
+    """The same transfer with an invalid signature."""
     return raw[:-64] + bytes(64)
 
 
@@ -46,7 +46,7 @@ def stage() -> Stage:
 
 
 def pool(stage: Stage) -> list[bytes]:
-    """Raw transfers in the mempool, in the order in which they came."""
+    """Raw transfers in the mempool, in the order of their arrival."""
     return [pending.transfer.raw for pending in stage.node.queries.mempool.entries()]
 
 
@@ -60,7 +60,7 @@ def told(peer: Puppet) -> list[bytes]:
 
 
 class Holder(Puppet):
-    """Announces transfers and gives them when asked."""
+    """Announces transfers and delivers them on request."""
 
     raws: dict[bytes, bytes]
 
@@ -122,7 +122,7 @@ def test_missing_and_leaving_turn_to_the_next_at_once(stage: Stage) -> None:
 
 
 def test_an_announcer_whom_we_dialled_is_asked_before_those_who_dialled_us(stage: Stage) -> None:
-    """A stranger chose us: of two who could be next, the one that we chose is."""
+    """Of two announcers that could be next, the outbound peer is asked before the inbound one."""
     first, inbound, outbound = stage.puppet(), stage.puppet(), stage.puppet(inbound=False)
     for peer in (first, inbound, outbound):
         peer.say("inv", TRANSACTION, [txid(b"x")])
@@ -144,7 +144,7 @@ def test_another_answer_than_was_asked_for_satisfies_no_request(stage: Stage) ->
 
 
 def test_a_burst_is_looked_at_in_turns_and_a_flood_beyond_it_is_dropped(stage: Stage) -> None:
-    """Two thousand transfers in one message and no request for any: the turn is short, the rest is let go."""
+    """Two thousand unrequested transfers in one message: the turn is short, and the excess is dropped."""
     peer = stage.puppet()
     raws = [POOR.transfer(NETWORK.genesis_hash, number, BOB.key, 1, 1000) for number in range(50)] * 40
     looked = []
@@ -156,11 +156,11 @@ def test_a_burst_is_looked_at_in_turns_and_a_flood_beyond_it_is_dropped(stage: S
     assert peer.closed is None
 
 
-# --- judging
+# --- checking
 
 
 def verifications(stage: Stage) -> list[bytes]:
-    """Txids whose signatures the node asked to be checked and that are held back."""
+    """Txids of the transfers whose signature checks are held back."""
     return [t.txid for effect in stage.held if isinstance(effect, VerifyTransfers) for t in effect.transfers]
 
 
@@ -300,7 +300,7 @@ def test_one_peer_cannot_make_the_node_forget_what_waits_from_another(stage: Sta
 
 
 def test_who_sends_a_forged_transfer_that_waits_is_found_out_later(stage: Stage) -> None:
-    """Its signature is looked at when its turn comes, and its sender has not been forgotten."""
+    """Its signature is checked when its turn comes, and its sender is still known."""
     forger = stage.puppet()
     forger.say("txs", [forged(pay(ALICE, 1))])
     assert forger.closed is None
@@ -330,10 +330,10 @@ def test_refusals_are_remembered_within_a_bound(stage: Stage) -> None:
     assert pool(stage) == []
 
 
-# --- telling
+# --- announcing
 
 
-def test_nobody_is_told_what_he_told_us(stage: Stage) -> None:
+def test_a_transfer_is_not_announced_to_its_sender(stage: Stage) -> None:
     raw = pay(ALICE, 0)
     source, announcer, listener = holder(stage), stage.puppet(), stage.puppet()
     announcer.say("inv", TRANSACTION, [txid(raw)])
@@ -376,7 +376,7 @@ def test_what_is_replaced_before_it_was_told_is_never_told(stage: Stage) -> None
     assert told(listener) == [txid(new)]
 
 
-def test_what_pays_less_than_a_peers_filter_is_not_told_to_him(stage: Stage) -> None:
+def test_what_pays_less_than_a_peers_filter_is_not_announced_to_it(stage: Stage) -> None:
     picky, open_minded = stage.puppet(), stage.puppet()
     picky.say("fee_filter", 10_000)
     cheap, dear = pay(ALICE, 0), pay(CAROL, 0, fee=10_000)
@@ -411,7 +411,7 @@ def test_a_reorganisation_brings_transfers_back_and_tells_of_them(stage: Stage) 
 
 
 def test_what_follows_on_undone_transfers_comes_back_with_them(stage: Stage) -> None:
-    """Three were mined and three more wait; the block of the first three is undone."""
+    """Three were mined and three more are pending; the block of the first three is disconnected."""
     peer = stage.puppet()
     raws = [pay(ALICE, sequence) for sequence in range(6)]
     peer.say("block", forge(NETWORK, "first", ROOT, raws[:3]).raw)
@@ -452,11 +452,11 @@ def test_nothing_is_asked_for_while_the_chain_is_behind(stage: Stage) -> None:
     assert pool(stage) == [pay(ALICE, 0)]
 
 
-# --- over a restart
+# --- across a restart
 
 
 def test_transfers_that_wait_for_their_signatures_survive_a_stop(stage: Stage) -> None:
-    """A clean stop loses nothing: what is pending, and what is on its way there."""
+    """A clean stop loses neither pending transfers nor those on the way into the mempool."""
     stage.puppet().say("txs", [pay(ALICE, 0)])
     stage.held_back = (VerifyTransfers,)
     stage.puppet().say("txs", [pay(ALICE, 1), pay(CAROL, 0)])

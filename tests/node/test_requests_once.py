@@ -1,4 +1,4 @@
-"""Requests and the end of a node: each request is answered exactly once, whatever happens and in whatever order."""
+"""Requests and the end of a node: each request is answered exactly once, whatever happens in whatever order."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ steps: st.SearchStrategy[Step] = st.one_of(
 
 
 def all_are_answered(stage: Stage) -> bool:
-    """That none is answered twice is seen to by the stage."""
+    """The stage checks that none is answered twice."""
     return sorted(stage.answers) == stage.asked
 
 
 def check_what_is_left(stage: Stage) -> None:
-    """The store of a node that has ended holds the tip that it told of last; a new node goes on from there, with its
-    books in order.
+    """The store of a stopped node holds the last tip that it announced; a new node continues from there, with the right
+    balances.
     """
     told = stage.node.queries.tip
     assert stage.store.tip() == told.hash

@@ -1,4 +1,4 @@
-"""Stopping and failing at chosen moments, and results of jobs that come late, in another order, or never."""
+"""Stops and failures at critical moments, and results of jobs that come late, out of order, or never."""
 
 from __future__ import annotations
 
@@ -173,13 +173,13 @@ def test_a_lost_undo_record_ends_the_node_with_a_clear_line(stage: Stage) -> Non
     peer = again.chain_puppet([*MAIN[:4], *FORK])
     assert again.stopped is not None
     assert again.stopped.fault is not None
-    assert "block 6 must be undone" in again.stopped.fault
+    assert "block 6 must be disconnected" in again.stopped.fault
     assert again.stopped.fault.isprintable()
     assert tip(again) == MAIN[-1].hash
     assert peer.closed
 
 
-# --- an operator in the middle of a reorganisation
+# --- an operator's request in the middle of a reorganisation
 
 
 def reorganising(stage: Stage) -> Stage:
@@ -233,7 +233,7 @@ def test_a_stop_while_a_reorganisation_is_prepared_leaves_the_old_tip(stage: Sta
     assert stage.store.tip() == MAIN[-1].hash
 
 
-# --- results late, crossed, or never
+# --- results late, out of order, or never
 
 
 def test_a_verification_that_never_ends_holds_up_nothing_else(stage: Stage) -> None:
@@ -241,9 +241,9 @@ def test_a_verification_that_never_ends_holds_up_nothing_else(stage: Stage) -> N
     stage.puppet().say("block", MAIN[0].raw)
     stage.held.clear()
     stage.held_back = ()
-    rival = grow(NETWORK, ROOT, 2, "rival")
-    stage.chain_puppet(rival)
-    assert tip(stage) == rival[-1].hash
+    competing = grow(NETWORK, ROOT, 2, "competing")
+    stage.chain_puppet(competing)
+    assert tip(stage) == competing[-1].hash
     stage.deliver(Stop())
     assert stage.stopped == Stopped(None)
 

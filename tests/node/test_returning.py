@@ -1,4 +1,4 @@
-"""What undone blocks leave over: against a list of all that happened, at any pace."""
+"""The transfers returned from disconnected blocks, compared with a simple model, at any pace."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCKS = [block_of(f"block {i}", PAYS[i % 8 : i % 8 + i % 4]) for i in range(12)
 
 
 class Sequences:
-    """Alice's account stands at a sequence; nobody else has sent anything."""
+    """Alice's account has a sequence; no other account has sent anything."""
 
     def __init__(self, sequence: int) -> None:
         self._sequence = sequence

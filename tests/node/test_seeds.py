@@ -27,7 +27,7 @@ CONFIG = NodeConfig(RULEBOOK, seeds=SEEDS)
 
 
 def asked(node: LoneNode, seconds: int = 0) -> list[Resolve]:
-    """What it looks up within the next seconds."""
+    """The names that it resolves within the next seconds."""
     node.effects.clear()
     node.move_clock(node.wall_s + seconds)
     return [effect for effect in node.effects if isinstance(effect, Resolve)]

@@ -63,7 +63,7 @@ class Greeter(Manager):
 
 
 class Registered:
-    """Makes greeters, one a node, and keeps them for the test to look at."""
+    """Makes one greeter per node, and keeps them for the test to inspect."""
 
     def __init__(self) -> None:
         self.greeters: list[Greeter] = []
@@ -98,7 +98,7 @@ def test_a_node_that_does_not_know_it_ignores_it() -> None:
 
 
 class RealNode:
-    """A node on a disk and on sockets: what a daemon is without its API."""
+    """A node with a disk and sockets: a daemon without its API."""
 
     def __init__(self, directory: Path, config: NodeConfig, stack: AsyncExitStack) -> None:
         limits = DiskLimits(1 << 20, 0)

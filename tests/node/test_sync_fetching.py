@@ -1,4 +1,4 @@
-"""Syncing from several peers at once: all share the work, and whoever stalls, lies or leaves only costs a moment."""
+"""Syncing from several peers at once: all share the work, and a peer that stalls, lies or leaves costs little time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NETWORK = Network()
 ROOT = genesis(NETWORK)
 CHAIN = grow(NETWORK, ROOT, 600)
 TIMEOUT_S = 20
-"""What one peer may take to deliver a block, at ten seconds a block."""
+"""The time that one peer has to deliver a block, at a spacing of ten seconds."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def height(stage: Stage) -> int:
 
 
 def mute(stage: Stage, chain: list[Forged], *, inbound: bool = True) -> ChainPuppet:
-    """A peer that serves headers and keeps its blocks to itself."""
+    """A peer that serves headers but no blocks."""
     peer = stage.chain_puppet(chain, inbound=inbound, ready=False)
     peer.silent = {"want"}
     peer.greet()
@@ -40,13 +40,13 @@ def mute(stage: Stage, chain: list[Forged], *, inbound: bool = True) -> ChainPup
 
 
 def owed(peer: ChainPuppet) -> list[bytes]:
-    """Blocks that a peer was asked for and has not delivered, in the order in which they were asked for."""
+    """Blocks in flight from a peer, in the order of the requests."""
     served = set(peer.served)
     return [block_hash for block_hash in peer.wanted(BLOCK) if block_hash not in served]
 
 
 def serve_all(peer: ChainPuppet) -> None:
-    """Deliver what is owed now, and keep to oneself what is asked for meanwhile."""
+    """Deliver the blocks in flight, but none that are requested meanwhile."""
     for block_hash in owed(peer):
         peer.serve(block_hash)
 
@@ -87,7 +87,7 @@ def test_what_is_in_flight_is_bounded(stage: Stage) -> None:
 
 
 def test_unknown_sizes_are_taken_for_the_largest() -> None:
-    """Before the first block came, no more is asked for than fits in memory if every block is as large as may be."""
+    """Before the first block comes, no more is requested than fits in memory with blocks of maximum size."""
     network = Network(max_block_bytes=4_000_000)
     stage = Stage(network)
     chain = grow(network, genesis(network), 100)
@@ -131,7 +131,7 @@ def test_a_peer_that_keeps_stalling_is_hung_up_on(stage: Stage) -> None:
 
 @pytest.mark.parametrize("what", ["known", "unasked"])
 def test_other_blocks_do_not_excuse_the_ones_that_were_asked_for(stage: Stage, what: str) -> None:
-    """A stalling peer cannot keep its place by sending blocks that nobody asked it for."""
+    """A stalling peer cannot stay connected by sending unrequested blocks."""
     stage.chain_puppet(CHAIN[:5]).leave()
     lazy = mute(stage, CHAIN[:20])
     assert len(owed(lazy)) == 15
@@ -161,7 +161,7 @@ def test_missing_is_believed_and_the_next_is_asked_at_once(stage: Stage) -> None
     first.greet()
     assert height(stage) == 9
     stage.wait(1)
-    assert first.wanted(BLOCK).count(CHAIN[9].hash) == 1, "not asked of him again"
+    assert first.wanted(BLOCK).count(CHAIN[9].hash) == 1, "not requested from it again"
     second = stage.chain_puppet(CHAIN[:30])
     assert tip(stage) == CHAIN[29].hash
     assert second.served == [CHAIN[9].hash, CHAIN[10].hash]
@@ -176,7 +176,7 @@ def test_a_lie_about_work_holds_nothing_up(stage: Stage) -> None:
 
 
 def test_a_peer_with_the_chain_that_we_know_already_becomes_a_source(stage: Stage) -> None:
-    """Its hello claims no more work than we have headers for; its blocks are needed all the same."""
+    """Its hello claims no more work than we have headers for, but its blocks are needed."""
     teller = mute(stage, CHAIN[:40], inbound=False)
     teller.leave()
     assert height(stage) == 0
@@ -247,8 +247,8 @@ def test_blocks_are_told_of_when_they_are_durable(stage: Stage) -> None:
     assert listener.take("headers")[-1] == [[block.header for block in CHAIN[:10]]]
 
 
-def test_an_operator_who_invalidates_a_block_does_not_set_his_peers_against_himself(stage: Stage) -> None:
-    """The peers' chain is heavier than what is left of ours: they are not asked for it again and again."""
+def test_an_operator_who_invalidates_a_block_does_not_lose_peers(stage: Stage) -> None:
+    """The peers' chain is heavier than the rest of ours, but they are not asked for it in a loop."""
     peers = [stage.chain_puppet(CHAIN[:20]) for _ in range(3)]
     assert stage.ask(InvalidateBlock(CHAIN[9].hash)) is None
     assert height(stage) == 9
@@ -262,8 +262,8 @@ def test_an_operator_who_invalidates_a_block_does_not_set_his_peers_against_hims
 
 
 def test_bodies_lost_on_the_disk_are_fetched_again(stage: Stage) -> None:
-    """A reorganisation needs bodies that the disk does not give back: those to take on come from the peers again, those
-    to undo are undone without."""
+    """A reorganisation needs bodies that the disk cannot read: those to connect are fetched again, those to disconnect
+    are disconnected without."""
     branch = grow(NETWORK, CHAIN[9], 11, "branch")
     stage.chain_puppet(CHAIN[:20]).leave()
     stage.chain_puppet([*CHAIN[:10], *branch[:10]]).leave()
@@ -302,7 +302,7 @@ def test_blocks_from_the_disk_come_in_the_order_asked() -> None:
 
 
 def test_a_crowd_of_silent_peers_does_not_stop_a_sync(stage: Stage) -> None:
-    """A hundred peers show the chain and give no block of it; one honest peer is enough."""
+    """A hundred peers announce the chain and deliver none of it; one honest peer is enough."""
     crowd = [mute(stage, CHAIN) for _ in range(100)]
     honest = stage.chain_puppet(CHAIN)
     stage.wait(5 * TIMEOUT_S)
@@ -311,27 +311,27 @@ def test_a_crowd_of_silent_peers_does_not_stop_a_sync(stage: Stage) -> None:
     assert all(peer.closed for peer in crowd if len(peer.wanted(BLOCK)) > 1)
 
 
-def test_rivals_without_end_are_bounded(stage: Stage) -> None:
-    """Branches that tie with the tip are fetched too, but those that nobody gives are forgotten."""
+def test_competing_branches_without_end_are_bounded(stage: Stage) -> None:
+    """Branches with as much work as the tip are fetched too, but those that no peer delivers are forgotten."""
     stage.chain_puppet(CHAIN[:3]).leave()
     peer = stage.puppet()
-    rivals = [grow(NETWORK, CHAIN[1], 1, f"rival {number}")[0] for number in range(300)]
-    for rival in rivals:
-        peer.announce(rival)
+    competitors = [grow(NETWORK, CHAIN[1], 1, f"competing {number}")[0] for number in range(300)]
+    for competing in competitors:
+        peer.announce(competing)
     assert len(stage.node._parts.sync._competing) <= 128
     assert stage.node.queries.sync().in_flight <= 16
     giver = stage.puppet()
-    giver.announce(rivals[-1])
+    giver.announce(competitors[-1])
     assert giver.wanted(BLOCK)
 
 
-def test_strangers_are_asked_after_those_whom_we_chose(stage: Stage) -> None:
-    """Many who dialled us announce a block and keep it; of the others who have it, one whom we dialled is next."""
+def test_inbound_peers_are_asked_after_outbound_ones(stage: Stage) -> None:
+    """Many inbound peers announce a block and do not deliver it; an outbound peer is asked next."""
     block = CHAIN[:1]
-    first, *strangers = [mute(stage, block) for _ in range(20)]
+    first, *others = [mute(stage, block) for _ in range(20)]
     chosen = stage.chain_puppet(block, inbound=False)
     assert owed(first) == [block[0].hash]
     stage.wait(TIMEOUT_S)
     assert tip(stage) == block[0].hash
     assert chosen.served == [block[0].hash]
-    assert not any(peer.wanted(BLOCK) for peer in strangers)
+    assert not any(peer.wanted(BLOCK) for peer in others)

@@ -1,4 +1,4 @@
-"""A crash or a stop in the middle of a sync: the next life goes on where the disk stands, and fetches nothing twice."""
+"""A crash or a stop in the middle of a sync: after a restart it continues from the disk and fetches nothing twice."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_what_was_not_durable_is_fetched_again() -> None:
 
 
 def test_blocks_that_came_out_of_order_are_kept_over_a_crash() -> None:
-    """Bodies above a gap are on the disk: the next life lacks only those of the gap."""
+    """Bodies above a gap are on the disk: after a restart only those of the gap are missing."""
     stage = Stage(NETWORK)
     peer = paused(stage, 0)
     owed = peer.wanted(BLOCK)
@@ -95,8 +95,8 @@ def test_a_stop_in_the_middle_of_a_sync_loses_nothing_that_was_connected() -> No
 
 
 def test_a_crash_at_every_commit_of_a_sync() -> None:
-    """However many commits were durable when the plug was pulled, with one more begun: the next life reaches the same
-    end.
+    """A crash after any number of durable commits, with another one begun: after a restart the sync reaches the same
+    tip.
     """
     for commits in range(25):
         durable = commits

@@ -1,4 +1,4 @@
-"""Long chains through a world of real nodes: thousands of blocks, several header messages, over links with a delay."""
+"""Long chains in a simulation of real nodes: thousands of blocks, several header messages, over links with latency."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def long_chain() -> tuple[list[Forged], Stage]:
 
 
 def world_with(seed: int, holders: int) -> tuple[World, list[Host], Host]:
-    """Hosts that have the chain, and one that joins and knows them."""
+    """Hosts that have the chain, and one that joins and knows their addresses."""
     rulebook = Rulebook(spec_of(NETWORK))
     world = World(rulebook, seed, start_wall_s=NETWORK.genesis_time + 1_000_000)
     names = [f"old {number}" for number in range(holders)]

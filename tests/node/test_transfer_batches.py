@@ -1,4 +1,4 @@
-"""Transfers in bulk: signatures gathered into few jobs, no more taken in than can be checked, and nobody starved."""
+"""Transfers in bulk: signatures are gathered into few jobs, the intake is bounded, and no peer is starved."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stage() -> Stage:
 
 
 def jobs(stage: Stage) -> list[int]:
-    """The sizes of the jobs under way."""
+    """The sizes of the pending jobs."""
     return [len(effect.transfers) for effect in stage.held if isinstance(effect, VerifyTransfers)]
 
 
@@ -53,7 +53,7 @@ def pooled(stage: Stage) -> int:
 
 
 def deliver_together(stage: Stage, sent: list[tuple[Puppet, bytes]]) -> None:
-    """What several peers sent, in the order in which it came, before the node has seen any of it."""
+    """Transfers from several peers, in order of arrival, before the node has processed any."""
     stage._inbox.extend(BytesReceived(puppet.peer, data) for puppet, data in sent)
     stage.run()
 
@@ -110,7 +110,7 @@ def test_requests_of_one_moment_are_all_turned_away_by_a_node_that_stopped(stage
 def test_jobs_have_a_greatest_size_and_no_more_is_looked_at_than_can_be_checked(
     stage: Stage, raws: list[bytes]
 ) -> None:
-    """A thousand and some signatures wait; the rest lies unread, and asks for no turns until there is room."""
+    """Over a thousand signatures wait; other arrivals stay queued, and need no turns until there is room."""
     peer = stage.puppet()
     peer.send(message("txs", raws[:1000]))
     other = stage.puppet()
@@ -143,7 +143,7 @@ def test_one_forged_signature_among_many_spoils_none_but_its_own(stage: Stage, r
 
 
 def test_a_flood_does_not_starve_another_peer(stage: Stage, raws: list[bytes]) -> None:
-    """One peer sends thousands without end, another a single transfer: it is in the pool after a few jobs."""
+    """One peer floods, another sends a single transfer, which is in the mempool after a few jobs."""
     flooder, honest = stage.puppet(), stage.puppet()
     flood = iter([raws[at : at + 500] for at in range(0, len(raws), 500)])
     deliver_together(stage, [(flooder, message("txs", next(flood))) for _ in range(4)])
@@ -166,7 +166,7 @@ def test_a_flood_does_not_keep_others_from_being_answered(stage: Stage, raws: li
 
 
 def test_a_turn_looks_at_so_many(stage: Stage, raws: list[bytes]) -> None:
-    """However much of however many lies there, each input is followed by a bounded piece of work."""
+    """However many transfers of however many peers are queued, each input does a bounded piece of work."""
     waiting = [0]
     stage.watch(lambda: waiting.append(len(stage.node._parts.transfers.unsettled())))
     puppets = [stage.puppet() for _ in range(3)]
@@ -179,7 +179,7 @@ def test_a_turn_looks_at_so_many(stage: Stage, raws: list[bytes]) -> None:
     assert waiting[-1] > 2 * AT_A_TURN
 
 
-# --- what was not looked at yet
+# --- the queue of arrivals
 
 
 def drained(arrivals: Arrivals, budget: int) -> Iterator[tuple[int | None, int]]:
@@ -219,7 +219,7 @@ def test_who_has_little_waits_for_one_round_of_the_others() -> None:
 def test_our_own_are_all_kept_and_a_peer_who_left_is_forgotten() -> None:
     arrivals = Arrivals()
     arrivals.put([b"own"] * 5000, None)
-    arrivals.put([b"his"] * 10, 7)
+    arrivals.put([b"sent"] * 10, 7)
     arrivals.forget(7)
     arrivals.forget(8)
     assert list(arrivals.own()) == [b"own"] * 5000

@@ -1,4 +1,4 @@
-"""A wire that writes down what managers do, and peers and clocks to call them with."""
+"""A wire that records the actions of managers, and peers and clocks to call them with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=Fields)
 
 
 def at(seconds: float) -> Now:
-    """A moment so many seconds after the start of a test."""
+    """The time this many seconds after the start of a test."""
     return Now(int(seconds * NS), START_S + int(seconds))
 
 
@@ -46,7 +46,7 @@ class CountedEntropy:
 
 
 class RecordingWire:
-    """Writes everything down, and closes the peers it knows as the node would."""
+    """Records everything, and closes the peers it knows as the node would."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, Fields]] = []
@@ -73,11 +73,11 @@ class RecordingWire:
         return [message for receiver, message in self.sent if receiver == peer_id and isinstance(message, kind)]
 
     def ended(self) -> list[tuple[int, GoodbyeCode]]:
-        """Who was hung up on, and why."""
+        """The disconnected peers, and why."""
         return [(peer_id, code) for peer_id, code, _ in self.hung_up]
 
     def take_sent(self) -> Sequence[tuple[int, Fields]]:
-        """What was sent since the last call."""
+        """The messages sent since the last call."""
         taken, self.sent = self.sent, []
         return taken
 
@@ -106,7 +106,7 @@ def make_peer(
     port: int = 30700,
     *,
     inbound: bool = False,
-    persistent: bool = False,
+    manual: bool = False,
     now: Now | None = None,
     secured: bool = True,
     hello: Hello | None = None,
@@ -123,7 +123,7 @@ def make_peer(
         at(0) if now is None else now,
         inbound=inbound,
         frame_limit=FRAME_LIMIT,
-        persistent=persistent,
+        manual=manual,
         channel=channel,
         codec=codec,
     )

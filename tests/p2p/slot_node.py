@@ -1,4 +1,4 @@
-"""A slot manager with its neighbours, for tests of who is dialled and let in."""
+"""A slot manager with its neighbours, for tests of which peers are dialled and accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUR_NONCE = 1000
 
 
 def public(number: int, port: int = 30700) -> NetAddress:
-    """An address in a network group of its own."""
+    """An address in a separate network group."""
     return NetAddress(f"{20 + number // 256}.{number % 256}.0.1", port)
 
 
@@ -24,11 +24,11 @@ def endpoint_of(target: NetAddress | Endpoint) -> Endpoint:
 
 
 class Node:
-    """A slot manager with its neighbours, and the part of the node that hands connections around."""
+    """A slot manager with its neighbours, and the part of the node that dispatches connections."""
 
     def __init__(
         self,
-        *persistent: NetAddress | Endpoint,
+        *manual: NetAddress | Endpoint,
         connect_only: bool = False,
         max_inbound: int = 117,
         max_outbound: int = 8,
@@ -43,7 +43,7 @@ class Node:
             self.addresses,
             self.misbehaviour,
             nonce=OUR_NONCE,
-            persistent=map(endpoint_of, persistent),
+            manual=map(endpoint_of, manual),
             connect_only=connect_only,
             max_inbound=max_inbound,
             max_outbound=max_outbound,
@@ -77,7 +77,7 @@ class Node:
         self.addresses.peer_closed(peer, at(moment))
 
     def run(self, start: float, end: float) -> list[tuple[float, NetAddress]]:
-        """Serve deadlines; returns the dials with their moments."""
+        """Serve deadlines; returns the dials with their times."""
         dials = []
         moment = start
         while True:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what travels on the wire. Bounds are restated here, as docs/wire.md gives them."""
+"""Hypothesis strategies for messages on the wire. The bounds of docs/wire.md are restated here."""
 
 from __future__ import annotations
 

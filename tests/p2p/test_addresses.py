@@ -1,4 +1,4 @@
-"""The address table: what it takes in, tells, draws and keeps, and what a liar can do to it."""
+"""The address table: what it accepts, sends, draws and keeps, and what an attacker can do to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAY = 86_400
 
 
 def public(number: int, port: int = 30700) -> NetAddress:
-    """An address in a network group of its own (16 bits), from the groups that are neither private nor special."""
+    """An address in a separate network group (16 bits), from the groups that are neither private nor special."""
     return NetAddress(f"{20 + number // 256}.{number % 256}.0.1", port)
 
 
@@ -165,7 +165,7 @@ def test_a_full_table_gives_up_the_failing_and_old_but_never_what_works() -> Non
     assert sum(public(number) in kept for number in range(5000, 7000)) > 1000
 
 
-# --- telling
+# --- answering
 
 
 def answer(wire: RecordingWire, peer_id: int) -> list[NetAddress]:
@@ -216,11 +216,11 @@ def test_stale_and_foreign_addresses_are_not_told() -> None:
     assert answer(wire, 1) == [public(3)]
 
 
-# --- passing on
+# --- relaying
 
 
 def passed_on(wire: RecordingWire, manager: AddressManager, seconds: float) -> dict[int, list[NetAddress]]:
-    """Who has been told of which addresses by a moment."""
+    """The addresses that each peer has been sent by a time."""
     manager.poll(at(seconds))
     told: dict[int, list[NetAddress]] = {}
     for peer_id, message in wire.sent:
@@ -230,7 +230,7 @@ def passed_on(wire: RecordingWire, manager: AddressManager, seconds: float) -> d
 
 
 def crowd(manager: AddressManager, count: int) -> list[Peer]:
-    """Peers that we dialled, whose answers are here; they are new to us one after the other."""
+    """Outbound peers whose answers are here; each is new to us in turn."""
     peers = [ready(manager, number, public(number).host) for number in range(1, count + 1)]
     for peer in peers:
         manager.on_addrs(peer, Addrs(()), at(0))
@@ -310,7 +310,7 @@ def test_a_private_address_goes_to_private_peers_alone() -> None:
 
 
 def test_however_many_nodes_come_a_peer_is_told_little() -> None:
-    """Or the flood would be held against us."""
+    """Otherwise the peer would penalise us for flooding."""
     wire, manager = setup()
     crowd(manager, 2)
     passed_on(wire, manager, 60)

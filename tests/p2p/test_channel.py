@@ -1,4 +1,4 @@
-"""Channels: what a handshake of its own means for a connection. Nothing is said before it, everything through it."""
+"""Channels with a handshake: no message is sent before it is complete, and all messages go through the channel."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ ALICE, BOB, MALLORY = PeerId("A" * 8), PeerId("B" * 8), PeerId("M" * 8)
 
 class ProvingChannel:
     """A handshake of one round trip, then every byte masked. Each side sends a nonce and its name, and the listener
-    adds a proof for the dialler's nonce; the dialler is taken at its word. A hash that anybody could compute stands for
-    the signature.
+    adds a proof for the dialler's nonce; the dialler's name is not proved. A plain hash replaces the signature.
     """
 
     def __init__(self, ours: PeerId, dialled: bool, entropy: Entropy) -> None:
@@ -74,7 +73,7 @@ class ProvingChannel:
 
 
 class NeverEstablished(PlainChannel):
-    """Takes bytes for ever."""
+    """A channel whose handshake never ends."""
 
     established = False
 
@@ -136,7 +135,7 @@ def a_pair(expected: PeerId | None = None, listener: PeerId = BOB) -> tuple[End,
 
 
 def carry(ends: tuple[End, End], cuts: list[int]) -> None:
-    """Bring all bytes to the other side, in pieces of these sizes and then whole."""
+    """Deliver all bytes to the other side, in pieces of these sizes and then whole."""
     sizes = iter(cuts)
     while any(end.sent for end in ends):
         for sender, receiver in (ends, ends[::-1]):
@@ -196,7 +195,7 @@ def test_everything_goes_through_the_channel() -> None:
     assert goodbye == channel.seal(frame(encode(Goodbye("requested", "done"))))
 
 
-# --- who answers
+# --- identities
 
 
 def test_an_impostor_is_recognised_and_told_nothing_but_goodbye() -> None:

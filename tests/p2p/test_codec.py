@@ -1,4 +1,4 @@
-"""Private messages: further types that a node's own managers bring along, beside the protocol's."""
+"""Private messages: types that a node's own managers add to the protocol's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Nodes of nothing but the managers talk over real bytes, cut anywhere: they meet, find each other, repeat exactly."""
+"""Nodes that consist of the managers alone talk over real bytes, cut anywhere: they find each other, and runs repeat
+exactly."""
 
 from __future__ import annotations
 
@@ -90,7 +91,7 @@ class Talker:
     def dial(self, endpoint: Endpoint) -> None:
         self.world.connect(self, endpoint)
 
-    # --- what happens
+    # --- events
 
     def opened(self, peer_id: int, endpoint: Endpoint, inbound: bool) -> None:
         peer = Peer(peer_id, endpoint, self.now, inbound=inbound, frame_limit=FRAME_LIMIT)
@@ -208,7 +209,7 @@ def meeting(size: int, seed: int) -> World:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_strangers_find_each_other_and_share(seed: int) -> None:
+def test_nodes_find_each_other_and_share(seed: int) -> None:
     world = meeting(6, seed)
     for node in world.nodes:
         assert len(node.held) == 20

@@ -1,4 +1,4 @@
-"""One node met twice: by which signs it is known, and which of the two connections ends."""
+"""Duplicate connections: how a node is recognised, and which of the two connections ends."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_nodes_behind_one_host_are_told_apart_by_their_nonces() -> None:
     assert node.wire.ended() == []
 
 
-def test_a_persistent_address_of_a_node_met_otherwise_is_not_dialled_while_that_lasts() -> None:
+def test_a_manual_address_of_a_node_met_otherwise_is_not_dialled_while_that_lasts() -> None:
     """The node listens on two ports; we hold one open and are asked to hold the other."""
     node = Node(public(1, 1))
     node.run(0, 0)
     first = node.open(public(1, 1), 0)
     assert node.ready(first, 0, nonce=5)
-    node.slots.add_persistent(Endpoint(public(1, 2)), at(1))
+    node.slots.add_manual(Endpoint(public(1, 2)), at(1))
     node.run(1, 1)
     second = node.open(public(1, 2), 1)
     assert not node.ready(second, 1, nonce=5)
@@ -82,16 +82,16 @@ def test_a_persistent_address_of_a_node_met_otherwise_is_not_dialled_while_that_
     assert {address for _, address in node.run(1000, 1010)} == {public(1, 1), public(1, 2)}
 
 
-def test_who_was_met_by_chance_is_kept_as_persistent_when_the_operator_asks_for_him() -> None:
+def test_a_peer_met_by_chance_becomes_manual_when_the_operator_asks_for_it() -> None:
     node = Node()
     node.addresses.add(public(1, 1), at(0))
     node.run(0, 0)
     first = node.open(public(1, 1), 0)
     assert node.ready(first, 0, nonce=5)
-    node.slots.add_persistent(Endpoint(public(1, 2)), at(1))
+    node.slots.add_manual(Endpoint(public(1, 2)), at(1))
     node.run(1, 1)
     assert not node.ready(node.open(public(1, 2), 1), 1, nonce=5)
-    assert first.persistent
+    assert first.manual
 
 
 def test_the_side_that_was_dialled_twice_leaves_it_to_the_other() -> None:

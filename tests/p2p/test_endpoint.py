@@ -1,4 +1,4 @@
-"""Endpoints: what is printed is read back, and a peer id stands only where a multiaddr has a place for it."""
+"""Endpoints: they parse back from their text, and only a multiaddr may have a peer id."""
 
 from __future__ import annotations
 

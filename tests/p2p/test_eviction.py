@@ -1,4 +1,4 @@
-"""Eviction: merits protect, and a crowd from one network pays for itself."""
+"""Eviction: useful peers are protected, and the largest network group loses a peer."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def test_the_older_half_is_safe_even_in_the_largest_group() -> None:
     assert victim is young[-1]
 
 
-def test_discouraged_ones_go_first_and_persistent_ones_never() -> None:
+def test_discouraged_ones_go_first_and_manual_ones_never() -> None:
     peers = crowd(10)
     victim = choose_victim(peers, lambda peer: peer.peer_id in (2, 3))
     assert victim is peers[3]
     for peer in peers:
-        peer.persistent = True
+        peer.manual = True
     assert choose_victim(peers, lambda peer: peer.peer_id in (2, 3)) is None
 
 

@@ -1,4 +1,4 @@
-"""Fee filters: told when they change, and not too often."""
+"""Fee filters: sent when they change, and not too often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handshake: who is let in, and what the others are told."""
+"""The handshake: which peers are accepted, and why others are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Header sync: the table of states, and whom it asks for which headers."""
+"""Header sync: the table of states, and which peers are asked for which headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pychain.base.time import NS, Now
 from pychain.p2p import limits
 from pychain.p2p.header_states import TRANSITIONS, HeaderEvent, HeaderState, next_state
-from pychain.p2p.header_sync import HeaderSync, Judgement
+from pychain.p2p.header_sync import HeaderCheck, HeaderSync
 from pychain.p2p.messages import GetHeaders
 from pychain.p2p.sources import Source
 from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, make_peer
@@ -19,11 +19,11 @@ from tests.p2p.recording import START_S, RecordingWire, at, digest, make_hello, 
 BEST = digest(100)
 """Our best header."""
 TIMEOUT_S = limits.HEADERS_TIMEOUT_NS / NS
-NOTHING = Judgement(answered=True)
+NOTHING = HeaderCheck(answered=True)
 
 
 class View:
-    """A chain of nothing but works."""
+    """A chain that consists of works alone."""
 
     def __init__(self, best_work: int) -> None:
         self.best_work = best_work
@@ -47,8 +47,8 @@ class Sync:
         self.wire = RecordingWire()
         self.view = View(best_work)
         self.sources: dict[int, Source] = {}
-        self.debtors: dict[int, Source] = {}
-        self.headers = HeaderSync(self.wire, self.view, self.sources, self.debtors)
+        self.busy: dict[int, Source] = {}
+        self.headers = HeaderSync(self.wire, self.view, self.sources, self.busy)
         for claim in claims:
             self.join(claim)
 
@@ -60,12 +60,12 @@ class Sync:
         return source
 
     def header(self, number: int, work: int) -> bytes:
-        """A known header of a chain with so much work."""
+        """A known header of a chain with this much work."""
         self.view.works[digest(number)] = work
         return digest(number)
 
     def asked(self) -> list[tuple[int, tuple[bytes, ...]]]:
-        """Who was asked since the last look, with which locator."""
+        """The peers asked since the last call, with the locators."""
         got = []
         for peer_id, message in self.wire.take_sent():
             assert isinstance(message, GetHeaders)
@@ -115,7 +115,7 @@ def test_an_impossible_event_is_a_bug(state: HeaderState, event: HeaderEvent) ->
 
 
 def state(source: Source) -> HeaderState:
-    """Its state now, whatever a type checker has concluded from the last look."""
+    """Its state now, hidden from the type checker's narrowing."""
     return source.headers
 
 
@@ -125,7 +125,7 @@ def test_who_is_asked_owes_an_answer_in_time() -> None:
     sync.headers.ask(source, at(3))
     assert source.headers is HeaderState.ASKED
     assert source.headers_due_ns == at(3 + TIMEOUT_S).mono_ns
-    assert sync.debtors == {1: source}
+    assert sync.busy == {1: source}
     assert sync.asked() == [(1, OURS)]
 
 
@@ -146,10 +146,10 @@ def test_one_message_answers_and_the_next_is_an_announcement() -> None:
     assert state(source) is HeaderState.IDLE
     sync.headers.ask(source, at(0))
     assert sync.headers.answered(source)
-    assert state(source) is HeaderState.JUDGING
+    assert state(source) is HeaderState.CHECKING
     assert source.headers_due_ns is None
     assert not sync.headers.answered(source)
-    assert state(source) is HeaderState.JUDGING
+    assert state(source) is HeaderState.CHECKING
 
 
 def test_a_judged_answer_settles_what_was_owed() -> None:
@@ -158,7 +158,7 @@ def test_a_judged_answer_settles_what_was_owed() -> None:
     sync.headers.ask(source, at(0))
     sync.headers.answered(source)
     sync.asked()
-    sync.headers.judged(source, NOTHING, at(1))
+    sync.headers.checked(source, NOTHING, at(1))
     assert source.headers is HeaderState.IDLE
     assert sync.asked() == []
 
@@ -172,10 +172,10 @@ def test_who_is_being_judged_is_asked_once_more_afterwards(times: int) -> None:
     sync.asked()
     for _ in range(times):
         sync.headers.ask(source, at(1))
-        assert source.headers is HeaderState.JUDGING_ONCE_MORE
+        assert source.headers is HeaderState.CHECKING_ASK_AGAIN
     assert not sync.headers.answered(source), "nothing was asked yet"
     assert sync.asked() == []
-    sync.headers.judged(source, NOTHING, at(2))
+    sync.headers.checked(source, NOTHING, at(2))
     assert source.headers is HeaderState.ASKED
     assert source.headers_due_ns == at(2 + TIMEOUT_S).mono_ns
     assert sync.asked() == [(1, OURS)]
@@ -190,8 +190,8 @@ def test_who_is_asked_for_more_anyway_is_not_asked_twice(how: str) -> None:
     sync.headers.answered(source)
     sync.headers.ask(source, at(0))
     sync.asked()
-    full = Judgement(answered=True, last=last, count=limits.MAX_HEADERS)
-    sync.headers.judged(source, full if how == "full" else Judgement(answered=True, resume=(last, digest(2))), at(1))
+    full = HeaderCheck(answered=True, last=last, count=limits.MAX_HEADERS)
+    sync.headers.checked(source, full if how == "full" else HeaderCheck(answered=True, resume=(last, digest(2))), at(1))
     ((_, locator),) = sync.asked()
     assert locator == ((last, digest(0)) if how == "full" else (digest(2), last, digest(0)))
     assert source.headers is HeaderState.ASKED
@@ -213,21 +213,21 @@ def test_silence_is_given_up_in_time_and_claims_are_believed_no_longer() -> None
     assert not sync.headers.answered(first), "what comes too late is an announcement"
 
 
-def test_no_time_runs_while_an_answer_is_judged() -> None:
+def test_no_time_runs_while_an_answer_is_checked() -> None:
     sync = Sync(0)
     source = sync.sources[1]
     sync.headers.ask(source, at(0))
     sync.headers.answered(source)
     sync.headers.overdue(source, at(1000))
-    assert source.headers is HeaderState.JUDGING
+    assert source.headers is HeaderState.CHECKING
 
 
-@pytest.mark.parametrize("state", [HeaderState.IDLE, HeaderState.ASKED, HeaderState.JUDGING_ONCE_MORE])
+@pytest.mark.parametrize("state", [HeaderState.IDLE, HeaderState.ASKED, HeaderState.CHECKING_ASK_AGAIN])
 def test_the_judgement_of_an_announcement_changes_no_state(state: HeaderState) -> None:
     sync = Sync(0)
     source = sync.sources[1]
     source.headers = state
-    sync.headers.judged(source, Judgement(answered=False, last=sync.header(1, 30), count=1), at(0))
+    sync.headers.checked(source, HeaderCheck(answered=False, last=sync.header(1, 30), count=1), at(0))
     assert source.headers is state
     assert (source.best, source.claimed_work) == (digest(1), 30), "but it has shown that it has them"
     assert sync.asked() == []
@@ -235,46 +235,46 @@ def test_the_judgement_of_an_announcement_changes_no_state(state: HeaderState) -
 
 def test_an_answer_that_nobody_asked_for_is_a_bug() -> None:
     sync = Sync(0)
-    with pytest.raises(AssertionError, match="judged cannot happen"):
-        sync.headers.judged(sync.sources[1], NOTHING, at(0))
+    with pytest.raises(AssertionError, match="checked cannot happen"):
+        sync.headers.checked(sync.sources[1], NOTHING, at(0))
 
 
-# --- what a judgement leads to
+# --- results
 
 
-def answer(sync: Sync, peer_id: int, judgement: Judgement) -> None:
-    """A peer that was asked answers."""
+def answer(sync: Sync, peer_id: int, result: HeaderCheck) -> None:
+    """The answer of a peer that was asked."""
     assert sync.headers.answered(sync.sources[peer_id])
     sync.asked()
-    sync.headers.judged(sync.sources[peer_id], judgement, at(1))
+    sync.headers.checked(sync.sources[peer_id], result, at(1))
 
 
 def test_after_a_full_answer_it_goes_on_from_the_last_header() -> None:
     sync = Sync(90)
     sync.asks_best()
     last = sync.header(1, 50)
-    answer(sync, 1, Judgement(answered=True, last=last, count=limits.MAX_HEADERS))
+    answer(sync, 1, HeaderCheck(answered=True, last=last, count=limits.MAX_HEADERS))
     assert sync.asked() == [(1, (last, digest(0)))]
 
 
 def test_a_chain_that_is_not_stored_yet_is_resumed_beyond_what_we_keep() -> None:
     sync = Sync(90)
     sync.asks_best()
-    answer(sync, 1, Judgement(answered=True, resume=(digest(5), digest(7))))
+    answer(sync, 1, HeaderCheck(answered=True, resume=(digest(5), digest(7))))
     assert sync.asked() == [(1, (digest(7), digest(5), digest(0)))]
 
 
 def test_who_has_no_more_is_believed_what_it_showed() -> None:
     sync = Sync(90)
     sync.asks_best()
-    answer(sync, 1, Judgement(answered=True, last=sync.header(1, 50), count=3, ended=True))
+    answer(sync, 1, HeaderCheck(answered=True, last=sync.header(1, 50), count=3, ended=True))
     assert sync.sources[1].claimed_work == 50
 
 
-def test_who_has_not_ended_keeps_its_claim_and_is_asked_anew() -> None:
+def test_a_peer_that_has_more_keeps_its_claim_and_is_asked_again() -> None:
     sync = Sync(90)
     sync.asks_best()
-    answer(sync, 1, Judgement(answered=True, last=sync.header(1, 50), count=3))
+    answer(sync, 1, HeaderCheck(answered=True, last=sync.header(1, 50), count=3))
     assert sync.sources[1].claimed_work == 90
     assert sync.asks_best(2) == [1]
 
@@ -283,11 +283,11 @@ def test_the_heaviest_that_was_shown_counts() -> None:
     sync = Sync(0)
     source = sync.sources[1]
     for number, work in enumerate((20, 60, 40)):
-        sync.headers.judged(source, Judgement(answered=False, last=sync.header(number, work), count=1), at(0))
+        sync.headers.checked(source, HeaderCheck(answered=False, last=sync.header(number, work), count=1), at(0))
     assert (source.best, source.claimed_work) == (digest(1), 60)
 
 
-# --- whom to ask
+# --- choosing a peer
 
 
 def test_the_greatest_claim_is_asked_first_and_alone() -> None:
@@ -296,21 +296,21 @@ def test_the_greatest_claim_is_asked_first_and_alone() -> None:
     assert sync.asks_best() == []
 
 
-def test_those_that_we_chose_are_asked_before_strangers() -> None:
+def test_outbound_peers_are_asked_before_inbound_ones() -> None:
     sync = Sync()
     sync.join(10**9, inbound=True)
     sync.join(50)
     assert sync.asks_best() == [2]
 
 
-def test_strangers_are_asked_where_nobody_else_claims_more() -> None:
+def test_inbound_peers_are_asked_where_no_other_claims_more() -> None:
     sync = Sync(10)
     sync.join(11, inbound=True)
     assert sync.asks_best() == [2]
 
 
 def test_who_claims_no_more_than_we_know_is_asked_what_it_has() -> None:
-    """All at once, each that has shown nothing; a claim of nothing needs no proof."""
+    """All peers that have shown nothing are asked at once; a claim of no work needs no proof."""
     sync = Sync(10, 3, 0, 9)
     sync.sources[2].best = sync.header(2, 3)
     assert sync.asks_best() == [1, 4]
@@ -355,7 +355,7 @@ steps = st.lists(
 
 @given(steps)
 def test_each_question_is_answered_or_given_up_before_the_next(taken: list[tuple[str, int, int]]) -> None:
-    """Any order of events leads only along the table, and no peer owes two answers."""
+    """Any order of events follows the table, and no peer has two pending requests."""
     sync = Sync(30, 20, 0)
     owed = dict.fromkeys(sync.sources, 0)
     now = Now(0, START_S)
@@ -368,11 +368,11 @@ def test_each_question_is_answered_or_given_up_before_the_next(taken: list[tuple
             case "answer":
                 owed[number] -= sync.headers.answered(source)
             case "announce":
-                sync.headers.judged(source, Judgement(answered=False, last=sync.header(number, count), count=1), now)
-            case "judge" if before in (HeaderState.JUDGING, HeaderState.JUDGING_ONCE_MORE):
+                sync.headers.checked(source, HeaderCheck(answered=False, last=sync.header(number, count), count=1), now)
+            case "judge" if before in (HeaderState.CHECKING, HeaderState.CHECKING_ASK_AGAIN):
                 last = sync.header(number, count) if count else None
-                sync.headers.judged(source, Judgement(answered=True, last=last, count=count, ended=count == 1), now)
-                if before is HeaderState.JUDGING_ONCE_MORE:
+                sync.headers.checked(source, HeaderCheck(answered=True, last=last, count=count, ended=count == 1), now)
+                if before is HeaderState.CHECKING_ASK_AGAIN:
                     assert source.headers is HeaderState.ASKED
             case "wait":
                 now = Now(now.mono_ns + 4 * NS, now.wall_s)

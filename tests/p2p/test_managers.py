@@ -1,4 +1,4 @@
-"""All managers with timers: what one asks for is never later than what it says when asked, so no deadline is missed."""
+"""All managers with timers: the wake that one asks for is never later than its deadline, so no deadline is missed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OUR_NONCE = 1000
 
 
 class Watched:
-    """A manager among some peers, and when it would be polled for what it asked."""
+    """A manager with some peers, and when it would be polled by its own wakes."""
 
     def __init__(self) -> None:
         self.wire = RecordingWire()
@@ -40,7 +40,7 @@ class Watched:
         self.manager = self.make()
         self.manager.wakes_by(self.wake)
         self.actions: tuple[Callable[[int], None], ...] = (self.join, self.leave, *self.further())
-        """Everything that may happen to it; each takes a number to choose by."""
+        """All events that may happen to it; each takes a number that selects a variant."""
 
     def make(self) -> Manager:
         raise NotImplementedError
@@ -52,7 +52,7 @@ class Watched:
         self.armed = at_ns if self.armed is None else min(self.armed, at_ns)
 
     def wait(self, span_ns: int) -> None:
-        """Time passes, and a poll comes as it would from the clock: only if one was asked for."""
+        """Time passes, and a poll comes only if one was asked for."""
         self.now = Now(self.now.mono_ns + span_ns, self.now.wall_s + span_ns // NS)
         if self.armed is not None and self.armed <= self.now.mono_ns:
             self.poll()
@@ -150,7 +150,7 @@ class WatchedRelay(Watched):
         self.relay.announce_transactions([(digest(number), number)], self.now)
 
     def flood(self, number: int) -> None:
-        """More than one message takes, or nearly."""
+        """Slightly more or less than fits in one message."""
         self.relay.announce_transactions([(digest(other), 1000) for other in range(990 + number)], self.now)
 
     def announce_block(self, number: int) -> None:
@@ -222,7 +222,7 @@ class WatchedSlots(Watched):
             self.addresses,
             Misbehaviour(self.wire),
             nonce=OUR_NONCE,
-            persistent=[Endpoint(self.address(0))],
+            manual=[Endpoint(self.address(0))],
             max_outbound=2,
             max_inbound=2,
         )
@@ -232,8 +232,8 @@ class WatchedSlots(Watched):
         return (
             lambda number: void(self.addresses.add(self.address(number), self.now)),
             lambda number: self.addresses.forget(self.address(number)),
-            lambda number: self.slots.add_persistent(Endpoint(self.address(number)), self.now),
-            lambda number: void(self.slots.remove_persistent(self.address(number))),
+            lambda number: self.slots.add_manual(Endpoint(self.address(number)), self.now),
+            lambda number: void(self.slots.remove_manual(self.address(number))),
             lambda number: self.slots.dial_once(Endpoint(self.address(number))),
             lambda number: self.slots.set_active(number % 4 != 0),
             self.answered,
@@ -246,11 +246,11 @@ class WatchedSlots(Watched):
         return NetAddress(f"20.{number % 4}.0.1", 30700)
 
     def join(self, number: int) -> None:
-        """Somebody dials us."""
+        """An inbound connection."""
         self.take_in(NetAddress(self.address(number).host, 50_000 + self.opened), inbound=True)
 
     def answered(self, number: int) -> None:
-        """A dial of ours leads to an open stream."""
+        """A dial of ours succeeds."""
         if self.wire.dialled:
             self.take_in(self.wire.dialled.pop(number % len(self.wire.dialled)).address, inbound=False)
 
@@ -264,7 +264,7 @@ class WatchedSlots(Watched):
         self.slots.peer_opened(peer, self.now)
 
     def greet(self, number: int) -> None:
-        """A hello comes from a node that has our address for its host, or from ourselves."""
+        """A hello comes from a node at the host that we dialled, or from ourselves."""
         peer = self.peer(number)
         if peer is None or not peer.is_open or peer.hello is not None:
             return
@@ -278,7 +278,7 @@ class WatchedSlots(Watched):
 
 
 def void(result: object) -> None:
-    """Leave a result be."""
+    """Ignore a result."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Messages: what is encoded is decoded, and everything else is refused with `MessageError`, cheaply."""
+"""Messages: encoded messages decode, and everything else is rejected with `MessageError`, cheaply."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def payload(number: int, fields: object) -> bytes:
 
 
 def decodes(data: bytes) -> bool:
-    """Whether `data` decode; only the documented error may say no."""
+    """Whether `data` decodes; only the documented error may be raised."""
     try:
         return decode(data) is not None
     except MessageError as error:
@@ -216,7 +216,7 @@ def test_batches_hold_at_most_a_thousand() -> None:
 
 
 @given(st.text(max_size=600))
-def test_text_from_strangers_is_one_harmless_line(text: str) -> None:
+def test_text_from_peers_is_one_harmless_line(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert len(shown) <= 256 + len("...")

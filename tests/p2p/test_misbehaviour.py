@@ -86,7 +86,7 @@ def test_loopback_is_disconnected_and_not_discouraged(wire: RecordingWire, judge
 def test_whom_the_operator_asked_for_is_not_punished_unless_the_stream_is_broken(
     wire: RecordingWire, judge: Misbehaviour
 ) -> None:
-    peer = make_peer(1, HOST, persistent=True, hello=make_hello(), wire=wire)
+    peer = make_peer(1, HOST, manual=True, hello=make_hello(), wire=wire)
     judge.offend(peer, Offence.INVALID_BLOCK, "", at(0))
     assert wire.ended() == []
     judge.offend(peer, Offence.PROTOCOL_ERROR, "", at(0))

@@ -1,4 +1,4 @@
-"""Addresses: every written form leads to one canonical value, everything else to one clear line."""
+"""Addresses: every notation leads to one canonical value, everything else to a clear error of one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ hosts = st.one_of(ipv4_hosts, ipv6_hosts, dns_hosts)
 
 
 def parsed_or_refused(text: str) -> NetAddress | None:
-    """The address in a text, or None after checking that the refusal is the documented one, in one line."""
+    """The address in a text, or None after checking that the error is the documented one, in one line."""
     try:
         return NetAddress.parse(text, 1)
     except AddressError as error:

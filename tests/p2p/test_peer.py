@@ -1,4 +1,4 @@
-"""Peers: states, the order of messages in one read, and the accounts of bytes."""
+"""Peers: states, the order of messages in one read, and byte counts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stream(*messages: Message) -> bytes:
 
 
 def talk(peer: Peer, data: bytes) -> list[Fields | None]:
-    """What the peer's bytes say, with each hello accepted as it comes."""
+    """The messages in the peer's bytes, with each hello accepted as it comes."""
     got: list[Fields | None] = []
     for message in peer.receive(peer.unseal(data)):
         if isinstance(message, Hello):

@@ -1,4 +1,4 @@
-"""Pings: round-trip times, and an end to silence."""
+"""Pings: round-trip times, and the timeout of silent peers."""
 
 from __future__ import annotations
 

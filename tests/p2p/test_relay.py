@@ -1,4 +1,4 @@
-"""Gossip: each object told once to whom does not know it, transactions late and together, blocks at once."""
+"""Relay: each object is announced once to peers that do not know it, transactions delayed, blocks at once."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_inv_messages_are_bounded_and_the_rest_follows() -> None:
 
 @pytest.mark.parametrize("together", [1, 500, 10_500])
 def test_what_waits_to_be_told_is_bounded(together: int) -> None:
-    """The oldest is not told; whoever comes meanwhile hears of what is new then."""
+    """The oldest are not announced; a peer that connects meanwhile hears of later ones only."""
     wire, relay, _ = setup(peers=1, held=45_000)
     for first in range(0, 10_500, together):
         relay.announce_transactions([(digest(number), 1000) for number in range(first, first + together)], at(0))
@@ -122,13 +122,13 @@ def test_peers_hear_at_different_times_with_the_documented_mean(inbound: bool, m
     assert abs(sum(waits) / 2000 - mean_s) < 0.14 * mean_s  # six standard errors of a mean of 2,000
 
 
-@pytest.mark.parametrize("event", ["he announced it", "it left the mempool", "he filters it now"])
+@pytest.mark.parametrize("event", ["it announced it", "it left the mempool", "it filters it now"])
 def test_what_events_overtook_is_not_announced(event: str) -> None:
     wire, relay, pool = setup(peers=1, held=2)
     relay.announce_transactions([(digest(0), 1000)], at(0))
     relay.announce_transactions([(digest(1), 2000)], at(0))
     match event:
-        case "he announced it":
+        case "it announced it":
             relay.on_inv(1, Inv(TX, (digest(0),)))
         case "it left the mempool":
             del pool.held[digest(0)]

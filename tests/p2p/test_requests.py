@@ -1,4 +1,4 @@
-"""Requests: one announcer asked at a time, and no liar stops an object that somebody honest has."""
+"""Requests: one announcer is asked at a time, and no lying peer withholds an object that an honest peer has."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def setup(outbound: int = 0, inbound: int = 3) -> tuple[RecordingWire, RequestTr
 
 
 def asked(wire: RecordingWire) -> list[tuple[int, list[bytes]]]:
-    """Whom we asked for what since the last look."""
+    """The requests since the last call."""
     return [(peer_id, list(want.hashes)) for peer_id, want in wire.take_sent() if isinstance(want, Want)]
 
 
@@ -124,7 +124,7 @@ def test_a_liar_who_let_a_request_pass_is_asked_last() -> None:
 
 
 def asked_last(wire: RecordingWire, number: int) -> int:
-    """Who was the last to be asked for an object."""
+    """The last peer asked for an object."""
     return [peer_id for peer_id, want in wire.sent if isinstance(want, Want) and digest(number) in want.hashes][-1]
 
 
@@ -213,7 +213,7 @@ def test_unknown_peers_and_objects_are_ignored() -> None:
 
 
 class Tracker(RuleBasedStateMachine):
-    """Any order of events, checked from outside: one asked at a time, and whoever could deliver is asked in the end."""
+    """Any order of events, checked from outside: one is asked at a time, and every announcer is asked eventually."""
 
     PEERS = (1, 2, 3, 101, 102)
     OBJECTS = 12
@@ -228,9 +228,9 @@ class Tracker(RuleBasedStateMachine):
         self.now = Now(0, START_S)
         self.present: dict[int, None] = {}
         self.could: dict[int, dict[int, None]] = {}
-        """Object -> peers who announced it and have not failed."""
+        """Object -> peers that announced it and have not failed."""
         self.failed: dict[int, dict[int, None]] = {}
-        """Object -> peers who were asked in vain, or said they lack it, while it was wanted."""
+        """Object -> peers that did not deliver it, or said that they lack it, while it was wanted."""
         self.pending: dict[int, tuple[int, int]] = {}
         """Object -> the peer asked, and until when."""
 

@@ -1,4 +1,4 @@
-"""Slots: whom we dial and when, whom we let in, and who makes room."""
+"""Slots: which peers we dial and when, which we accept, and which are evicted."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.p2p.slot_node import Node, public
 BOB = PeerId("B" * 8)
 
 
-# --- persistent addresses
+# --- manual addresses
 
 
-def test_persistent_addresses_are_dialled_at_once_and_for_ever_with_growing_pauses() -> None:
+def test_manual_addresses_are_dialled_at_once_and_for_ever_with_growing_pauses() -> None:
     node = Node(public(1))
     moments = []
     moment = 0.0
@@ -37,14 +37,14 @@ def test_persistent_addresses_are_dialled_at_once_and_for_ever_with_growing_paus
         assert mean / 2 <= pause <= 1.5 * mean + 0.001
 
 
-def test_a_long_connection_starts_the_pauses_anew() -> None:
+def test_a_long_connection_resets_the_backoff() -> None:
     node = Node(public(1))
     node.run(0, 0)
     for _ in range(8):
         node.slots.dial_failed(public(1), at(0))
         node.run(0, 100)
     peer = node.open(public(1), 100)
-    assert peer.persistent
+    assert peer.manual
     node.ready(peer, 100)
     node.close(peer, 131)
     ((when, _),) = node.run(131, 200)
@@ -64,7 +64,7 @@ def test_a_connection_that_ends_at_once_counts_as_a_failure() -> None:
     assert deadline / 1e9 - moment > 7
 
 
-def test_a_persistent_address_keeps_its_pauses_though_the_table_has_it() -> None:
+def test_a_manual_address_keeps_its_pauses_though_the_table_has_it() -> None:
     node = Node(public(1))
     node.addresses.add(public(1), at(0))
     node.run(0, 0)
@@ -75,37 +75,37 @@ def test_a_persistent_address_keeps_its_pauses_though_the_table_has_it() -> None
 def test_the_operator_adds_and_removes_addresses() -> None:
     node = Node(connect_only=True)
     assert node.slots.deadline() is None
-    node.slots.add_persistent(Endpoint(public(1)), at(5))
-    node.slots.add_persistent(Endpoint(public(1)), at(5))
+    node.slots.add_manual(Endpoint(public(1)), at(5))
+    node.slots.add_manual(Endpoint(public(1)), at(5))
     assert [address for _, address in node.run(5, 5)] == [public(1)]
-    assert node.slots.persistent == (Endpoint(public(1)),)
+    assert node.slots.manual == (Endpoint(public(1)),)
     peer = node.join(public(1), 5)
-    assert peer.persistent
-    assert node.slots.remove_persistent(public(1))
-    assert not node.slots.remove_persistent(public(1))
-    assert not peer.persistent
+    assert peer.manual
+    assert node.slots.remove_manual(public(1))
+    assert not node.slots.remove_manual(public(1))
+    assert not peer.manual
     assert peer.is_open
     node.close(peer, 6)
     assert node.run(6, 100) == []
 
 
-def test_an_address_added_while_connected_makes_that_peer_persistent() -> None:
+def test_an_address_added_while_connected_makes_that_peer_manual() -> None:
     node = Node()
     inbound = node.join(NetAddress(public(1).host, 5555), 0, inbound=True)
-    node.slots.add_persistent(Endpoint(public(1)), at(1))
-    assert inbound.persistent
+    node.slots.add_manual(Endpoint(public(1)), at(1))
+    assert inbound.manual
     assert node.run(1, 100) == []
     node.close(inbound, 100)
     assert [address for _, address in node.run(100, 110)] == [public(1)]
 
 
-def test_persistent_addresses_are_bounded() -> None:
+def test_manual_addresses_are_bounded() -> None:
     node = Node(*map(public, range(64)))
     with pytest.raises(AddressError, match="64 addresses"):
-        node.slots.add_persistent(Endpoint(public(99)), at(0))
+        node.slots.add_manual(Endpoint(public(99)), at(0))
 
 
-def test_a_persistent_endpoint_is_dialled_with_the_peer_id_that_is_expected_there() -> None:
+def test_a_manual_endpoint_is_dialled_with_the_peer_id_that_is_expected_there() -> None:
     endpoint = Endpoint(public(1), BOB)
     node = Node(endpoint, connect_only=True)
     node.slots.poll(at(0))
@@ -113,10 +113,10 @@ def test_a_persistent_endpoint_is_dialled_with_the_peer_id_that_is_expected_ther
     node.slots.dial_failed(public(1), at(0))
     node.slots.poll(at(2))
     assert node.wire.take_dialled() == [endpoint]
-    assert node.slots.persistent == (endpoint,)
-    assert node.slots.is_persistent(public(1))
-    node.slots.add_persistent(Endpoint(public(1)), at(2))
-    assert node.slots.persistent == (endpoint,), "an address is held once"
+    assert node.slots.manual == (endpoint,)
+    assert node.slots.is_manual(public(1))
+    node.slots.add_manual(Endpoint(public(1)), at(2))
+    assert node.slots.manual == (endpoint,), "an address is held once"
 
 
 def test_a_single_dial_names_the_peer_id_that_is_expected() -> None:
@@ -134,7 +134,7 @@ def test_a_single_dial_is_not_repeated() -> None:
     assert node.run(0, 100) == []
 
 
-# --- filling our own slots
+# --- filling the automatic slots
 
 
 def test_eight_slots_are_filled_quickly_from_distinct_groups() -> None:
@@ -160,17 +160,17 @@ def test_a_lost_peer_is_replaced() -> None:
 
 
 def test_a_slot_is_filled_in_time_when_the_operator_wants_the_peer_that_was_dialled_for_it() -> None:
-    """The connection does not count as one of ours once it is held, and that is known as soon as it stands."""
+    """A manual connection does not count as automatic, as soon as it is open."""
     node = Node(max_outbound=1)
     wakes: list[int] = []
     node.slots.wakes_by(wakes.append)
     for number in (1, 2):
         node.addresses.add(public(number), at(0))
     ((_, dialled),) = node.run(0, 0)
-    node.slots.add_persistent(Endpoint(dialled), at(0))
+    node.slots.add_manual(Endpoint(dialled), at(0))
     assert node.run(0, 1) == []
     wakes.clear()
-    assert node.open(dialled, 1).persistent
+    assert node.open(dialled, 1).manual
     deadline = node.slots.deadline()
     assert deadline is not None
     assert wakes
@@ -253,7 +253,7 @@ def test_own_addresses_of_the_operator_are_not_dialled_again() -> None:
 
 
 def fill(node: Node, count: int) -> list[Peer]:
-    """Inbound peers that brought nothing, all of other groups."""
+    """Inbound peers that delivered nothing, all in different groups."""
     return [node.join(public(number), number, inbound=True) for number in range(count)]
 
 
@@ -333,8 +333,8 @@ def test_limits_hold_and_runs_repeat(steps: list[tuple[int, int, int]], seed: in
                     node.slots.poll(at(moment))
             pending += [endpoint.address for endpoint in node.wire.take_dialled()]
             opened = [peer for peer in node.wire.peers.values() if peer.is_open]
-            assert sum(peer.inbound for peer in opened) <= 5 + sum(peer.persistent for peer in opened)
-            automatic = [peer for peer in opened if not peer.inbound and not peer.persistent]
+            assert sum(peer.inbound for peer in opened) <= 5 + sum(peer.manual for peer in opened)
+            automatic = [peer for peer in opened if not peer.inbound and not peer.manual]
             assert len(automatic) + len([address for address in pending if address != public(90)]) <= 3
             assert len(pending) == len(set(pending))
             log.append((pending.copy(), node.wire.ended(), node.slots.deadline()))

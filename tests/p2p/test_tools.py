@@ -1,4 +1,4 @@
-"""The small tools of the managers: timers, token buckets, random spans, saved tables."""
+"""The small tools of the managers: timers, token buckets, random durations, saved tables."""
 
 from __future__ import annotations
 

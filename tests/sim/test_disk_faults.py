@@ -109,7 +109,7 @@ def test_a_damaged_body_comes_again_from_a_peer() -> None:
     world.run_until(lambda: is_whole(follower.disk, entry.hash), 60)
     assert follower.body(entry.hash) == raw
     told = [event.text for event in follower.events if isinstance(event, Notice)]
-    assert told == [f"block 3 ({hash_hex(entry.hash)}) is damaged on the disk and is fetched again"]
+    assert told == [f"block 3 ({hash_hex(entry.hash)}) is damaged on the disk and will be fetched again"]
 
 
 def test_a_damaged_body_is_found_when_a_peer_asks_for_it() -> None:
@@ -138,7 +138,7 @@ def test_damage_that_the_opening_finds_is_repaired_without_a_reader() -> None:
     follower.disk.damage(tip.hash)
     follower.start()
     assert [event.text for event in follower.events if isinstance(event, Notice)] == [
-        f"block {tip.height} ({hash_hex(tip.hash)}) is damaged on the disk and is fetched again"
+        f"block {tip.height} ({hash_hex(tip.hash)}) is damaged on the disk and will be fetched again"
     ]
     world.run_until(lambda: is_whole(follower.disk, tip.hash), 60)
 

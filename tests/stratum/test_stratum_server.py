@@ -95,7 +95,7 @@ def test_versions_are_rolled_where_that_was_agreed(node: ApiNode, pool: str) -> 
 def test_a_new_tip_brings_a_clean_job_and_makes_the_old_one_stale(node: ApiNode, pool: str) -> None:
     with Miner(pool, ONE).log_in() as miner:
         at_tip(node, miner)
-        old = miner.desk.search()
+        old = miner.client.search()
         node.generate(1)
         assert at_tip(node, miner).clean
         with pytest.raises(StratumError) as refused:

@@ -30,7 +30,7 @@ from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
 from pychain.wallet.keys import dev_key
 from tests.conftest import Run
 from tests.stratum.test_stratum_session import SPEC, template
-from tests.support.stratum import Desk, Work
+from tests.support.stratum import MinerClient, Work
 
 MINER = encode_address(SPEC.hrp, dev_key(1).public_key)
 EASY_BITS = 0x207FFFFF
@@ -76,25 +76,25 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.desk = Desk()
+        self.client = MinerClient()
 
     async def call(self, method: str, *params: Any) -> Any:
-        call_id, line = self.desk.request(method, *params)
+        call_id, line = self.client.request(method, *params)
         self.writer.write(line)
         while True:
-            message = self.desk.take(await self.reader.readuntil())
+            message = self.client.take(await self.reader.readuntil())
             if message["id"] == call_id:
                 return message["result"]
 
     async def log_in(self, user: str = MINER) -> Client:
-        self.desk.subscribed(await self.call("mining.subscribe"))
+        self.client.subscribed(await self.call("mining.subscribe"))
         assert await self.call("mining.authorize", user, "x") is True
         return self
 
     async def work(self, after: Work | None = None) -> Work:
-        while self.desk.work is None or self.desk.work is after:
-            self.desk.take(await self.reader.readuntil())
-        return self.desk.work
+        while self.client.work is None or self.client.work is after:
+            self.client.take(await self.reader.readuntil())
+        return self.client.work
 
     async def gone(self) -> bool:
         """Wait for the end."""
@@ -181,7 +181,7 @@ def test_work_waits_until_it_is_worth_something(run: Run[None], monkeypatch: pyt
             miner = await (await connect()).log_in()
             await asyncio.sleep(0.05)
             assert await miner.call("mining.extranonce.subscribe") is True
-            assert miner.desk.work is None
+            assert miner.client.work is None
             backing.behind, backing.made = False, good
             assert (await miner.work()).prev_hash == good.prev_hash
 
@@ -194,17 +194,17 @@ def test_a_block_is_handed_in_and_the_next_job_comes_before_its_answer(run: Run[
         async with serving(backing) as connect:
             miner = await (await connect()).log_in()
             work = await miner.work()
-            found = miner.desk.search(work.network_target)
-            call_id, line = miner.desk.request("mining.submit", MINER, *found.params)
+            found = miner.client.search(work.network_target)
+            call_id, line = miner.client.request("mining.submit", MINER, *found.params)
             miner.writer.write(line)
             backing_moved = asyncio.get_running_loop().call_later(0.02, backing.move_tip, found.hash)
-            while (message := miner.desk.take(await miner.reader.readuntil()))["id"] != call_id:
+            while (message := miner.client.take(await miner.reader.readuntil()))["id"] != call_id:
                 assert message["id"] is None
             assert message["result"] is True
-            assert miner.desk.work is not None
-            assert miner.desk.work.prev_hash == found.hash
+            assert miner.client.work is not None
+            assert miner.client.work.prev_hash == found.hash
             assert [raw[:80] for raw in backing.submitted] == [
-                work.header(miner.desk.extranonce1, bytes(4), work.time, int(found.params[3], 16), work.version)
+                work.header(miner.client.extranonce1, bytes(4), work.time, int(found.params[3], 16), work.version)
             ]
             assert backing.info().shares.blocks == 1
             backing_moved.cancel()
@@ -219,7 +219,7 @@ def test_a_block_that_the_node_refuses_is_still_a_share(run: Run[None]) -> None:
         async with serving(backing) as connect:
             miner = await (await connect()).log_in()
             await miner.work()
-            assert await miner.call("mining.submit", MINER, *miner.desk.search().params) is True
+            assert await miner.call("mining.submit", MINER, *miner.client.search().params) is True
             info = backing.info()
             assert (info.shares.accepted, info.shares.blocks) == (1, 0)
             [connection] = info.connections
@@ -241,8 +241,8 @@ def test_a_node_that_has_stopped_leaves_the_server_standing(run: Run[None], monk
             miner = await (await connect()).log_in()
             await miner.work()
             backing.ended = True
-            found = miner.desk.search()
-            miner.writer.write(miner.desk.request("mining.submit", MINER, *found.params)[1])
+            found = miner.client.search()
+            miner.writer.write(miner.client.request("mining.submit", MINER, *found.params)[1])
             backing.move_tip(b"\x33" * 32)
             await asyncio.sleep(0.05)
             assert await miner.call("mining.extranonce.subscribe") is True
@@ -266,9 +266,9 @@ def test_who_sends_too_much_waits_and_loses_nothing(run: Run[None], monkeypatch:
         backing = Backing()
         async with serving(backing) as connect:
             miner = await connect()
-            calls = [miner.desk.request("mining.extranonce.subscribe") for _ in range(100)]
+            calls = [miner.client.request("mining.extranonce.subscribe") for _ in range(100)]
             miner.writer.write(b"".join(line for _, line in calls))
-            answers = [miner.desk.take(await miner.reader.readuntil())["id"] for _ in calls]
+            answers = [miner.client.take(await miner.reader.readuntil())["id"] for _ in calls]
             assert answers == [call_id for call_id, _ in calls]
             assert pauses > 10
 
@@ -291,12 +291,12 @@ def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.Monkey
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             try:
                 deaf.connect(reads.writer.get_extra_info("peername"))
-                desk = Desk()
-                deaf.sendall(desk.request("mining.subscribe")[1] + desk.request("mining.authorize", MINER)[1])
+                state = MinerClient()
+                deaf.sendall(state.request("mining.subscribe")[1] + state.request("mining.authorize", MINER)[1])
                 while len(backing.info().connections) < 2:
-                    await reads.work(after=reads.desk.work)
+                    await reads.work(after=reads.client.work)
                 while len(backing.info().connections) == 2:
-                    await reads.work(after=reads.desk.work)
+                    await reads.work(after=reads.client.work)
             finally:
                 deaf.close()
 

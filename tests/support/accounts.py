@@ -1,4 +1,4 @@
-"""Accounts in a dictionary: the least that the package's state transition reads from."""
+"""Accounts in a dictionary: the minimum that the package's state transition reads."""
 
 from __future__ import annotations
 

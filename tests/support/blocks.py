@@ -1,4 +1,4 @@
-"""Blocks for tests that read them and judge nothing: real transactions, empty signatures, any header."""
+"""Blocks for tests that only read them: real transactions, empty signatures, any header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pychain.chain.transaction import SIGNATURE_BYTES, Transfer, new_coinbase, n
 
 
 def unsigned(sender: bytes, recipient: bytes, sequence: int) -> Transfer:
-    """A transfer of one unit that nobody signed."""
+    """An unsigned transfer of one unit."""
     return new_transfer(transfer_body(sender, sequence, recipient, 1, 0, b""), bytes(SIGNATURE_BYTES))
 
 

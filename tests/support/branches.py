@@ -1,4 +1,4 @@
-"""Branches made of nothing but heights, times and bits, for the rules that read no more."""
+"""Branches with only heights, times and bits, for rules that read nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Valid chains for the tests of higher rooms: forged as the project's own blocks, under any retarget rule."""
+"""Valid chains for the tests of higher packages: forged as the project's own blocks, under any retarget rule."""
 
 from __future__ import annotations
 

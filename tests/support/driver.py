@@ -1,4 +1,4 @@
-"""What a chain must offer so that the executable chain specification can be played on it."""
+"""The interface that a chain must implement for the executable chain specification to run on it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class ChainDriver(Protocol):
     """A chain under test, made from a spec's TOML and a clock."""
 
     def submit(self, raw: bytes) -> Verdict:
-        """Take a raw block through all levels and choose the tip anew. What is already known is judged as before."""
+        """Check a raw block at all levels and choose the tip again. A known block gets the same result as before."""
         ...
 
     def submit_transaction(self, raw: bytes) -> Verdict:
-        """Judge a transaction that stands alone by levels 1 and 2; there are no funds for it to need."""
+        """Check a single transaction at levels 1 and 2, without its funds."""
         ...
 
     def tip(self) -> bytes:
@@ -47,7 +47,7 @@ class ChainDriver(Protocol):
         ...
 
     def set_clock(self, wall_s: int) -> None:
-        """Move the node's clock. The driver may try what was pending again, or wait until it is submitted again."""
+        """Move the node's clock. The driver may retry pending blocks, or wait until they are submitted again."""
         ...
 
     def invalidate(self, block_hash: bytes) -> None: ...

@@ -1,6 +1,6 @@
-"""Blocks with at most one thing wrong, drawn at random on any block, for chains that are to be compared.
+"""Blocks with at most one fault, drawn at random on any block, for comparing chains.
 
-A block is made of its parent's bytes alone, so whether the parent is valid makes no difference here.
+A block is made from its parent's bytes alone, so whether the parent is valid makes no difference here.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FUNDS = 1000
 HARDER_BITS = 0x201FFFFF
 
 Fault = Callable[["Grown", "World", list[bytes]], dict[str, Any]]
-"""(parent, world, transfers) -> what `forge` is to do otherwise."""
+"""(parent, world, transfers) -> arguments of `forge` that make the fault."""
 
 
 class World:
-    """A network, to forge on and as it is specified, and what the clock shows when a story begins."""
+    """A network, to forge on and as specified, and the initial time of the clock."""
 
     def __init__(self, network: Network, clock: int) -> None:
         self.network = network
@@ -137,7 +137,7 @@ FAULTS: dict[str, Fault] = {
     "a sequence again": _with_transfer(lambda network, sequence: _pay(network, max(0, sequence - 1), 1)),
     "bad-tx-balance": _with_transfer(lambda network, sequence: _pay(network, sequence, 2**63)),
 }
-"""The rule that each breaks, or what it is."""
+"""The rule that each breaks, or its description."""
 
 BODIES: dict[str, Callable[[Forged], bytes]] = {
     "its own": lambda block: block.raw,

@@ -1,4 +1,4 @@
-"""A lone real node, its effects carried out at once: the smallest world there is, and a `ChainDriver` over it."""
+"""A lone real node whose effects are carried out at once: the smallest runtime, and a `ChainDriver` over it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NS = 1_000_000_000
 
 
 class LoneNode:
-    """A node on a memory store. Jobs are done inline; what else it asks for is kept in `effects`."""
+    """A node on a memory store. Jobs are done inline; other effects are kept in `effects`."""
 
     def __init__(
         self, rulebook: Rulebook, wall_s: int, store: MemoryStore | None = None, config: NodeConfig | None = None
@@ -64,12 +64,12 @@ class LoneNode:
         self.feed(Start())
 
     def feed(self, incoming: Input) -> None:
-        """One input and everything that follows from it at this instant."""
+        """Handle one input and everything that follows from it now."""
         self._inbox.append(incoming)
         self.run()
 
     def run(self) -> None:
-        """Until nothing is left to do now."""
+        """Run until nothing is left to do now."""
         while True:
             if self._inbox:
                 incoming = self._inbox.popleft()

@@ -1,8 +1,8 @@
-"""A node on a stage with scripted peers, who speak bytes of their own making.
+"""A node on a stage with scripted peers, which send any bytes.
 
-The peers' frames and messages are written and read here from docs/wire.md with nothing but a MessagePack library, so
-what node and puppets agree on is what the document says. The stage carries the bytes between them, keeps virtual time,
-and can hold back what the world owes the node: verified blocks, finished commits, bodies from the disk.
+The peers' frames and messages are encoded and decoded here from docs/wire.md with only a MessagePack library, so node
+and puppets agree only on what the document says. The stage carries the bytes between them, keeps virtual time, and can
+hold back results for the node: verified blocks, finished commits, bodies from the disk.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MOST_WORK = 2**256 - 1
 
 
 def grow(network: Network, parent: Forged, count: int, name: str = "main") -> list[Forged]:
-    """So many empty blocks, one on the other; the name makes the branch its own."""
+    """A chain of `count` empty blocks; the name makes the branch unique."""
     blocks: list[Forged] = []
     for number in range(count):
         blocks.append(forge(network, f"{name} {number}", blocks[-1] if blocks else parent))
@@ -201,7 +201,7 @@ class Puppet:
 
 
 class ChainPuppet(Puppet):
-    """A peer with a chain, who serves it.
+    """A peer that serves a chain.
 
     silent: the kinds of messages that it does not answer. lacks: blocks that it says are missing. swaps: bodies that it
     sends for a block instead of the right one.
@@ -290,13 +290,13 @@ class Stage(LoneNode):
     # --- peers
 
     def puppet(self, host: str | None = None, *, inbound: bool = True, ready: bool = True) -> Puppet:
-        """A new connection with a peer who says what he is told to; `ready` has the handshake behind it."""
+        """A new connection with a scripted peer; `ready`: the handshake is complete."""
         return self.connect(Puppet, host, inbound=inbound, ready=ready)
 
     def chain_puppet(
         self, blocks: Sequence[Forged] = (), host: str | None = None, *, inbound: bool = True, ready: bool = True
     ) -> ChainPuppet:
-        """A new connection with a peer who serves this chain."""
+        """A new connection with a peer that serves this chain."""
         puppet = self.connect(ChainPuppet, host, inbound=inbound, ready=False)
         puppet.follow(blocks)
         if ready:
@@ -339,7 +339,7 @@ class Stage(LoneNode):
             self._running = False
 
     def ask_later(self, request: Request) -> int:
-        """Put a request; its answer comes to `answers` under the id returned."""
+        """Make a request; its answer is put into `answers` under the returned id."""
         self._requests += 1
         self.asked.append(self._requests)
         self.deliver(Asked(self._requests, request))

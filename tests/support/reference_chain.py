@@ -1,4 +1,4 @@
-"""The specification (tests/specification) as a `ChainDriver`: what every other chain is compared with."""
+"""The specification (tests/specification) as a `ChainDriver`, with which every other chain is compared."""
 
 from __future__ import annotations
 

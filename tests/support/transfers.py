@@ -1,4 +1,4 @@
-"""The package's judgement on a transfer that stands alone."""
+"""The package's checks of a single transfer."""
 
 from __future__ import annotations
 

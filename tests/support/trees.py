@@ -1,4 +1,4 @@
-"""What tests ask of a block tree besides what nodes ask."""
+"""Queries of a block tree that only tests need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting on an event loop for what other tasks bring about."""
+"""Waiting on an event loop for the results of other tasks."""
 
 from __future__ import annotations
 

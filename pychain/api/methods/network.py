@@ -74,7 +74,7 @@ def getnetworkinfo(context: Context) -> NetworkInfo:
         connections_in=inbound,
         connections_out=len(ready) - inbound,
         localaddresses=[address.host_port for address in machine.addresses],
-        addednodes=[address.host_port for address in queries.kept_peers()],
+        addednodes=[address.host_port for address in queries.manual_peers()],
         knownaddresses=queries.known_addresses(),
         relayfee=queries.mempool.limits.relay_fee,
     )

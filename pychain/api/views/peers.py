@@ -44,7 +44,7 @@ def peer_view(peer: Peer, queries: Queries, now: Now) -> PeerView:
         id=peer.peer_id,
         addr=peer.address.host_port,
         inbound=peer.inbound,
-        connection_type="inbound" if peer.inbound else "manual" if peer.persistent else "outbound",
+        connection_type="inbound" if peer.inbound else "manual" if peer.manual else "outbound",
         state=peer.state.value,
         conntime=peer.opened_at.wall_s,
         bytessent=peer.sent.bytes,

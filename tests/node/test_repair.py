@@ -1,4 +1,4 @@
-"""A damaged body on the disk is fetched again from whoever has it, and stored anew; nothing else moves."""
+"""A damaged body on the disk is fetched again from a peer that has it, and stored again; nothing else changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLD = CHAIN[10]
 
 @pytest.fixture
 def stage() -> Stage:
-    """A node with the chain, which nobody else has."""
+    """A node with the chain, and no peers."""
     stage = Stage(NETWORK)
     stage.chain_puppet(CHAIN).leave()
     assert stage.node.queries.tip.hash == CHAIN[-1].hash
@@ -46,7 +46,7 @@ def commits(stage: Stage) -> list[Batch]:
     return batches
 
 
-def test_it_is_asked_of_a_peer_that_has_it_and_stored_anew(stage: Stage) -> None:
+def test_it_is_asked_of_a_peer_that_has_it_and_stored_again(stage: Stage) -> None:
     stage.feed(BodyDamaged(OLD.hash))
     assert len(notices(stage)) == 1
     batches = commits(stage)
@@ -60,7 +60,7 @@ def test_it_is_asked_of_a_peer_that_has_it_and_stored_anew(stage: Stage) -> None
     assert peer.wanted(BLOCK) == [OLD.hash], "it is here again"
 
 
-def test_a_wrong_body_does_not_mend_it(stage: Stage) -> None:
+def test_a_wrong_body_does_not_repair_it(stage: Stage) -> None:
     stage.feed(BodyDamaged(OLD.hash))
     liar = stage.chain_puppet(CHAIN, ready=False)
     liar.silent = {"want"}
@@ -80,11 +80,11 @@ def test_what_is_damaged_twice_or_unknown_is_asked_for_once_or_not(stage: Stage)
     assert peer.wanted(BLOCK) == [OLD.hash]
     stage.feed(BodyDamaged(OLD.hash))
     stage.wait(1)
-    assert peer.wanted(BLOCK) == [OLD.hash] * 2, "it rotted again"
+    assert peer.wanted(BLOCK) == [OLD.hash] * 2, "it was damaged again"
 
 
-def test_genesis_is_stored_anew_without_a_peer(stage: Stage) -> None:
-    """It is known without a disk, and no peer's copy of it would be accepted: it has no work."""
+def test_genesis_is_stored_again_without_a_peer(stage: Stage) -> None:
+    """It is part of the rules, and a peer's copy would be rejected: genesis has no proof of work."""
     batches = commits(stage)
     stage.feed(BodyDamaged(SPEC.genesis_hash))
     stage.wait(1)
@@ -95,8 +95,8 @@ def test_genesis_is_stored_anew_without_a_peer(stage: Stage) -> None:
     assert stage.node.queries.tip.hash == CHAIN[-1].hash
 
 
-def test_a_peer_that_had_it_not_is_asked_again_later(stage: Stage) -> None:
-    """It may have lost the block as well, and fetched it since; nothing else need happen meanwhile."""
+def test_a_peer_that_did_not_have_it_is_asked_again_later(stage: Stage) -> None:
+    """It may have lost the block as well, and fetched it since, without any other event."""
     stage.feed(BodyDamaged(OLD.hash))
     peer = stage.chain_puppet(CHAIN, ready=False)
     peer.silent = {"want"}
