@@ -1,4 +1,4 @@
-"""One miner's connection without sockets: what it may say when, what shares are worth, how it is told of work."""
+"""One miner's connection without sockets: states, shares, jobs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pychain.wallet.keys import dev_key
 from pychain.wallet.payment import Payment, sign_transfer
 from tests.support.builder import spec_of
 from tests.support.network import GENESIS_TIME, Network
-from tests.support.stratum import Desk, Found, StratumError
+from tests.support.stratum import Found, MinerClient, StratumError
 
 SPEC = spec_of(Network())
 MINER, OTHER = (encode_address(SPEC.hrp, dev_key(number).public_key) for number in (1, 2))
@@ -71,7 +71,7 @@ class Line:
         self.workbook = workbook or Workbook(SeededEntropy(1, "stratum"))
         self.registry = Registry(NOW.mono_ns)
         self.session = Session(SPEC, self.workbook, self.registry, "192.0.2.1:5", extranonce1, NOW)
-        self.desk = Desk()
+        self.client = MinerClient()
         self.solved: list[Solved] = []
         self.ended: list[str] = []
         self.now = NOW
@@ -88,26 +88,26 @@ class Line:
             else:
                 self.ended.append(effect.reason)
         assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in lines)
-        return [self.desk.take(line) for line in lines]
+        return [self.client.take(line) for line in lines]
 
     def say(self, line: bytes) -> list[dict[str, Any]]:
         return self.carry(self.session.receive(line, self.now))
 
     def call(self, method: str, *params: Any) -> Any:
-        call_id, line = self.desk.request(method, *params)
+        call_id, line = self.client.request(method, *params)
         [answer] = [message for message in self.say(line.strip()) if message["id"] == call_id]
         if answer["error"] is not None:
             raise StratumError(*answer["error"][:2])
         return answer["result"]
 
     def refuses(self, method: str, *params: Any) -> int:
-        """The code of an error that has to come."""
+        """The code of an expected error."""
         with pytest.raises(StratumError) as refused:
             self.call(method, *params)
         return refused.value.code
 
     def log_in(self, user: str = MINER, password: str = "x") -> Line:
-        self.desk.subscribed(self.call("mining.subscribe", "tests/1.0"))
+        self.client.subscribed(self.call("mining.subscribe", "tests/1.0"))
         assert self.call("mining.authorize", user, password) is True
         return self
 
@@ -129,7 +129,7 @@ def ready(password: str = f"x,d={EASY}", made: BlockTemplate | None = None) -> L
     return line.log_in(password=password)
 
 
-# --- the way in
+# --- logging in
 
 
 def test_the_table_has_a_row_for_every_state_and_event() -> None:
@@ -138,7 +138,7 @@ def test_the_table_has_a_row_for_every_state_and_event() -> None:
 
 
 @pytest.mark.parametrize("authorize_first", [False, True])
-def test_work_comes_when_both_steps_are_done_in_whatever_order(authorize_first: bool) -> None:
+def test_work_comes_after_both_steps_in_any_order(authorize_first: bool) -> None:
     line = Line()
     line.workbook.renew(template())
     share = ("mining.submit", MINER, "1", "00000000", "00000000", "00000000")
@@ -146,14 +146,14 @@ def test_work_comes_when_both_steps_are_done_in_whatever_order(authorize_first: 
     if authorize_first:
         assert line.call("mining.authorize", MINER) is True
         assert line.refuses(*share) == 25
-        assert line.desk.told == []
-        line.desk.subscribed(line.call("mining.subscribe"))
+        assert line.client.told == []
+        line.client.subscribed(line.call("mining.subscribe"))
     else:
-        line.desk.subscribed(line.call("mining.subscribe"))
+        line.client.subscribed(line.call("mining.subscribe"))
         assert line.refuses(*share) == 24
-        assert line.desk.told == []
+        assert line.client.told == []
         assert line.call("mining.authorize", MINER) is True
-    assert [method for method, _ in line.desk.told] == ["mining.set_difficulty", "mining.notify"]
+    assert [method for method, _ in line.client.told] == ["mining.set_difficulty", "mining.notify"]
     assert line.refuses(*share) == 21, "no such job"
 
 
@@ -187,13 +187,13 @@ def test_a_user_is_an_address_of_this_network(user: object) -> None:
     assert line.registry.workers == []
 
 
-def test_a_connection_speaks_for_several_workers_of_one_address() -> None:
+def test_a_connection_can_have_several_workers_of_one_address() -> None:
     line = ready()
     assert line.call("mining.authorize", f"{MINER}.two") is True
     assert line.refuses("mining.authorize", OTHER) == 24
-    line.submit(line.desk.search())
-    line.submit(line.desk.search(), user=f"{MINER}.two")
-    assert line.refuses_share(line.desk.search(), user=f"{MINER}.three") == 24
+    line.submit(line.client.search())
+    line.submit(line.client.search(), user=f"{MINER}.two")
+    assert line.refuses_share(line.client.search(), user=f"{MINER}.three") == 24
     assert {worker.user: worker.tally.accepted for worker in line.registry.workers} == {MINER: 1, f"{MINER}.two": 1}
     for number in range(MAX_USERS_A_CONNECTION - 2):
         line.call("mining.authorize", f"{MINER}.{number}")
@@ -202,7 +202,7 @@ def test_a_connection_speaks_for_several_workers_of_one_address() -> None:
     assert {worker.connections for worker in line.registry.workers} == {0}
 
 
-def test_whoever_does_not_log_in_is_sent_away() -> None:
+def test_a_connection_that_does_not_log_in_is_closed() -> None:
     line = Line()
     line.call("mining.subscribe")
     assert line.carry(line.session.tick(Now(NS + LOGIN_TIMEOUT_NS - 1, 0))) == []
@@ -218,7 +218,7 @@ def test_whoever_does_not_log_in_is_sent_away() -> None:
 
 def test_a_job_s_coinbase_is_ours_and_pays_the_user() -> None:
     line = ready(made=template(transfers=3))
-    work = line.desk.work
+    work = line.client.work
     assert work is not None
     assert len(work.branch) == 2
     coinbase = decode_transaction(work.coinbase(b"\x01\x02\x03\x04", b"\x05\x06\x07\x08"))
@@ -227,9 +227,9 @@ def test_a_job_s_coinbase_is_ours_and_pays_the_user() -> None:
     assert coinbase.extra[:8] == bytes([1, 2, 3, 4, 5, 6, 7, 8])
 
 
-def test_a_solution_is_the_whole_block_and_is_handed_over_before_its_answer() -> None:
+def test_a_solution_is_a_complete_block_and_is_submitted_before_its_answer() -> None:
     line = ready(made=template(bits=bits_from_target(2**250), transfers=5))
-    found = line.desk.search(target=2**250)
+    found = line.client.search(target=2**250)
     assert line.submit(found) is True
     [solved] = line.solved
     assert solved.block.hash == found.hash
@@ -239,9 +239,9 @@ def test_a_solution_is_the_whole_block_and_is_handed_over_before_its_answer() ->
     assert len(block.transactions) == 6
 
 
-def test_a_share_that_is_no_block_is_just_counted() -> None:
+def test_a_share_that_is_not_a_block_is_only_counted() -> None:
     line = ready()
-    found = line.desk.search()
+    found = line.client.search()
     assert line.submit(found) is True
     assert line.solved == []
     assert line.registry.total.accepted == line.session.tally.accepted == 1
@@ -250,42 +250,42 @@ def test_a_share_that_is_no_block_is_just_counted() -> None:
 
 def test_a_new_tip_cleans_the_table_and_a_fresh_template_does_not() -> None:
     line = ready()
-    first = line.desk.work
+    first = line.client.work
     assert first is not None
     assert first.clean
-    kept = line.desk.search()
+    kept = line.client.search()
     line.renew(template(transfers=1))
-    second = line.desk.work
+    second = line.client.work
     assert second is not None
     assert not second.clean
     assert second.job_id != first.job_id
     assert line.submit(kept) is True, "its parent is still the tip"
-    late = line.desk.search()
+    late = line.client.search()
     line.renew(template(parent=b"\x22" * 32))
-    assert line.desk.work is not None
-    assert line.desk.work.clean
+    assert line.client.work is not None
+    assert line.client.work.clean
     assert line.refuses_share(late) == 21
     assert line.refuses_share(kept) == 22, "it came before, which says more"
 
 
-def test_a_share_on_an_old_tip_is_stale_before_the_connection_hears_of_the_new_one() -> None:
+def test_a_share_on_an_old_tip_is_stale_before_the_new_job_is_sent() -> None:
     line = ready()
-    found = line.desk.search()
+    found = line.client.search()
     line.workbook.renew(template(parent=b"\x22" * 32))
     assert line.refuses_share(found) == 21
     line.workbook.renew(None)
     assert line.refuses_share(found) == 21
 
 
-def test_jobs_are_forgotten_in_order() -> None:
+def test_jobs_are_dropped_in_order() -> None:
     line = ready()
-    first = line.desk.search()
+    first = line.client.search()
     for _ in range(MAX_SENT_JOBS - 1):
         line.renew(template())
     assert line.submit(first) is True
     line.renew(template())
     assert line.refuses_share(first) == 21
-    ids = [params[0] for method, params in line.desk.told if method == "mining.notify"]
+    ids = [params[0] for method, params in line.client.told if method == "mining.notify"]
     assert len(set(ids)) == len(ids) == MAX_SENT_JOBS + 1
     assert all(int(job_id, 16) > 0 for job_id in ids)
 
@@ -296,21 +296,21 @@ def test_two_connections_never_hash_the_same_header() -> None:
     headers = set()
     for number in range(1, 4):
         line = Line(book, extranonce1=number.to_bytes(4, "big")).log_in()
-        work = line.desk.work
+        work = line.client.work
         assert work is not None
-        headers.add(work.header(line.desk.extranonce1, bytes(4), work.time, 0, work.version))
+        headers.add(work.header(line.client.extranonce1, bytes(4), work.time, 0, work.version))
     book.renew(template())  # the same template again
     again = Line(book, extranonce1=(1).to_bytes(4, "big")).log_in()
-    assert again.desk.work is not None
-    headers.add(again.desk.work.header(again.desk.extranonce1, bytes(4), again.desk.work.time, 0, 1))
+    assert again.client.work is not None
+    headers.add(again.client.work.header(again.client.extranonce1, bytes(4), again.client.work.time, 0, 1))
     assert len(headers) == 4
 
 
 def test_while_there_is_no_template_a_miner_waits() -> None:
     line = Line().log_in()
-    assert line.desk.work is None
+    assert line.client.work is None
     line.renew(template())
-    assert line.desk.work is not None
+    assert line.client.work is not None
 
 
 # --- shares
@@ -318,24 +318,24 @@ def test_while_there_is_no_template_a_miner_waits() -> None:
 
 def test_a_share_counts_once() -> None:
     line = ready()
-    found = line.desk.search()
+    found = line.client.search()
     assert line.submit(found) is True
     assert line.refuses_share(found) == 22
     assert line.registry.total.accepted == 1
 
 
-def test_a_share_that_is_too_easy_counts_not_at_all() -> None:
+def test_a_share_that_is_too_easy_does_not_count() -> None:
     line = ready()
-    work = line.desk.work
+    work = line.client.work
     assert work is not None
-    found = line.desk.search(target=2**256, above=int(2**224 / EASY))
+    found = line.client.search(target=2**256, above=int(2**224 / EASY))
     assert [line.refuses_share(found), line.refuses_share(found)] == [23, 23]
 
 
-def test_a_share_by_the_rounder_difficulty_1_counts() -> None:
+def test_a_share_by_the_rounded_difficulty_1_counts() -> None:
     """2^224 / d, and not 0xFFFF * 2^208 / d: some miners search for that."""
     line = ready(password=f"d={2.0**-31}")
-    found = line.desk.search(target=2**255, above=line.desk.work.share_target if line.desk.work else 0)
+    found = line.client.search(target=2**255, above=line.client.work.share_target if line.client.work else 0)
     assert line.submit(found) is True
 
 
@@ -358,7 +358,7 @@ def test_a_share_by_the_rounder_difficulty_1_counts() -> None:
 )
 def test_a_share_that_is_malformed_or_out_of_time_is_refused(place: int, value: object) -> None:
     line = ready()
-    params: list[Any] = list(line.desk.search().params)
+    params: list[Any] = list(line.client.search().params)
     params[place] = value
     assert line.refuses("mining.submit", MINER, *params) == 20
     assert line.refuses("mining.submit", MINER, *params[:3]) == 20
@@ -367,7 +367,7 @@ def test_a_share_that_is_malformed_or_out_of_time_is_refused(place: int, value: 
 
 def test_time_may_be_rolled_as_far_as_blocks_may_be_in_the_future() -> None:
     line = ready()
-    work = line.desk.work
+    work = line.client.work
     assert work is not None
     for time, code in [
         (NOW.wall_s + SPEC.max_future_s, None),
@@ -375,15 +375,15 @@ def test_time_may_be_rolled_as_far_as_blocks_may_be_in_the_future() -> None:
         (GENESIS_TIME + 1, None),
         (GENESIS_TIME, 20),
     ]:
-        line.desk.work = replace(work, time=time)
-        found = line.desk.search()
+        line.client.work = replace(work, time=time)
+        found = line.client.search()
         assert (line.refuses_share(found) if code else line.submit(found)) == (code or True)
 
 
 # --- versions (BIP 310)
 
 
-def test_versions_are_rolled_inside_the_mask_that_was_agreed() -> None:
+def test_versions_are_rolled_inside_the_agreed_mask() -> None:
     line = Line()
     line.workbook.renew(template(bits=bits_from_target(2**252)))
     granted = line.call(
@@ -399,18 +399,18 @@ def test_versions_are_rolled_inside_the_mask_that_was_agreed() -> None:
         "a-novelty": False,
     }
     line.log_in(password=f"d={EASY}")
-    line.desk.mask = 0x00FFE000
-    assert line.submit(line.desk.search(rolled=0x00A00000, target=2**252)) is True
+    line.client.mask = 0x00FFE000
+    assert line.submit(line.client.search(rolled=0x00A00000, target=2**252)) is True
     assert line.solved[0].block.header.version == 0x00A00001
-    assert line.submit(line.desk.search()) is True, "the sixth parameter may be missing"
-    assert line.refuses_share(line.desk.search(rolled=0x01000000)) == 20
-    assert line.refuses_share(line.desk.search(rolled=0x00000001)) == 20
+    assert line.submit(line.client.search()) is True, "the sixth parameter may be missing"
+    assert line.refuses_share(line.client.search(rolled=0x01000000)) == 20
+    assert line.refuses_share(line.client.search(rolled=0x00000001)) == 20
 
 
 def test_without_an_agreement_no_bit_may_be_rolled() -> None:
     line = ready()
-    line.desk.mask = 0x1FFFE000
-    assert line.refuses_share(line.desk.search(rolled=0x2000)) == 20
+    line.client.mask = 0x1FFFE000
+    assert line.refuses_share(line.client.search(rolled=0x2000)) == 20
     for mask in ("00000fff", "no mask", 5):
         granted = line.call("mining.configure", ["version-rolling"], {"version-rolling.mask": mask})
         assert granted["version-rolling"] is False
@@ -423,22 +423,22 @@ def test_without_an_agreement_no_bit_may_be_rolled() -> None:
 
 def test_a_share_is_never_harder_than_a_block() -> None:
     line = ready(password="x", made=template(bits=bits_from_target(2**250)))
-    work = line.desk.work
+    work = line.client.work
     assert work is not None
     assert work.difficulty < START_DIFFICULTY
     assert work.network_target <= work.share_target <= work.network_target * 1.001
     line.renew(template(bits=bits_from_target(2**251)))
-    assert line.desk.work is not None
-    assert line.desk.work.difficulty == pytest.approx(work.difficulty / 2)
+    assert line.client.work is not None
+    assert line.client.work.difficulty == pytest.approx(work.difficulty / 2)
 
 
-def test_difficulty_is_told_before_the_job_that_has_it() -> None:
+def test_difficulty_is_sent_before_its_job() -> None:
     line = ready(password="x")
-    assert line.desk.difficulty == START_DIFFICULTY
+    assert line.client.difficulty == START_DIFFICULTY
     line.call("mining.suggest_difficulty", 2.0**-20)
-    assert [method for method, _ in line.desk.told[-2:]] == ["mining.set_difficulty", "mining.notify"]
-    assert line.desk.work is not None
-    assert (line.desk.work.difficulty, line.desk.work.clean) == (2.0**-20, False)
+    assert [method for method, _ in line.client.told[-2:]] == ["mining.set_difficulty", "mining.notify"]
+    assert line.client.work is not None
+    assert (line.client.work.difficulty, line.client.work.clean) == (2.0**-20, False)
     assert line.refuses("mining.suggest_difficulty", "hard") == 20
     assert line.refuses("mining.suggest_difficulty") == 20
 
@@ -446,10 +446,10 @@ def test_difficulty_is_told_before_the_job_that_has_it() -> None:
 def test_a_share_counts_by_the_difficulty_of_its_job() -> None:
     line = ready(password="x")
     line.call("mining.suggest_difficulty", EASY)
-    easy = line.desk.search()
+    easy = line.client.search()
     line.call("mining.suggest_difficulty", 2.0**-14)
     assert line.submit(easy) is True
-    hard = line.desk.search(target=2**256, above=int(2**224 * 2.0**14))
+    hard = line.client.search(target=2**256, above=int(2**224 * 2.0**14))
     assert line.refuses_share(hard) == 23
 
 
@@ -457,15 +457,15 @@ def test_whole_difficulties_are_written_without_a_fraction() -> None:
     line = Line()
     line.workbook.renew(template(bits=bits_from_target(2**180)))
     line.log_in(password="d=1024")
-    assert line.desk.told[0] == ("mining.set_difficulty", [1024])
-    assert isinstance(line.desk.told[0][1][0], int)
+    assert line.client.told[0] == ("mining.set_difficulty", [1024])
+    assert isinstance(line.client.told[0][1][0], int)
 
 
 @pytest.mark.parametrize("password", ["x", "", "d=", "d=0", "d=nan", "d=-5", "x;e=5", "d=1e400", None, 5])
 def test_other_passwords_choose_no_difficulty(password: Any) -> None:
     line = Line()
     line.workbook.renew(template(bits=bits_from_target(2**180)))
-    assert line.log_in(password=password).desk.difficulty == START_DIFFICULTY
+    assert line.log_in(password=password).client.difficulty == START_DIFFICULTY
 
 
 def test_a_demanded_minimum_is_kept() -> None:
@@ -476,22 +476,22 @@ def test_a_demanded_minimum_is_kept() -> None:
     assert line.call("mining.configure", ["minimum-difficulty"], {"minimum-difficulty.value": -1}) == {
         "minimum-difficulty": False
     }
-    assert line.log_in().desk.difficulty == 64
+    assert line.log_in().client.difficulty == 64
 
 
 def test_idle_miners_get_an_easier_job() -> None:
     line = ready(password="x")
     later = Now(NS + RETARGET_WINDOW_S * NS, NOW.wall_s + RETARGET_WINDOW_S)
-    before = line.desk.work
+    before = line.client.work
     line.carry(line.session.tick(later))
-    assert line.desk.difficulty < START_DIFFICULTY
-    assert line.desk.work is not before
+    assert line.client.difficulty < START_DIFFICULTY
+    assert line.client.work is not before
 
 
-# --- what does not belong here
+# --- invalid input
 
 
-def test_garbage_is_borne_for_a_while() -> None:
+def test_some_garbage_is_tolerated() -> None:
     line = ready()
     for _ in range(MAX_FAULTS - 1):
         assert line.say(b"GET / HTTP/1.1") == []
@@ -510,10 +510,10 @@ def test_unknown_methods_are_answered_and_counted() -> None:
 
 def test_shares_that_could_never_count_end_the_connection() -> None:
     line = ready()
-    easy = line.desk.search(target=2**256, above=int(2**224 / EASY))
+    easy = line.client.search(target=2**256, above=int(2**224 / EASY))
     for _ in range(MAX_BAD_SHARES - 1):
         assert line.refuses_share(easy) == 23
-    assert line.submit(line.desk.search()) is True
+    assert line.submit(line.client.search()) is True
     for _ in range(2 * MAX_BAD_SHARES):
         assert line.refuses("mining.submit", MINER, "0", "00000000", "00000000", "00000000") == 21
     for _ in range(MAX_BAD_SHARES):
@@ -558,7 +558,7 @@ calls = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(calls | st.binary(max_size=60), max_size=12), st.booleans())
-def test_whatever_is_said_every_answer_is_a_message_and_the_session_stands(lines: list[bytes], logged_in: bool) -> None:
+def test_for_any_input_every_answer_is_a_message_and_the_session_survives(lines: list[bytes], logged_in: bool) -> None:
     line = ready() if logged_in else Line()
     for each in lines:
         for message in line.say(each):

@@ -1,4 +1,4 @@
-"""The server's sockets in one process with the test: supply of jobs, places, rates, and a node that says no."""
+"""The server's sockets in one process with the test: supply of jobs, slots, rates, and a node that refuses."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from pychain.node.requests import Answer, GetTemplate, Request, SubmitBlock
 from pychain.wallet.keys import dev_key
 from tests.conftest import Run
 from tests.stratum.test_stratum_session import SPEC, template
-from tests.support.stratum import Desk, Work
+from tests.support.stratum import MinerClient, Work
 
 MINER = encode_address(SPEC.hrp, dev_key(1).public_key)
 EASY_BITS = 0x207FFFFF
 
 
 class Backing:
-    """What the server asks of a node: templates, and what becomes of blocks."""
+    """The server's requests to a node: templates and blocks."""
 
     def __init__(self, room: int = 100) -> None:
         self.made = template(bits=EASY_BITS)
@@ -76,28 +76,28 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.desk = Desk()
+        self.client = MinerClient()
 
     async def call(self, method: str, *params: Any) -> Any:
-        call_id, line = self.desk.request(method, *params)
+        call_id, line = self.client.request(method, *params)
         self.writer.write(line)
         while True:
-            message = self.desk.take(await self.reader.readuntil())
+            message = self.client.take(await self.reader.readuntil())
             if message["id"] == call_id:
                 return message["result"]
 
     async def log_in(self, user: str = MINER) -> Client:
-        self.desk.subscribed(await self.call("mining.subscribe"))
+        self.client.subscribed(await self.call("mining.subscribe"))
         assert await self.call("mining.authorize", user, "x") is True
         return self
 
     async def work(self, after: Work | None = None) -> Work:
-        while self.desk.work is None or self.desk.work is after:
-            self.desk.take(await self.reader.readuntil())
-        return self.desk.work
+        while self.client.work is None or self.client.work is after:
+            self.client.take(await self.reader.readuntil())
+        return self.client.work
 
     async def gone(self) -> bool:
-        """Wait for the end."""
+        """Wait until the connection is closed."""
         try:
             while await self.reader.read(65536):
                 pass
@@ -108,7 +108,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(backing: Backing) -> AsyncIterator[Callable[[], Coroutine[Any, Any, Client]]]:
-    """A server on a free port of loopback; gives what connects to it."""
+    """A server on a free port of loopback; yields a function that connects to it."""
     [listener] = bind_listeners(("127.0.0.1",), 0)
     host, port = listener.getsockname()
     await backing.server.start(listener)
@@ -139,7 +139,7 @@ def test_a_job_comes_with_every_tip_and_from_time_to_time(run: Run[None], monkey
             assert second.clean
             assert second.prev_hash == b"\x33" * 32
             monkeypatch.setattr(server_module, "REFRESH_S", 0.01)
-            backing.move_tip(b"\x44" * 32)  # from here the supply is in a hurry
+            backing.move_tip(b"\x44" * 32)  # from here on a template is urgent
             third = await miner.work(after=second)
             fourth = await miner.work(after=third)
             assert not fourth.clean
@@ -148,7 +148,7 @@ def test_a_job_comes_with_every_tip_and_from_time_to_time(run: Run[None], monkey
     run(check())
 
 
-def test_nothing_is_asked_of_the_node_while_nobody_mines(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_node_gets_no_requests_while_nobody_mines(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "POLL_S", 0.001)
     monkeypatch.setattr(server_module, "REFRESH_S", 0.001)
 
@@ -168,7 +168,7 @@ def test_nothing_is_asked_of_the_node_while_nobody_mines(run: Run[None], monkeyp
 
 
 @pytest.mark.parametrize("ahead", [False, True], ids=["syncing", "the chain is ahead of the clock"])
-def test_work_waits_until_it_is_worth_something(run: Run[None], monkeypatch: pytest.MonkeyPatch, ahead: bool) -> None:
+def test_no_work_is_sent_until_it_is_useful(run: Run[None], monkeypatch: pytest.MonkeyPatch, ahead: bool) -> None:
     monkeypatch.setattr(server_module, "POLL_S", 0.01)
 
     async def check() -> None:
@@ -181,30 +181,30 @@ def test_work_waits_until_it_is_worth_something(run: Run[None], monkeypatch: pyt
             miner = await (await connect()).log_in()
             await asyncio.sleep(0.05)
             assert await miner.call("mining.extranonce.subscribe") is True
-            assert miner.desk.work is None
+            assert miner.client.work is None
             backing.behind, backing.made = False, good
             assert (await miner.work()).prev_hash == good.prev_hash
 
     run(check())
 
 
-def test_a_block_is_handed_in_and_the_next_job_comes_before_its_answer(run: Run[None]) -> None:
+def test_a_block_is_submitted_and_the_next_job_comes_before_its_answer(run: Run[None]) -> None:
     async def check() -> None:
         backing = Backing()
         async with serving(backing) as connect:
             miner = await (await connect()).log_in()
             work = await miner.work()
-            found = miner.desk.search(work.network_target)
-            call_id, line = miner.desk.request("mining.submit", MINER, *found.params)
+            found = miner.client.search(work.network_target)
+            call_id, line = miner.client.request("mining.submit", MINER, *found.params)
             miner.writer.write(line)
             backing_moved = asyncio.get_running_loop().call_later(0.02, backing.move_tip, found.hash)
-            while (message := miner.desk.take(await miner.reader.readuntil()))["id"] != call_id:
+            while (message := miner.client.take(await miner.reader.readuntil()))["id"] != call_id:
                 assert message["id"] is None
             assert message["result"] is True
-            assert miner.desk.work is not None
-            assert miner.desk.work.prev_hash == found.hash
+            assert miner.client.work is not None
+            assert miner.client.work.prev_hash == found.hash
             assert [raw[:80] for raw in backing.submitted] == [
-                work.header(miner.desk.extranonce1, bytes(4), work.time, int(found.params[3], 16), work.version)
+                work.header(miner.client.extranonce1, bytes(4), work.time, int(found.params[3], 16), work.version)
             ]
             assert backing.info().shares.blocks == 1
             backing_moved.cancel()
@@ -219,7 +219,7 @@ def test_a_block_that_the_node_refuses_is_still_a_share(run: Run[None]) -> None:
         async with serving(backing) as connect:
             miner = await (await connect()).log_in()
             await miner.work()
-            assert await miner.call("mining.submit", MINER, *miner.desk.search().params) is True
+            assert await miner.call("mining.submit", MINER, *miner.client.search().params) is True
             info = backing.info()
             assert (info.shares.accepted, info.shares.blocks) == (1, 0)
             [connection] = info.connections
@@ -232,7 +232,7 @@ def test_a_block_that_the_node_refuses_is_still_a_share(run: Run[None]) -> None:
     run(check())
 
 
-def test_a_node_that_has_stopped_leaves_the_server_standing(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_survives_a_stopped_node(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "POLL_S", 0.01)
 
     async def check() -> None:
@@ -241,8 +241,8 @@ def test_a_node_that_has_stopped_leaves_the_server_standing(run: Run[None], monk
             miner = await (await connect()).log_in()
             await miner.work()
             backing.ended = True
-            found = miner.desk.search()
-            miner.writer.write(miner.desk.request("mining.submit", MINER, *found.params)[1])
+            found = miner.client.search()
+            miner.writer.write(miner.client.request("mining.submit", MINER, *found.params)[1])
             backing.move_tip(b"\x33" * 32)
             await asyncio.sleep(0.05)
             assert await miner.call("mining.extranonce.subscribe") is True
@@ -250,7 +250,7 @@ def test_a_node_that_has_stopped_leaves_the_server_standing(run: Run[None], monk
     run(check())
 
 
-def test_who_sends_too_much_waits_and_loses_nothing(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_sender_waits_and_loses_nothing(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "MESSAGE_RATE", Rate(tokens=500, period_ns=NS, burst=5))
     pauses = 0
     pause = MinerConnection._pause
@@ -266,16 +266,16 @@ def test_who_sends_too_much_waits_and_loses_nothing(run: Run[None], monkeypatch:
         backing = Backing()
         async with serving(backing) as connect:
             miner = await connect()
-            calls = [miner.desk.request("mining.extranonce.subscribe") for _ in range(100)]
+            calls = [miner.client.request("mining.extranonce.subscribe") for _ in range(100)]
             miner.writer.write(b"".join(line for _, line in calls))
-            answers = [miner.desk.take(await miner.reader.readuntil())["id"] for _ in calls]
+            answers = [miner.client.take(await miner.reader.readuntil())["id"] for _ in calls]
             assert answers == [call_id for call_id, _ in calls]
             assert pauses > 10
 
     run(check())
 
 
-def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "REFRESH_S", 0.0)
 
     def small_buffers(tcp: socket.socket) -> None:
@@ -291,19 +291,19 @@ def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.Monkey
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             try:
                 deaf.connect(reads.writer.get_extra_info("peername"))
-                desk = Desk()
-                deaf.sendall(desk.request("mining.subscribe")[1] + desk.request("mining.authorize", MINER)[1])
+                client = MinerClient()
+                deaf.sendall(client.request("mining.subscribe")[1] + client.request("mining.authorize", MINER)[1])
                 while len(backing.info().connections) < 2:
-                    await reads.work(after=reads.desk.work)
+                    await reads.work(after=reads.client.work)
                 while len(backing.info().connections) == 2:
-                    await reads.work(after=reads.desk.work)
+                    await reads.work(after=reads.client.work)
             finally:
                 deaf.close()
 
     run(check())
 
 
-def test_places_are_bounded(run: Run[None]) -> None:
+def test_slots_are_bounded(run: Run[None]) -> None:
     async def check() -> None:
         backing = Backing(room=3)
         async with serving(backing) as connect:
@@ -321,7 +321,7 @@ def test_places_are_bounded(run: Run[None]) -> None:
     run(check())
 
 
-def test_places_are_bounded_for_a_host(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slots_are_bounded_per_host(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS_A_HOST", 2)
 
     async def check() -> None:
@@ -333,7 +333,7 @@ def test_places_are_bounded_for_a_host(run: Run[None], monkeypatch: pytest.Monke
     run(check())
 
 
-def test_whoever_does_not_log_in_is_closed_in_the_end(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_without_login_is_closed_in_the_end(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "SWEEP_S", 0.01)
     monkeypatch.setattr("pychain.stratum.server.session.LOGIN_TIMEOUT_NS", NS // 20)
 

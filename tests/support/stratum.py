@@ -1,6 +1,6 @@
-"""A Stratum miner from the public protocol alone: hashlib, struct and json, nothing of the server or the client.
+"""A Stratum miner from the public protocol alone: hashlib, struct and json, independent of pychain's own code.
 
-`Desk` is the miner's paperwork (what was told, what is to be said), `Miner` the same on a socket.
+`MinerClient` is the protocol without a socket (requests to send, notifications received), `Miner` the same on a socket.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def sha256d(data: bytes) -> bytes:
 
 @dataclass
 class Work:
-    """One `mining.notify` and what stood around it."""
+    """One `mining.notify` and the difficulty it applies to."""
 
     job_id: str
     prev_hash: bytes
@@ -74,7 +74,7 @@ class Work:
 
     @property
     def share_target(self) -> int:
-        """As minerd reckons it, from 0xFFFF * 2^208."""
+        """As minerd computes it, from 0xFFFF * 2^208."""
         return min(int(DIFFICULTY_1 / self.difficulty), 2**256 - 1)
 
     def coinbase(self, extranonce1: bytes, extranonce2: bytes) -> bytes:
@@ -99,8 +99,8 @@ class Found:
         return int.from_bytes(self.hash, "little")
 
 
-class Desk:
-    """What a miner knows of its connection."""
+class MinerClient:
+    """The state of a miner's connection."""
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
@@ -119,7 +119,7 @@ class Desk:
         return call_id, json.dumps({"id": call_id, "method": method, "params": params}).encode() + b"\n"
 
     def take(self, line: bytes) -> dict[str, Any]:
-        """A line of the server: what it notifies is noted, what it answers given back."""
+        """Take a line from the server: record a notification, and return the message."""
         message: dict[str, Any] = json.loads(line)
         if "method" in message:
             assert message["id"] is None
@@ -136,7 +136,7 @@ class Desk:
         self.extranonce1 = bytes.fromhex(extranonce1)
 
     def search(self, target: int | None = None, above: int = -1, rolled: int | None = None) -> Found:
-        """A hash of the present work that is at most `target` (by default the share's), and more than `above`.
+        """A hash for the current work that is at most `target` (by default the share's), and more than `above`.
 
         `rolled`: version bits to mine with, inside the mask."""
         work = self.work
@@ -158,7 +158,7 @@ class Miner:
 
     def __init__(self, host_port: str, user: str = "", password: str = "x") -> None:
         host, _, port = host_port.rpartition(":")
-        self.desk = Desk()
+        self.client = MinerClient()
         self.user = user
         self.password = password
         self._socket = socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
@@ -178,7 +178,7 @@ class Miner:
         self._socket.sendall(data)
 
     def read_line(self) -> bytes:
-        """The next line; ConnectionError where the server hung up."""
+        """The next line; ConnectionError if the server hung up."""
         while not self._lines:
             data = self._socket.recv(65536)
             if not data:
@@ -188,14 +188,14 @@ class Miner:
         return self._lines.popleft()
 
     def call(self, method: str, *params: Any) -> Any:
-        """The result of a call; StratumError where it is refused."""
-        call_id, line = self.desk.request(method, *params)
+        """The result of a call; StratumError if it is rejected."""
+        call_id, line = self.client.request(method, *params)
         self.send(line)
         return self.answer(call_id)
 
     def answer(self, call_id: int) -> Any:
         while True:
-            message = self.desk.take(self.read_line())
+            message = self.client.take(self.read_line())
             if message["id"] == call_id:
                 if message["error"] is not None:
                     assert message["result"] is False
@@ -203,20 +203,20 @@ class Miner:
                 return message["result"]
 
     def log_in(self, roll: bool = False) -> Miner:
-        """Configure where versions are to be rolled, subscribe and authorize."""
+        """Configure version rolling if asked, subscribe and authorize."""
         if roll:
             granted = self.call("mining.configure", ["version-rolling"], {"version-rolling.mask": "1fffe000"})
             assert granted["version-rolling"] is True
-            self.desk.mask = int(granted["version-rolling.mask"], 16)
-        self.desk.subscribed(self.call("mining.subscribe", "tests/1.0"))
+            self.client.mask = int(granted["version-rolling.mask"], 16)
+        self.client.subscribed(self.call("mining.subscribe", "tests/1.0"))
         assert self.call("mining.authorize", self.user, self.password) is True
         return self
 
     def wait_work(self, after: Work | None = None) -> Work:
-        """The present job, once there is one that is not `after`."""
-        while self.desk.work is None or self.desk.work is after:
-            self.desk.take(self.read_line())
-        return self.desk.work
+        """The current job, once there is one that is not `after`."""
+        while self.client.work is None or self.client.work is after:
+            self.client.take(self.read_line())
+        return self.client.work
 
     def submit(self, found: Found) -> bool:
         taken: bool = self.call("mining.submit", self.user, *found.params)
@@ -224,11 +224,11 @@ class Miner:
         return taken
 
     def mine_block(self, roll: bool = False) -> bytes:
-        """Search until a block is taken; its hash. Jobs that turn stale meanwhile are left behind."""
+        """Search until a block is accepted, and return its hash. Jobs that become stale are dropped."""
         while True:
             work = self.wait_work()
-            rolled = next(iter_bits(self.desk.mask)) if roll else None
-            found = self.desk.search(min(work.network_target, work.share_target), rolled=rolled)
+            rolled = next(iter_bits(self.client.mask)) if roll else None
+            found = self.client.search(min(work.network_target, work.share_target), rolled=rolled)
             try:
                 self.submit(found)
                 return found.hash
