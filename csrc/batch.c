@@ -1,7 +1,7 @@
-/* Double SHA-256 of many messages: those of equally many blocks go through the lanes of a kernel together.
+/* Double SHA-256 of many messages: messages with the same number of blocks share the lanes of a kernel.
  *
- * Messages wait in a group for their number of blocks until the group fills all lanes, so a mixture of lengths wastes
- * no lane but in the groups that are left over at the end.
+ * Messages wait in a group per number of blocks until the group fills all lanes, so mixed lengths waste lanes only in
+ * the groups left over at the end.
  */
 #include <string.h>
 
@@ -22,10 +22,10 @@ struct batch {
 
 static size_t padded_blocks(size_t size)
 {
-    return (size + 8) / BLOCK + 1; /* a marker byte and eight of length have to follow the message */
+    return (size + 8) / BLOCK + 1; /* a marker byte and eight bytes of length follow the message */
 }
 
-/* Hash a group side by side; the lanes that it leaves empty repeat its first message. */
+/* Hash a group side by side; unused lanes repeat its first message. */
 static void hash_in_lanes(const struct sha256_kernel *kernel, const struct message *group, size_t count, size_t blocks)
 {
     const uint8_t *block[MAX_LANE_BLOCKS * MAX_LANES];

@@ -7,13 +7,13 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
-# setuptools wants paths relative to setup.py, one level up.
+# setuptools needs paths relative to setup.py, one level up.
 SOURCES = sorted(str(path.relative_to(HERE.parent)) for path in HERE.rglob("*.c"))
 DEPENDS = sorted(str(path.relative_to(HERE.parent)) for path in HERE.rglob("*.h"))
 
 
 def declarations() -> str:
-    """What pychain.h declares between its two `cffi` lines."""
+    """The declarations between the two `cffi` lines of pychain.h."""
     header = (HERE / "pychain.h").read_text(encoding="utf-8")
     return header[header.index("/* cffi: begin */") : header.index("/* cffi: end */")]
 
@@ -29,6 +29,6 @@ ffibuilder.set_source(
     # Instruction sets are attributes of single functions, so no flag here depends on the machine.
     extra_compile_args=["-std=c11", "-O2", "-pthread"],
     extra_link_args=["-pthread"],
-    # Without a C compiler the package installs all the same and runs on pychain.native.reference.
+    # Without a C compiler the package still installs and runs on pychain.native.reference.
     optional=True,
 )

@@ -1,4 +1,4 @@
-/* What this CPU, under this operating system, can run. Internal to the core. */
+/* The CPU features usable under this operating system. Internal to the core. */
 #ifndef PYCHAIN_CPU_H
 #define PYCHAIN_CPU_H
 
@@ -22,7 +22,7 @@ enum cpu_feature {
     CPU_ARM_SHA2 = 1 << 9,
 };
 
-/* The set of `enum cpu_feature` present. A feature whose registers the system does not save is absent. */
+/* The set of `enum cpu_feature` present. A feature is absent if the system does not save its registers. */
 unsigned cpu_features(void);
 
 #endif

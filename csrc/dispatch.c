@@ -1,4 +1,4 @@
-/* Which kernel runs: detected, self-tested and chosen once, and changed by name when a caller asks. */
+/* The choice of kernel: detected, self-tested and chosen once, and changed by name on request. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 
 #include <string.h>
@@ -145,7 +145,7 @@ static double search_time(const struct sha256_kernel *kernel)
     return shortest;
 }
 
-/* The kernel at `index` of the table with its gap filled: one of lanes alone borrows the best compress there is. */
+/* The kernel at `index` of the table; one that has only lanes gets the best available compress. */
 static struct sha256_kernel complete(size_t index, unsigned features)
 {
     struct sha256_kernel kernel = *TABLE[index];

@@ -1,10 +1,10 @@
-"""Write csrc/generated: SHA-256 unrolled for many lanes, with everything folded that is known before a lane starts.
+"""Write csrc/generated: SHA-256 unrolled for many lanes, with everything folded that is known before the lanes start.
 
 The compression function of FIPS 180-4 is run once on symbolic words. A word is a sum of a constant, of uniform values
 (the same in all lanes, known when a search begins) and of lane values. Sums merge, functions of constants are computed
-here, functions of uniform values move to a prologue that runs once a search, and lines whose result nobody needs are
+here, functions of uniform values move to a prologue that runs once per search, and lines with unused results are
 dropped. What remains is straight-line C in a few macros (ADD, BIG0, CH, ...) that each instruction set defines for its
-own vectors, so one output serves them all, and the operations that it costs can be counted.
+own vectors, so one output serves them all, and its operations can be counted.
 
 Usage: python csrc/generate.py           write the files
        python csrc/generate.py --count   print the operation counts that docs/kernels.md explains
@@ -95,7 +95,7 @@ class Word:
 
 @dataclass
 class Prologue:
-    """Scalar code that runs once a search and leaves what the lanes need in the array `u`."""
+    """Scalar code that runs once per search and writes the inputs of the lanes to the array `u`."""
 
     names: dict[str, str] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Prologue:
 
 @dataclass
 class Program:
-    """Straight-line code for the lanes: lines of a name and its expression. `prefix` keeps two programs apart."""
+    """Straight-line code for the lanes: lines of a name and its expression. `prefix` distinguishes two programs."""
 
     prefix: str
     prologue: Prologue = field(default_factory=Prologue)
@@ -171,7 +171,7 @@ class Schedule:
         self.words = list(block)
 
     def extend(self, count: int) -> None:
-        """Have `count` words, each summed in the order in which its parts are ready."""
+        """Compute up to `count` words, each summed in the order in which its parts are ready."""
         call, words = self.program.call, self.words
         for t in range(len(words), min(count, ROUNDS)):
             total = words[t - 16] + words[t - 7] + call("SMALL0", words[t - 15]) + call("SMALL1", words[t - 2])
@@ -184,7 +184,7 @@ class Schedule:
 
 
 class StoredSchedule(Schedule):
-    """A schedule that another program has stored: the words that lanes differ in are read back from `wk`."""
+    """A schedule stored by another program: the words that differ by lane are read back from `wk`."""
 
     def keyed(self, t: int) -> Word:
         word = super().keyed(t)
@@ -250,7 +250,7 @@ def search_first(prologue: Prologue) -> Lines:
 
 
 def search_schedule(prologue: Prologue) -> Lines:
-    """The schedule of hash 1 alone, which headers that differ in their first block share: gives wk[18] and on."""
+    """Only the schedule of hash 1, which headers that differ in their first block share: gives wk[18] and on."""
     program = Program("x", prologue)
     schedule = Schedule(program, header_block())
     for t in range(16, ROUNDS):
@@ -266,7 +266,7 @@ def search_rounds(prologue: Prologue) -> Lines:
 
 
 def search_second() -> Lines:
-    """Hash 2 of a search: gives h7 alone, the word that holds the most significant bits of the hash."""
+    """Hash 2 of a search: gives only h7, the word that has the most significant bits of the hash."""
     program = Program("y")
     state = compress(program, constants(IV), Schedule(program, digest_block()))
     program.output("h7", state[7] + Word(IV[7]))
@@ -310,7 +310,7 @@ def statements(lines: Lines) -> list[str]:
 
 
 def lane_programs(prologue: Prologue) -> dict[str, tuple[str, Lines]]:
-    """Each file of lane code: its title and lines. What they need of a search is left in `prologue`."""
+    """Each file of lane code: its title and lines. Their inputs from a search are written in `prologue`."""
     first, second, rounds = search_first(prologue), search_second(), search_rounds(prologue)
     mixed = interleave(second, first)
     mixed_rounds = interleave(second, rounds)

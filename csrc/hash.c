@@ -4,7 +4,7 @@
 #include "hashing.h"
 #include "kernels.h"
 
-/* SHA-256 of `size` bytes: whole blocks where they lie, then the rest with its padding. */
+/* SHA-256 of `size` bytes: whole blocks in place, then the rest with its padding. */
 static void sha256(const struct sha256_kernel *kernel, uint8_t out[DIGEST], const uint8_t *data, size_t size)
 {
     const size_t whole = size / BLOCK, rest = size % BLOCK;

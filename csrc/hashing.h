@@ -5,8 +5,7 @@
 #include "pychain.h"
 #include "sha256.h"
 
-/* As the functions of the public header, which call them with the kernel in use: the self-test needs them before there
- * is one. */
+/* The public functions with an explicit kernel: the self-test needs them before one is in use. */
 void sha256d_with(const struct sha256_kernel *kernel, uint8_t out[DIGEST], const uint8_t *data, size_t size);
 void records_with(const struct sha256_kernel *kernel, uint8_t *out, const uint8_t *data, size_t size, size_t count);
 int merkle_with(const struct sha256_kernel *kernel, uint8_t root[DIGEST], const uint8_t *leaves, size_t count,

@@ -1,4 +1,4 @@
-/* The kernels of SHA-256 that there are, and the one in use. Internal to the core. */
+/* The SHA-256 kernels, and the one in use. Internal to the core. */
 #ifndef PYCHAIN_KERNELS_H
 #define PYCHAIN_KERNELS_H
 
@@ -13,7 +13,7 @@ extern const struct sha256_kernel SHA256_SHANI, SHA256_AVX2, SHA256_AVX512, SHA2
 extern const struct sha256_kernel SHA256_ARMV8;
 #endif
 
-/* The kernel in use. A caller reads it once and works with that, whatever another thread chooses meanwhile. */
+/* The kernel in use. A caller reads it once and keeps it, even if another thread changes it. */
 const struct sha256_kernel *sha256_kernel(void);
 
 /* Put a kernel in use, in all threads from now on. Only dispatch.c does. */

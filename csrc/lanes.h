@@ -107,7 +107,7 @@ TARGET static void many(uint8_t *const out[], const uint8_t *const blocks[], siz
     store_digests(out, s);
 }
 
-/* Whether the two digests of any lane's pair are equal. That their first words are is rare already. */
+/* Whether the two digests of any lane's pair are equal. Equal first words are rare. */
 LANE_FUNCTION int has_equal_halves(const V w[16])
 {
     uint32_t lanes = EQUAL(w[0], w[8]);
@@ -126,8 +126,8 @@ LANE_FUNCTION void hash_pair(V s[8], V w[16])
     hash_again(s);
 }
 
-/* A subtree in each lane, depth first: a node waits in its lane for its sibling, so that only leaves and roots have to
- * be transposed. */
+/* A subtree in each lane, depth first: a node waits in its lane for its sibling, so that only leaves and roots are
+ * transposed. */
 TARGET static int subtrees(uint8_t *out, const uint8_t *leaves, unsigned levels)
 {
     const uint8_t *block[LANES];

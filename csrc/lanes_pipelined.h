@@ -1,5 +1,5 @@
 /* The search with two independent chains of rounds at the code size of one: hash 2 of a batch is mixed with hash 1 of
- * the next. Best where one chain waits for itself (Zen 5: 84 MH/s against 54). To be included after lanes.h. */
+ * the next. Best if one chain stalls on its own latency (Zen 5: 84 MH/s against 54). To be included after lanes.h. */
 
 #define NEXT_DIGEST s0 = d0, s1 = d1, s2 = d2, s3 = d3, s4 = d4, s5 = d5, s6 = d6, s7 = d7
 

@@ -1,10 +1,10 @@
-/* Merkle trees: as many levels at once as the kernel can climb. */
+/* Merkle trees: as many levels at once as the kernel can compute. */
 #include <string.h>
 
 #include "hashing.h"
 #include "kernels.h"
 
-/* Whether two neighbours that will be hashed together are equal: the mark of a list whose tail was repeated. */
+/* Whether two nodes that will be hashed together are equal: the sign of a list with a repeated tail. */
 static int has_equal_pair(const uint8_t *nodes, size_t count)
 {
     for (size_t i = 0; i + 1 < count; i += 2) {
@@ -16,7 +16,7 @@ static int has_equal_pair(const uint8_t *nodes, size_t count)
     return 0;
 }
 
-/* The level above `count` nodes. It may replace them: hash i takes bytes of pairs up to i alone, which are read by then.
+/* The level above `count` nodes. It may replace them: hash i only overwrites pairs up to i, which are read by then.
  * Returns whether two siblings are equal. */
 static int climb(const struct sha256_kernel *kernel, uint8_t *out, const uint8_t *nodes, size_t count)
 {
@@ -33,7 +33,7 @@ static int climb(const struct sha256_kernel *kernel, uint8_t *out, const uint8_t
     return mutated;
 }
 
-/* Levels that whole subtrees in every lane climb at once; 1 if the nodes are too few for that. */
+/* Levels computed at once by whole subtrees in every lane; 1 if there are too few nodes. */
 static unsigned levels_at_once(const struct sha256_kernel *kernel, size_t count)
 {
     unsigned levels = kernel->subtrees != NULL ? MAX_LEVELS : 1;
@@ -57,7 +57,7 @@ int merkle_with(const struct sha256_kernel *kernel, uint8_t root[DIGEST], const 
         if (levels > 1)
             for (; count >= group; count -= group, nodes += group * DIGEST, out += roots * DIGEST)
                 mutated |= kernel->subtrees(out, nodes, levels);
-        /* Those left over climb as far, the last of them with itself. */
+        /* The rest go up as many levels, the last one paired with itself. */
         for (unsigned level = 0; level < levels && count != 0; level++) {
             mutated |= climb(kernel, out, nodes, count);
             count = (count + 1) / 2;

@@ -1,4 +1,4 @@
-/* Records of one size, on their way to a table that is kept in the order of its keys: made, sorted, cut into runs. */
+/* Records of one size for a table sorted by key: building, sorting, cutting into runs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,8 +6,8 @@
 
 enum { PREFIX_BYTES = 8, SHORT_RUN = 8 };
 
-/* A record by its first bytes, which tell most pairs apart. */
-struct ticket {
+/* A record and its first bytes, which decide most comparisons. */
+struct entry {
     uint64_t prefix;
     const uint8_t *record;
 };
@@ -21,30 +21,30 @@ static uint64_t prefix_of(const uint8_t *record, size_t size)
     return prefix;
 }
 
-static int is_above(size_t size, const struct ticket *a, const struct ticket *b)
+static int is_above(size_t size, const struct entry *a, const struct entry *b)
 {
     if (a->prefix != b->prefix)
         return a->prefix > b->prefix;
     return memcmp(a->record, b->record, size) > 0;
 }
 
-static void insertion_sort(size_t size, struct ticket *tickets, size_t count)
+static void insertion_sort(size_t size, struct entry *entries, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
-        const struct ticket ticket = tickets[i];
+        const struct entry entry = entries[i];
         size_t at = i;
 
-        for (; at > 0 && is_above(size, &tickets[at - 1], &ticket); at--)
-            tickets[at] = tickets[at - 1];
-        tickets[at] = ticket;
+        for (; at > 0 && is_above(size, &entries[at - 1], &entry); at--)
+            entries[at] = entries[at - 1];
+        entries[at] = entry;
     }
 }
 
-/* Two sorted runs, back to back and `left` and `right` long, as one. */
-static void merge(size_t size, struct ticket *out, const struct ticket *runs, size_t left, size_t right)
+/* Merge two adjacent sorted runs of lengths `left` and `right`. */
+static void merge(size_t size, struct entry *out, const struct entry *runs, size_t left, size_t right)
 {
-    const struct ticket *a = runs, *b = runs + left;
-    const struct ticket *const a_end = b, *const b_end = b + right;
+    const struct entry *a = runs, *b = runs + left;
+    const struct entry *const a_end = b, *const b_end = b + right;
 
     while (a < a_end && b < b_end)
         *out++ = is_above(size, a, b) ? *b++ : *a++;
@@ -52,14 +52,14 @@ static void merge(size_t size, struct ticket *out, const struct ticket *runs, si
     memcpy(out + (a_end - a), b, (size_t)(b_end - b) * sizeof *b);
 }
 
-static void take_tickets(struct ticket *tickets, const uint8_t *const *parts, const size_t *counts, size_t part_count,
+static void fill_entries(struct entry *entries, const uint8_t *const *parts, const size_t *counts, size_t part_count,
                          size_t size)
 {
     for (size_t part = 0; part < part_count; part++)
         for (size_t i = 0; i < counts[part]; i++) {
             const uint8_t *const record = parts[part] + i * size;
 
-            *tickets++ = (struct ticket){prefix_of(record, size), record};
+            *entries++ = (struct entry){prefix_of(record, size), record};
         }
 }
 
@@ -70,12 +70,12 @@ int64_t pychain_sort_records(uint8_t *out, const uint8_t *const *parts, const si
 
     for (size_t part = 0; part < part_count; part++)
         count += counts[part];
-    struct ticket *const memory = malloc(2 * count * sizeof *memory + 1);
-    struct ticket *from = memory, *to = memory + count;
+    struct entry *const memory = malloc(2 * count * sizeof *memory + 1);
+    struct entry *from = memory, *to = memory + count;
 
     if (memory == NULL)
         return PYCHAIN_NO_MEMORY;
-    take_tickets(from, parts, counts, part_count, size);
+    fill_entries(from, parts, counts, part_count, size);
     for (size_t at = 0; at < count; at += SHORT_RUN)
         insertion_sort(size, from + at, count - at < SHORT_RUN ? count - at : SHORT_RUN);
     for (size_t run = SHORT_RUN; run < count; run *= 2) {
@@ -85,7 +85,7 @@ int64_t pychain_sort_records(uint8_t *out, const uint8_t *const *parts, const si
 
             merge(size, to + at, from + at, left, right);
         }
-        struct ticket *const sorted = to;
+        struct entry *const sorted = to;
         to = from;
         from = sorted;
     }

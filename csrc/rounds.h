@@ -2,7 +2,7 @@
  * V, TARGET and the macros ADD, SET, BIG0, BIG1, SMALL0, SMALL1, CH and MAJ are defined. */
 #include "sha256.h"
 
-/* One round with the word wk of the schedule plus constant. The roles of the variables turn by one each round. */
+/* One round with the word wk of the schedule plus constant. The roles of the variables rotate by one each round. */
 #define ROUND(a, b, c, d, e, f, g, h, wk)                        \
     do {                                                         \
         const V t1 = ADD(ADD(ADD(wk, h), CH(e, f, g)), BIG1(e)); \
@@ -29,14 +29,14 @@
         s[4] = ADD(s[4], s4), s[5] = ADD(s[5], s5), s[6] = ADD(s[6], s6), s[7] = ADD(s[7], s7); \
     } while (0)
 
-/* What a round takes: the block's own word t, or the word 16 after the one in its place, or a known sum. */
+/* The input of a round: the block's own word t, or the word 16 after it, or a known sum. */
 #define GIVEN(t) ADD(w[t], SET(k[t]))
 #define EXTENDED(t) ADD(w[t] = ADD(ADD(ADD(w[t], w[((t) + 9) % 16]), SMALL0(w[((t) + 1) % 16])), \
                                SMALL1(w[((t) + 14) % 16])), SET(k[t]))
 #define KNOWN(t) SET(wk[t])
 
-/* Fold the block w into the state; w is used up. Sixteen rounds a turn: only where an includer asks for it is all of it
- * unrolled, since the code of a whole double hash then has to fit in the 32 KB of the instruction cache. */
+/* Fold the block w into the state; w is used up. Sixteen rounds per iteration: it is fully unrolled only if an includer
+ * asks, since the code of a whole double hash then has to fit in the 32 KB of the instruction cache. */
 TARGET static inline void fold_words(V s[8], V w[16])
 {
     const uint32_t *k = SHA256_K;

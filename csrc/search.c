@@ -8,7 +8,7 @@
 enum {
     HEADER = 80,
     NONCE_AT = 76,
-    POLL = 1024, /* batches between two looks at the stop flag: about half a millisecond in every kernel */
+    POLL = 1024, /* batches between two reads of the stop flag: about half a millisecond in every kernel */
 };
 
 static void store_le32(uint8_t *p, uint32_t x)
@@ -56,7 +56,7 @@ static int at_most(const uint8_t hash[DIGEST], const uint8_t target[DIGEST])
     return 1;
 }
 
-/* A header under search: its job for each version, and what confirms a candidate. */
+/* A header being searched: its job for each version, and the data to confirm a candidate. */
 struct search {
     const struct sha256_kernel *kernel;
     uint8_t header[HEADER];
@@ -66,7 +66,7 @@ struct search {
     struct search_job jobs[MAX_VERSIONS];
 };
 
-/* Whether a candidate truly meets the target: the kernels look at the most significant word alone. */
+/* Whether a candidate meets the target: the kernels compare only the most significant word. */
 static int meets(struct search *search, uint32_t version, uint32_t nonce)
 {
     uint8_t hash[DIGEST];
@@ -78,7 +78,7 @@ static int meets(struct search *search, uint32_t version, uint32_t nonce)
 }
 
 /* Write the hits among the candidates of a batch that begins at `nonce`, of which `lanes` are in the range, until
- * there is no room for more. Returns the hashes up to the last hit then, else those of the batch. */
+ * there is no room for more. Returns the hashes up to the last hit in that case, else those of the batch. */
 static uint64_t confirm(struct search *search, const uint32_t *candidates, uint32_t nonce, uint64_t lanes,
                         pychain_hit *hits, size_t room, size_t *found)
 {

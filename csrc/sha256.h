@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4): what its kernels are, and what they and their callers share. Internal to the core. */
+/* SHA-256 (FIPS 180-4): the interface of its kernels, and declarations shared with their callers. Internal to the core. */
 #ifndef PYCHAIN_SHA256_H
 #define PYCHAIN_SHA256_H
 
@@ -14,22 +14,22 @@ enum {
     DIGEST = 32,
     PAIR = 2 * DIGEST,    /* an inner node of a merkle tree hashes two digests */
     MAX_LANES = 16,       /* messages that a kernel hashes side by side */
-    MAX_LEVELS = 4,       /* of a merkle tree that a kernel climbs at once */
+    MAX_LEVELS = 4,       /* of a merkle tree that a kernel computes at once */
     MAX_VERSIONS = PYCHAIN_MAX_VERSIONS,
-    MAX_LANE_BLOCKS = 16, /* blocks of a message that goes into lanes; a longer one is hashed alone */
+    MAX_LANE_BLOCKS = 16, /* blocks of a message that goes into lanes; longer ones are hashed alone */
 };
 
 extern const uint32_t SHA256_IV[8];
 extern const uint32_t SHA256_K[64];
 extern const uint32_t PADDING_64_WK[64]; /* schedule plus constants of the block that ends a message of 64 bytes */
 
-/* What a search knows of a header, under one version, before its first nonce. */
+/* The data of a header under one version that a search computes before its first nonce. */
 struct search_job {
     uint32_t midstate[8];            /* after the header's first block */
     uint32_t tail[4];                /* the words between that block and the nonce, and a zero in its place */
     uint32_t state4[8];              /* after four rounds of the second block with nonce 0 */
-    uint32_t uniforms[SEARCH_SLOTS]; /* what generated/search_prologue.inc makes of the first two */
-    uint32_t bound;                  /* most significant word of the target: all that the kernels test */
+    uint32_t uniforms[SEARCH_SLOTS]; /* computed from the first two by generated/search_prologue.inc */
+    uint32_t bound;                  /* most significant word of the target: the only word that the kernels test */
 };
 
 /* One way to compute SHA-256 on one family of CPUs. */
@@ -37,7 +37,7 @@ struct sha256_kernel {
     const char *name;
     unsigned needs; /* set of enum cpu_feature */
 
-    /* Fold `count` blocks into `state`. NULL in a kernel of lanes alone: the best other kernel's is taken. */
+    /* Fold `count` blocks into `state`. NULL in a kernel that has only lanes: the best other kernel's is used. */
     void (*compress)(uint32_t state[8], const uint8_t *blocks, size_t count);
 
     /* Double hashes of `lanes` messages of `count` padded blocks each, of which block k of message i is at
@@ -60,7 +60,7 @@ struct sha256_kernel {
                      uint32_t *candidates);
 };
 
-/* Unroll the loop that follows; `n` is its number of turns. */
+/* Unroll the loop that follows; `n` is its number of iterations. */
 #if defined(__clang__)
 #define UNROLL(n) _Pragma("clang loop unroll(full)")
 #else
@@ -87,14 +87,14 @@ static inline uint32_t byte_swap(uint32_t x)
 }
 
 /* The end of a message in whole blocks: `rest` bytes that do not fill one, and the padding (FIPS 180-4, 5.1.1). Returns
- * how many blocks of `tail` that takes: one, or two where the length does not fit in the first. */
+ * the number of blocks in `tail`: one, or two if the length does not fit in the first. */
 static inline size_t sha256_tail(uint8_t tail[2 * BLOCK], const uint8_t *data, size_t rest, uint64_t message_size)
 {
     const size_t blocks = rest < BLOCK - 8 ? 1 : 2;
 
     UNROLL(8)
     for (int i = 0; i < 2 * BLOCK; i += 16)
-        memset(tail + i, 0, 16); /* one store each, where all at once would be a slow string instruction */
+        memset(tail + i, 0, 16); /* one store each: all at once would be a slow string instruction */
     if (rest != 0) /* `data` may be NULL then */
         memcpy(tail, data, rest);
     tail[rest] = 0x80;

@@ -4,7 +4,7 @@
 #ifdef PYCHAIN_ARM64
 
 #if defined(__clang__) && !defined(__ARM_FEATURE_SHA2)
-#define __ARM_FEATURE_SHA2 1 /* older versions declare the intrinsics only where a whole file may use them */
+#define __ARM_FEATURE_SHA2 1 /* older versions declare the intrinsics only if a whole file may use them */
 #endif
 #include <arm_neon.h>
 

@@ -23,7 +23,7 @@ typedef __m256i V;
 #define SMALL0(x) XOR(XOR(ROTR(x, 7), ROTR(x, 18)), SHR(x, 3))
 #define SMALL1(x) XOR(XOR(ROTR(x, 17), ROTR(x, 19)), SHR(x, 10))
 #define CH(x, y, z) XOR(z, AND(x, XOR(y, z)))
-/* XOR(y, z) is XOR(x, y) of the round before, which the compiler keeps. */
+/* XOR(y, z) is XOR(x, y) of the previous round, which the compiler keeps. */
 #define MAJ(x, y, z) XOR(y, AND(XOR(x, y), XOR(y, z)))
 
 #define RAMP() _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0)

@@ -49,7 +49,7 @@ TARGET static inline void FOUR_ROUNDS(struct state *s, Q wk)
     s->x = _mm_sha256rnds2_epu32(s->x, s->y, _mm_shuffle_epi32(wk, 0x0e));
 }
 
-/* After two of the four rounds, h of the fourth stands where f is: the other two would only hand it on. */
+/* After two of the four rounds, h of the fourth is in the place of f: the other two would only move it. */
 TARGET static inline uint32_t LAST_H(struct state s, Q wk)
 {
     return (uint32_t)_mm_cvtsi128_si32(_mm_sha256rnds2_epu32(s.y, s.x, wk));

@@ -1,5 +1,5 @@
-/* Everything that a kernel does, on instructions that hash one message at a time: several messages are interleaved, so
- * that one's rounds run while another's wait.
+/* The operations of a kernel whose instructions hash one message at a time: several messages are interleaved, so that
+ * one's rounds run while another's wait.
  *
  * Each includer defines, for its vector type Q of four words:
  *   TARGET              the function attribute that allows its instructions
@@ -17,7 +17,7 @@
  */
 #include "sha256.h"
 
-/* Two rounds of latency hide behind each of three others; a fifth stream would only spill registers. */
+/* Three other streams hide two rounds of latency; a fifth stream would only spill registers. */
 enum { STREAMS = 4, QUADS = 16 };
 
 #define STREAM_FUNCTION TARGET static inline __attribute__((always_inline))

@@ -1,4 +1,4 @@
-/* The transactions of a block in bulk: where each lies, and what its transfers say. */
+/* The transactions of a block in bulk: their offsets, and the fields of transfers. */
 #define _GNU_SOURCE /* getentropy */
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ size_t pychain_transaction_offsets(uint32_t *offsets, const uint8_t *data, size_
 }
 
 /* A slot of the table for a key: the pair-multiply-shift hash of its words (Thorup, High Speed Hashing for Integers and
- * Strings, 2015), which no choice of keys makes collide while the seed is not known. */
+ * Strings, 2015), whose collisions nobody can construct without the seed. */
 static size_t slot_of(const uint8_t key[ACCOUNT_KEY], const uint64_t seed[HASH_SEED], unsigned shift)
 {
     uint64_t sum = 0;
@@ -41,7 +41,7 @@ static size_t slot_of(const uint8_t key[ACCOUNT_KEY], const uint64_t seed[HASH_S
 }
 
 struct key_table {
-    uint8_t *keys;   /* those seen, in the order of their first appearance */
+    uint8_t *keys;   /* distinct keys in the order of first appearance */
     size_t count;
     uint32_t *slots; /* 1 + the index of a key, or 0 */
     size_t mask;
@@ -67,7 +67,7 @@ int64_t pychain_transfer_rows(pychain_transfer *rows, uint8_t *keys, size_t *key
     struct key_table table = {.keys = keys, .shift = 61};
     size_t slots = 8;
 
-    while (slots < 4 * count) { /* two keys a transfer: never more than half full */
+    while (slots < 4 * count) { /* two keys per transfer: never more than half full */
         slots *= 2;
         table.shift--;
     }

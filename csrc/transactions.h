@@ -1,4 +1,4 @@
-/* The bytes of transactions (as pychain.chain.transaction documents them), for the C files that read them. */
+/* The bytes of transactions (as pychain.chain.transaction documents them), for the C files that parse them. */
 #ifndef PYCHAIN_TRANSACTIONS_H
 #define PYCHAIN_TRANSACTIONS_H
 
@@ -20,7 +20,7 @@ static inline uint64_t load_le(const uint8_t *data, int bytes)
     return value;
 }
 
-/* The size of the transaction at the start of `data`; 0 where it is not whole or its type is unknown. */
+/* The size of the transaction at the start of `data`; 0 if it is incomplete or its type is unknown. */
 static inline size_t transaction_size(const uint8_t *data, size_t size)
 {
     size_t whole = 0;
@@ -32,7 +32,7 @@ static inline size_t transaction_size(const uint8_t *data, size_t size)
     return whole <= size ? whole : 0;
 }
 
-/* Whether data[start] to data[end] is one whole transfer. */
+/* Whether data[start] to data[end] is exactly one transfer. */
 static inline int is_transfer(const uint8_t *data, size_t size, size_t start, size_t end)
 {
     return start < end && end <= size && data[start] == TRANSFER &&

@@ -1,4 +1,4 @@
-"""The architecture, enforced: which room may import which, and what the core may never touch (docs/architecture.md).
+"""The architecture, enforced: which package may import which, and what the core may never touch (docs/architecture.md).
 
 Everything is read from the source's syntax trees; nothing is imported.
 """
@@ -48,10 +48,10 @@ MAY_IMPORT = {
     "cli": {"client", "http", "daemon", "miner", "sim", "devnet", "stamps", "keystore", "system", "store", "plugins"}
     | _RUNTIME,
 }
-"""Room -> the rooms that it may import. `devnet` starts daemons as processes, so it imports none."""
+"""Package -> the packages that it may import. `devnet` starts daemons as processes, so it imports none."""
 
-WORLDS = {"plugins", "daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system"}
-"""Rooms that may touch the operating system."""
+WITH_IO = {"plugins", "daemon", "devnet", "client", "miner", "cli", "store", "http", "keystore", "system"}
+"""Packages that may touch the operating system."""
 
 BANNED_IN_THE_CORE = {
     "asyncio",
@@ -87,8 +87,8 @@ PURE_MODULES = {
     "api": {"http": {"message"}},
     "sim": {"http": {"assets", "message", "routes"}},
 }
-"""Room -> a room of I/O -> the modules of it that the first may import, as they do no I/O: data, a table of routes, the
-files of an installed package."""
+"""Package -> a package that does I/O -> those of its modules that the first may import, as they do no I/O: data, a
+table of routes, the files of an installed package."""
 
 ORDER: dict[str, tuple[str, ...]] = {
     "chain": (
@@ -200,8 +200,8 @@ ORDER: dict[str, tuple[str, ...]] = {
 COMPILED_MODULE = "pychain.native._core"
 
 
-def sources(room: str | None = None) -> Iterator[Path]:
-    base = PACKAGE / room if room else PACKAGE
+def sources(package: str | None = None) -> Iterator[Path]:
+    base = PACKAGE / package if package else PACKAGE
     yield from sorted(base.rglob("*.py"))
 
 
@@ -217,22 +217,22 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def rooms() -> list[str]:
+def packages() -> list[str]:
     return sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py")))
 
 
-def test_every_room_is_in_the_table() -> None:
-    assert set(rooms()) <= set(MAY_IMPORT)
+def test_every_package_is_in_the_table() -> None:
+    assert set(packages()) <= set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
-def test_imports_point_down(room: str) -> None:
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_imports_point_down(package: str) -> None:
     wrong = []
-    for path in sources(room):
+    for path in sources(package):
         for module in imports(path):
             parts = module.split(".")
             if parts[0] == "pychain" and len(parts) > 1 and (PACKAGE / parts[1]).is_dir():
-                if parts[1] != room and parts[1] not in MAY_IMPORT[room]:
+                if parts[1] != package and parts[1] not in MAY_IMPORT[package]:
                     wrong.append(f"{path.relative_to(ROOT)} imports {module}")
             elif parts[0] == "tests":
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}")
@@ -261,18 +261,18 @@ def unit_of(module: str) -> str:
     return parts[2] if len(parts) > 2 else "__init__"
 
 
-@pytest.mark.parametrize("room", sorted(ORDER))
-def test_imports_inside_a_package_point_down(room: str) -> None:
-    level = {unit: number for number, layer in enumerate(ORDER[room]) for unit in layer.split()}
+@pytest.mark.parametrize("package", sorted(ORDER))
+def test_imports_inside_a_package_point_down(package: str) -> None:
+    level = {unit: number for number, layer in enumerate(ORDER[package]) for unit in layer.split()}
     known = [module_name(path) for path in sources()]
-    units = {unit_of(module_name(path)) for path in sources(room)} - {"__init__", "__main__"}
+    units = {unit_of(module_name(path)) for path in sources(package)} - {"__init__", "__main__"}
     assert units == set(level), "every module has its place in ORDER"
     wrong = []
-    for path in sources(room):
+    for path in sources(package):
         unit = unit_of(module_name(path))
         for module in sorted(modules_imported(path, known)):
             other = unit_of(module)
-            is_inside = module.startswith(f"pychain.{room}.") and other != unit
+            is_inside = module.startswith(f"pychain.{package}.") and other != unit
             if is_inside and unit in level and level[other] >= level[unit]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}")
     assert not wrong, "\n".join(wrong)
@@ -288,11 +288,11 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert not left, f"in circles, or importing one: {sorted(left)}"
 
 
-@pytest.mark.parametrize("room", sorted(set(MAY_IMPORT) - WORLDS))
-def test_the_core_does_no_io(room: str) -> None:
+@pytest.mark.parametrize("package", sorted(set(MAY_IMPORT) - WITH_IO))
+def test_the_core_does_no_io(package: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
-        for path in sources(room)
+        for path in sources(package)
         for module in imports(path)
         if module.split(".")[0] in BANNED_IN_THE_CORE
         and (str(path.relative_to(PACKAGE)), module.split(".")[0]) not in EXEMPT
@@ -300,18 +300,18 @@ def test_the_core_does_no_io(room: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("room", sorted(PURE_MODULES))
-def test_of_a_room_of_io_some_modules_are_pure(room: str) -> None:
+@pytest.mark.parametrize("package", sorted(PURE_MODULES))
+def test_only_pure_modules_of_packages_with_io_are_imported(package: str) -> None:
     allowed = {
         f"pychain.{other}.{module}": PACKAGE / other / f"{module}.py"
-        for other, modules in PURE_MODULES[room].items()
+        for other, modules in PURE_MODULES[package].items()
         for module in modules
     }
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
-        for path in sources(room)
+        for path in sources(package)
         for module in imports(path)
-        for other in PURE_MODULES[room]
+        for other in PURE_MODULES[package]
         if module.startswith(f"pychain.{other}") and module.rpartition(".")[0] not in allowed and module not in allowed
     ]
     wrong += [
@@ -335,8 +335,8 @@ def test_only_native_imports_the_compiled_module() -> None:
 
 def test_the_core_never_opens_files() -> None:
     wrong = []
-    for room in sorted(set(MAY_IMPORT) - WORLDS):
-        for path in sources(room):
+    for package in sorted(set(MAY_IMPORT) - WITH_IO):
+        for path in sources(package):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if (
                     isinstance(node, ast.Call)
@@ -347,12 +347,12 @@ def test_the_core_never_opens_files() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("room", sorted(set(MAY_IMPORT) - WORLDS))
-def test_no_set_is_iterated_in_the_core(room: str) -> None:
+@pytest.mark.parametrize("package", sorted(set(MAY_IMPORT) - WITH_IO))
+def test_no_set_is_iterated_in_the_core(package: str) -> None:
     """A set's order differs between hash seeds. What can be seen in the syntax: loops over set displays, set calls and
     set comprehensions, and over names that the file binds to them."""
     wrong = []
-    for path in sources(room):
+    for path in sources(package):
         tree = ast.parse(path.read_text("utf-8"))
         names = {
             target.id
@@ -377,8 +377,8 @@ def is_set(node: ast.expr, names: frozenset[str]) -> bool:
 def test_no_module_level_mutable_state_in_the_core() -> None:
     """Two nodes of one process must never share a table by accident: no empty container is bound at module level."""
     wrong = []
-    for room in sorted(set(MAY_IMPORT) - WORLDS - {"native"}):
-        for path in sources(room):
+    for package in sorted(set(MAY_IMPORT) - WITH_IO - {"native"}):
+        for path in sources(package):
             for node in ast.parse(path.read_text("utf-8")).body:
                 value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
                 empty = value is not None and ast.unparse(value) in ("{}", "[]")
@@ -416,8 +416,10 @@ def test_files_and_functions_stay_small() -> None:
 
 def test_the_daemon_is_a_thin_shell() -> None:
     """Less than a tenth of all lines: what could live without sockets and a disk of its own lives elsewhere."""
-    lines = {room: sum(path.read_text("utf-8").count("\n") for path in sources(room)) for room in (None, "daemon")}
-    assert lines["daemon"] * 10 < lines[None], lines
+    daemon, everything = (
+        sum(path.read_text("utf-8").count("\n") for path in sources(package)) for package in ("daemon", None)
+    )
+    assert daemon * 10 < everything
 
 
 def test_the_project_speaks_of_itself_alone() -> None:

@@ -7,7 +7,7 @@
 
 enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
 
-/* With `memory` NULL nothing is handed out, and the size that would be used is counted. */
+/* With `memory` NULL nothing is allocated, and only the needed size is counted. */
 struct arena {
     uint8_t *memory; /* aligned to ALIGNMENT, as every part is */
     size_t used;

@@ -1,6 +1,6 @@
-/* Ed25519 verification by ZIP-215: what its parts hand to each other. Internal to the core.
+/* Ed25519 verification by ZIP-215: the interfaces of its parts. Internal to the core.
  *
- * Nothing secret comes here, so branches and addresses may depend on any value.
+ * There are no secrets here, so branches and addresses may depend on any value.
  */
 #ifndef PYCHAIN_ED25519_H
 #define PYCHAIN_ED25519_H
@@ -35,7 +35,7 @@ struct ed25519_term {
     uint64_t scalar[SCALAR_WORDS];
 };
 
-/* [v s]B - [v]R - [u]A (or + [u]A), which is [v] times the difference that the cofactored equation asks about. */
+/* [v s]B - [v]R - [u]A (or + [u]A), which is [v] times the difference in the cofactored equation. */
 struct ed25519_single {
     const struct ed25519_affine *a, *r;
     uint64_t u[2], v[2];           /* below 2^127 */
@@ -48,15 +48,15 @@ struct ed25519_kernel {
     const char *name;
     unsigned needs; /* set of enum cpu_feature */
 
-    /* Signatures from which a batch costs less than one at a time. */
+    /* The number of signatures from which a batch costs less than one at a time. */
     size_t worthwhile;
-    /* Decompress `count` encodings; valid[i] is 1 or 0, and points[i] means nothing where it is 0. */
+    /* Decompress `count` encodings; valid[i] is 1 or 0, and points[i] is undefined if it is 0. */
     void (*decompress)(struct ed25519_affine *points, uint8_t *valid, const uint8_t *const *encodings, size_t count);
     /* Whether each of `count` decompressed points is in the group of prime order, and not the identity: 1 or 0. */
     void (*in_prime_group)(uint8_t *prime, const struct ed25519_affine *points, size_t count);
     /* SHA-512 of `count` inputs. */
     void (*hash)(uint8_t (*out)[SHA512_DIGEST], const struct sha512_input *inputs, size_t count);
-    /* Bytes of work memory, aligned to 64, that `sum` needs for at most so many terms. */
+    /* Bytes of work memory, aligned to 64, that `sum` needs for at most that many terms. */
     size_t (*work_size)(size_t longs, size_t shorts);
     /* The sum of [scalar]point over `longs` terms of scalars below 2^253, followed by `shorts` below 2^128. */
     void (*sum)(struct ed25519_point *out, const struct ed25519_affine *points, const struct ed25519_term *terms,

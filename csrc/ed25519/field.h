@@ -30,7 +30,7 @@ static const uint64_t LIMB_MASK = ((uint64_t)1 << LIMB_BITS) - 1;
 typedef struct {
     uint64_t v[LIMBS];
 } fe;
-typedef fe wide;       /* what a multiplication gives */
+typedef fe wide;       /* the result of a multiplication */
 typedef uint8_t lanes; /* a bit for each element that an `fe` holds: here one */
 
 __extension__ typedef unsigned __int128 uint128;

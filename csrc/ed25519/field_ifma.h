@@ -25,7 +25,7 @@
 
 #define IFMA_TARGET __attribute__((target("avx512f,avx512ifma")))
 #define FIELD_FUNCTION IFMA_TARGET static inline __attribute__((always_inline, unused))
-#define FIELD_PROCEDURE IFMA_TARGET static __attribute__((noinline, unused)) /* too long to stand in every place */
+#define FIELD_PROCEDURE IFMA_TARGET static __attribute__((noinline, unused)) /* too long to inline */
 
 enum { LIMBS = 5, LIMB_BITS = 51, LANES = 8, ALL_LANES = 0xff };
 
@@ -35,7 +35,7 @@ typedef struct {
 } fe;
 typedef struct {
     vector v[LIMBS];
-} wide;                  /* what a multiplication gives: columns */
+} wide;                  /* the result of a multiplication: columns */
 typedef __mmask8 lanes; /* a bit for each of the eight elements that an `fe` holds */
 
 #define ADD(x, y) _mm512_add_epi64(x, y)

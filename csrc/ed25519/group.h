@@ -1,8 +1,8 @@
 /* The curve -x^2 + y^2 = 1 + d x^2 y^2 over the field that the includer has chosen: LANES points side by side. Internal
- * to the core, for public data only: nothing here takes the same time for all values.
+ * to the core, for public data only: nothing here runs in constant time.
  *
  * Coordinates are extended homogeneous ones (Hisil, Wong, Carter, Dawson 2008), x = X/Z, y = Y/Z, xy = T/Z, of which
- * the sum and the difference of Y and X are kept, since addition asks for these. Addition is complete: no pair of
+ * the sum and the difference of Y and X are kept, since addition uses them. Addition is complete: no pair of
  * points is an exception. All sums and differences are taken of products before they are carried (see the field's
  * bounds).
  */
@@ -138,7 +138,7 @@ FIELD_PROCEDURE void fe_power_p58(fe *r, const fe *x, int ways)
     fe_shift_multiply(r, ways, 2, x);      /* 252, less 3 */
 }
 
-/* The points of `ways` vectors of y and of the sign bits of x; returns in `valid` those lanes where there is one.
+/* The points of `ways` vectors of y and of the sign bits of x; returns in `valid` the lanes that have one.
  *
  * ZIP-215: y is any number below 2^255, taken modulo p, and the sign bit may be set where x = 0. x^2 = u / v with
  * u = y^2 - 1 and v = d y^2 + 1 has the candidate root u v^3 (u v^7)^((p - 5) / 8) (RFC 8032, 5.1.3). */

@@ -10,7 +10,7 @@
  *   - The half can be halved twice more if (v' - l t)^2 / t is a fourth power: the Tate pairing with the point of order 4,
  *     through which the tangent goes to (0, 0).
  * Three powers in all (Pornin 2022 and Koshelev 2022 treat both ways). Divisions by x are multiplied out, and an inverse
- * is a cube where fourth powers do not count. The identity, where x = 0, is told apart too: it is no key and no R.
+ * is a cube where fourth powers do not count. The identity, where x = 0, is rejected too: it is not a key and not an R.
  */
 #ifndef PYCHAIN_ED25519_HALVING_H
 #define PYCHAIN_ED25519_HALVING_H
@@ -32,7 +32,7 @@ static const uint64_t ROOT_OF_D_I[LIMBS] = {0x374105eb49c67, 0x4274b2f267fe8, 0x
 static const uint64_t ROOT_OF_MINUS_D_I[LIMBS] = {0x71277b3ba5222, 0x2970a394eb516, 0xb29a3e775c7b, 0xf75f12ecb490,
                                                   0x219fc5bc27acf};
 
-/* What is known of n / d: with e = (n d^7)^((p - 5) / 8), the root n d^3 e if it is a square. */
+/* The results for n / d: with e = (n d^7)^((p - 5) / 8), the root n d^3 e if it is a square. */
 typedef struct {
     fe root, d4e; /* d^4 e = root of n / d divided by n / d, but for a fourth root of 1 */
     lanes square, plus_i; /* root^2 = n / d; else it is n / d times +-i, plus_i where + */

@@ -1,5 +1,5 @@
-/* A pool of threads: to start one and to wait for its end costs more than a hundredth of a block's verification, so
- * they stay, asleep, until the process ends. */
+/* A pool of threads: starting and joining one costs more than a hundredth of a block's verification, so they stay,
+ * asleep, until the process ends. */
 #define _GNU_SOURCE /* pthread_sigmask, clock_gettime */
 
 #include "helpers.h"
@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { PATIENCE_NS = 200000 }; /* how long the others' end, which is near, is watched for before sleeping till then */
+enum { PATIENCE_NS = 200000 }; /* how long to spin for the others, who are nearly done, before sleeping */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
 static pthread_cond_t posted = PTHREAD_COND_INITIALIZER, returned = PTHREAD_COND_INITIALIZER;
-static struct task *tasks;            /* those that want helpers */
-static unsigned wanted, alive, busy;  /* helpers: of all tasks together, those there are, those that run one */
+static struct task *tasks;            /* tasks that want helpers */
+static unsigned wanted, alive, busy;  /* helpers: wanted by all tasks, existing, running a task */
 
 static void before_fork(void)
 {
@@ -27,7 +27,7 @@ static void in_parent(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* A forked child has none of the threads, so what they were about is not its business. */
+/* A forked child has none of the threads, so it starts without tasks. */
 static void in_child(void)
 {
     tasks = NULL;
@@ -42,7 +42,7 @@ void helpers_init(void)
     pthread_atfork(before_fork, in_parent, in_child);
 }
 
-/* Take from the list what the task still wants. */
+/* Remove the task's remaining wants from the list. */
 static void withdraw(struct task *task)
 {
     struct task **link = &tasks;
@@ -76,13 +76,13 @@ static void *help(void *unused)
         task->run(task->context);
         pthread_mutex_lock(&lock);
         busy--;
-        if (atomic_fetch_sub(&task->active, 1) == 1) /* whoever waits may be gone now, and the task with it */
+        if (atomic_fetch_sub(&task->active, 1) == 1) /* the waiting thread may have returned now, and the task with it */
             pthread_cond_broadcast(&returned);
     }
     return NULL;
 }
 
-/* One helper more, deaf to signals: those are for the threads of the program. */
+/* Start a helper with signals blocked: those are for the threads of the program. */
 static int start_helper(void)
 {
     sigset_t all, before;

@@ -1,8 +1,8 @@
 /* The kernel for AVX-512 IFMA: eight field elements at a time.
  *
  * Eight points are decompressed side by side, and eight inputs hashed. In a sum by Pippenger's method each lane adds up
- * buckets of its own, and then each of eight windows its buckets. Where there is one sum alone, to join the windows or
- * to verify one signature, the four coordinates of a point lie across four lanes (Hisil et al. 2008, section 4).
+ * buckets of its own, and then each of eight windows its buckets. For a single sum, to join the windows or to verify
+ * one signature, the four coordinates of a point are in four lanes (Hisil et al. 2008, section 4).
  */
 #include "cpu.h"
 
@@ -153,10 +153,10 @@ static size_t sort_window(struct pippenger *p, const struct ed25519_term *terms,
     return at;
 }
 
-/* A lane's way through its buckets. */
+/* A lane's progress through its buckets. */
 struct walk {
     const uint32_t *entry, *bucket_end;
-    size_t bucket, last_bucket; /* the last is not the lane's any more */
+    size_t bucket, last_bucket; /* last_bucket is past the lane's own */
 };
 
 /* Four columns of eight rows, as four vectors. */
@@ -238,7 +238,7 @@ FIELD_FUNCTION point select_point(const point *a, const point *b, lanes which)
                    fe_select(a->z, b->z, which), fe_select(a->t, b->t, which)};
 }
 
-/* Where the sum of a bucket goes: POINT_VECTORS words, LANES apart. */
+/* The place of a bucket's sum: POINT_VECTORS words, LANES apart. */
 static uint64_t *sum_place(const struct pippenger *p, size_t bucket)
 {
     const size_t each = (size_t)1 << (p->plan.bits - 1), window = bucket / each, b = bucket % each;
@@ -265,7 +265,7 @@ static int finish_bucket(const struct pippenger *p, struct walk *walk, const uin
     return 0;
 }
 
-/* Share the buckets out so that each lane has about as many entries. */
+/* Distribute the buckets so that the lanes have about equally many entries. */
 static void share_out(const struct bucket_list *list, struct walk walks[LANES])
 {
     const uint64_t entries = list->starts[list->buckets];
@@ -281,7 +281,7 @@ static void share_out(const struct bucket_list *list, struct walk walks[LANES])
     }
 }
 
-/* Every bucket's sum: each lane walks through its own. */
+/* Every bucket's sum: each lane goes through its own. */
 IFMA_TARGET static void fill_buckets(const struct pippenger *p, const struct ed25519_affine *points)
 {
     static const struct ed25519_affine NEUTRAL = {.diff = {1}, .sum = {1}};

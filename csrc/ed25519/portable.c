@@ -1,5 +1,5 @@
-/* The portable kernel: one field element at a time, 64-bit words and 128-bit products; and what every kernel needs of
- * single points. */
+/* The portable kernel: one field element at a time, 64-bit words and 128-bit products; and the operations on single
+ * points that every kernel needs. */
 #include "scalar.h"
 
 #ifdef __SIZEOF_INT128__
@@ -127,7 +127,7 @@ enum {
     DIGITS = 256 + 1,
     WIDTH = 5,                /* digits are odd, of absolute value below 2^(WIDTH - 1) */
     TABLE = 1 << (WIDTH - 2), /* odd multiples kept of each point */
-    BASE_WIDTH = 8,           /* of the base points, whose multiples are there already */
+    BASE_WIDTH = 8,           /* of the base points, whose multiples are precomputed */
 };
 
 /* The digits of x, of `words` words: x = sum of digits[i] * 2^i, of any `width` neighbours at most one not 0. Returns

@@ -1,7 +1,7 @@
 /* Two points of the curve in eight lanes, each with its four coordinates in four of them. Internal to the core.
  *
  * A `quad` is a field vector; lanes 0 to 3 hold Y - X, Y + X, Z, T of one point, lanes 4 to 7 those of another. As an
- * addend it holds Y - X, Y + X, 2 Z, 2 d T. What is done to one point is done to the other.
+ * addend it holds Y - X, Y + X, 2 Z, 2 d T. Every operation acts on both points.
  */
 #ifndef PYCHAIN_ED25519_QUAD_H
 #define PYCHAIN_ED25519_QUAD_H

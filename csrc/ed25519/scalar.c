@@ -58,8 +58,8 @@ int scalar_from_bytes(uint64_t out[SCALAR_WORDS], const uint8_t bytes[32])
     return less(out, ORDER, SCALAR_WORDS);
 }
 
-/* Barrett's reduction (Handbook of Applied Cryptography, algorithm 14.42, with base 2^64 and four words): the quotient
- * that the reciprocal gives is at most 2 too small, so at most two subtractions follow. */
+/* Barrett's reduction (Handbook of Applied Cryptography, algorithm 14.42, with base 2^64 and four words): the estimated
+ * quotient is at most 2 too small, so at most two subtractions follow. */
 void scalar_reduce(uint64_t out[SCALAR_WORDS], const uint64_t x[8])
 {
     uint64_t product[10] = {0}, multiple[5] = {0}, rest[5];
@@ -118,8 +118,8 @@ static void shift_left(uint64_t out[SCALAR_WORDS], const uint64_t x[SCALAR_WORDS
     }
 }
 
-/* Euclid's algorithm on (L, k), stopped half-way: every remainder r and the cofactor t of k that comes with it have
- * t k = +r or -r modulo L, the signs taking turns, and |t| times the remainder before is at most L. So the first
+/* Euclid's algorithm on (L, k), stopped half-way: every remainder r and its cofactor t of k have
+ * t k = +r or -r modulo L, with alternating signs, and |t| times the previous remainder is at most L. So the first
  * remainder below 2^127 comes with |t| <= L / 2^127 < 2^126. (The use: Antipa, Brown, Gallant, Lambert, Struik, Vanstone
  * 2005, "Accelerated verification of ECDSA signatures".) */
 int scalar_halve(uint64_t u[2], uint64_t v[2], const uint64_t k[SCALAR_WORDS])

@@ -38,7 +38,7 @@ static const struct {
      2},
 };
 
-/* What is done to some of them, and all there is of the batch. */
+/* The changes to some of them, and the whole batch. */
 struct trial {
     uint8_t keys[COUNT][ENCODING], signatures[COUNT][SIGNATURE], messages[COUNT * LONGEST_MESSAGE];
     uint32_t offsets[COUNT + 1];
@@ -60,7 +60,7 @@ static void set_up(struct trial *trial)
 static void damage(struct trial *trial)
 {
     memset(trial->keys[5], 0, ENCODING);
-    trial->keys[5][0] = 2; /* on no point of the curve */
+    trial->keys[5][0] = 2; /* not a point of the curve */
     trial->signatures[11][ENCODING] ^= 1;
     memset(trial->signatures[20] + ENCODING, 0xff, ENCODING); /* not below L */
     trial->messages[trial->offsets[29]] ^= 0x80;

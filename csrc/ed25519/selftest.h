@@ -4,7 +4,7 @@
 
 #include "verify.h"
 
-/* Whether the kernel, which the CPU can run, answers right; needs ed25519_fill_base before it. */
+/* Whether a kernel that the CPU can run gives right answers; call ed25519_fill_base first. */
 int ed25519_selftest(const struct ed25519_kernel *kernel);
 
 #endif

@@ -1,4 +1,4 @@
-/* SHA-512, one input at a time, and what its forms in lanes share: constants and padding. */
+/* SHA-512, one input at a time, and the constants and padding shared with its forms in lanes. */
 #include "sha512.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ static size_t input_size(const struct sha512_input *input)
 
 size_t sha512_blocks(const struct sha512_input *input)
 {
-    return (input_size(input) + 16) / SHA512_BLOCK + 1; /* a marker byte and sixteen of length have to follow */
+    return (input_size(input) + 16) / SHA512_BLOCK + 1; /* a marker byte and sixteen bytes of length follow */
 }
 
 static uint64_t load_be64(const uint8_t *p)
@@ -75,7 +75,7 @@ static uint64_t rotate(uint64_t x, int n)
     return x >> n | x << (64 - n);
 }
 
-/* The word that takes the place of w[t]. */
+/* The word that replaces w[t]. */
 static uint64_t schedule(const uint64_t w[16], int t)
 {
     const uint64_t w15 = w[(t + 1) % 16], w2 = w[(t + 14) % 16];

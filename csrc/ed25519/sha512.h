@@ -1,4 +1,4 @@
-/* SHA-512 (FIPS 180-4) of short inputs that come in up to four pieces. Internal to the core. */
+/* SHA-512 (FIPS 180-4) of short inputs in up to four pieces. Internal to the core. */
 #ifndef PYCHAIN_ED25519_SHA512_H
 #define PYCHAIN_ED25519_SHA512_H
 

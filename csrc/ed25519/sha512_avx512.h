@@ -10,7 +10,7 @@
 #define MAJORITY(x, y, z) _mm512_ternarylogic_epi64(x, y, z, 0xe8)
 #define ROTATE(x, n) _mm512_ror_epi64(x, n)
 
-/* The word that takes the place of w[t]. */
+/* The word that replaces w[t]. */
 FIELD_FUNCTION vector sha512_schedule(const vector w[16], int t)
 {
     const vector w15 = w[(t + 1) % 16], w2 = w[(t + 14) % 16];
@@ -59,7 +59,7 @@ IFMA_TARGET static void sha512_compress_lanes(vector state[SHA512_WORDS], vector
 #undef EIGHT_ROUNDS
 #undef ROUND
 
-/* Up to eight inputs; those that are shorter than others sit out the last blocks. */
+/* Up to eight inputs; shorter ones are masked in the last blocks. */
 IFMA_TARGET static void sha512_hash_lanes(uint8_t (*out)[SHA512_DIGEST], const struct sha512_input *inputs, size_t count)
 {
     _Alignas(64) uint64_t block[16][LANES] = {{0}}, digest[SHA512_WORDS][LANES];

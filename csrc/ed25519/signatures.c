@@ -1,4 +1,4 @@
-/* The doors of signature verification: kernels by name, single signatures, and batches on several threads. */
+/* The entry points of signature verification: kernels by name, single signatures, and batches on several threads. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* getentropy, sched_getaffinity */
 #endif
@@ -21,7 +21,7 @@
 
 enum {
     CHUNK = 512,        /* signatures summed together: more gains little, fewer are searched when one is bad */
-    THREAD_SHARE = 128, /* least signatures for which another thread is called */
+    THREAD_SHARE = 128, /* the fewest signatures for which another thread is used */
     MOST_THREADS = MOST_HELPERS + 1,
     LAST_ROUND = 40, /* its first chunk is larger by this part */
 };
@@ -53,7 +53,7 @@ size_t pychain_ed25519_init(void)
     return usable_count;
 }
 
-/* The kernel in use, NULL before pychain_ed25519_init or where there is none. */
+/* The kernel in use, NULL before pychain_ed25519_init or if there is none. */
 static const struct ed25519_kernel *ed25519_kernel(void)
 {
     return atomic_load_explicit(&in_use, memory_order_relaxed);
@@ -120,7 +120,7 @@ static size_t cores(void)
     return online > 0 ? (size_t)online : 1;
 }
 
-/* What the threads of one call share. */
+/* The state shared by the threads of one call. */
 struct job {
     const struct ed25519_kernel *kernel;
     const struct signature_batch *batch;
@@ -128,8 +128,8 @@ struct job {
     atomic_size_t next;
 };
 
-/* Where chunk `index` begins. As many chunks are for each thread, of equal size but in the last round, where they become
- * smaller: whoever asks first, the caller mostly, has been at work for longest, and so all end together. */
+/* The start of chunk `index`. Each thread gets equally many chunks, of equal size except in the last round, where they
+ * get smaller: the first thread to ask, usually the caller, has worked longest, so that all end together. */
 static size_t begin_of(const struct job *job, size_t index)
 {
     const size_t before = job->chunks - job->threads, late = index > before ? index - before : 0;
@@ -229,7 +229,7 @@ int pychain_ed25519_is_canonical_large_order(const uint8_t public_key[32])
     return valid[0] && is_canonical(public_key) && !ed25519_is_small(&point);
 }
 
-/* Where A and R are canonical points of the group of prime order, and S < L, the equation with and without the cofactor
+/* If A and R are canonical points of the group of prime order, and S < L, the equation with and without the cofactor
  * is the same. */
 int64_t pychain_ed25519_verify_strict_batch(uint8_t *valid, const uint8_t *public_keys, const uint8_t *messages,
                                             size_t size, const uint32_t *offsets, const uint8_t *signatures,

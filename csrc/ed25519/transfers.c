@@ -1,4 +1,4 @@
-/* The signatures of transfers where they lie in a block. */
+/* The signatures of transfers, in place in a block. */
 #include "../pychain.h"
 #include "../transactions.h"
 #include "signatures.h"

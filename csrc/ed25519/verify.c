@@ -1,19 +1,19 @@
-/* Batches of Ed25519 signatures, exactly by ZIP-215: one random combination of the equations, and bisection of what
+/* Batches of Ed25519 signatures, exactly by ZIP-215: one random combination of the equations, and bisection if it
  * fails.
  *
- * For signatures (A, R, S) with S < L and A, R that decompress, and k = SHA-512(R | A | M), the rule asks for
- * [8]([S]B - [k]A - R) = 0. A batch draws for each a weight z of 128 bits and asks for
+ * For signatures (A, R, S) with S < L and A, R that decompress, and k = SHA-512(R | A | M), the rule demands
+ * [8]([S]B - [k]A - R) = 0. A batch draws for each a weight z of 128 bits and checks
  *
  *     [8]( sum [z]R + sum [z k]A - [sum z S]B ) = 0,
  *
  * the sums of A taken for each distinct key together. Times 8, every term lies in the group of prime order L, so
  * scalars may be taken modulo L, and a batch with a bad signature passes for one value of its weight at most: with
- * probability 2^-128, whatever the others are (Bellare, Garay, Rabin 1998; Bernstein et al. 2011).
+ * probability 2^-128, whatever the other signatures are (Bellare, Garay, Rabin 1998; Bernstein et al. 2011).
  *
  * A sum that is not small is halved: the left half is summed with the same weights, the right half is the difference.
- * So finding one bad signature costs about one more sum, of points that are decompressed and hashed already. Whoever
- * hides many could make this slow: once the halves that were summed come to PATIENCE times the chunk, the signatures
- * still in doubt are verified one by one.
+ * So finding one bad signature costs about one more sum, of points already decompressed and hashed. An attacker could
+ * make this slow with many bad ones: once the summed halves reach PATIENCE times the chunk, the remaining signatures are
+ * verified one by one.
  */
 #include "verify.h"
 
@@ -26,12 +26,12 @@
 
 enum {
     WEIGHTS_A_HASH = SHA512_DIGEST / 16,
-    PROBES = 8,        /* places of the table of keys that are tried; a key that finds none is summed alone */
+    PROBES = 8,        /* slots of the table of keys to try; a key that finds none is summed alone */
     PATIENCE = 2,
     SUM_OVERHEAD = 16, /* signatures that the fixed cost of a sum is worth */
 };
 
-/* What one thread works with: a chunk of the batch. Arrays have `capacity` elements unless told otherwise. */
+/* The working memory of one thread: a chunk of the batch. Arrays have `capacity` elements unless noted. */
 struct chunk {
     const struct ed25519_kernel *kernel;
     const struct signature_batch *batch;
@@ -100,7 +100,7 @@ static void challenge_from_digest(uint64_t challenge[SCALAR_WORDS], const uint8_
     scalar_reduce(challenge, words);
 }
 
-/* Whether the equation holds of one signature; multiplied by v, which halves the scalars. */
+/* Whether the equation holds for one signature; multiplied by v, which halves the scalars. */
 static int holds(const struct ed25519_kernel *kernel, const struct ed25519_affine *a, const struct ed25519_affine *r,
                  const uint64_t s[SCALAR_WORDS], const uint64_t challenge[SCALAR_WORDS])
 {
@@ -161,7 +161,7 @@ static void fold_keys(struct chunk *chunk)
     }
 }
 
-/* Decompress, set the ill-formed signatures aside as invalid, and hash the others. */
+/* Decompress, mark the malformed signatures as invalid, and hash the others. */
 static void prepare(struct chunk *chunk)
 {
     for (size_t i = 0; i < chunk->count; i++)
@@ -253,7 +253,7 @@ static void set_valid(const struct chunk *chunk, size_t i, int valid)
     chunk->batch->valid[chunk->begin + chunk->index[i]] = (uint8_t)valid;
 }
 
-/* Settle live signatures begin to end - 1, each by its own equation. */
+/* Decide live signatures begin to end - 1, each by its own equation. */
 static void settle_singly(struct chunk *chunk, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++)
@@ -261,7 +261,7 @@ static void settle_singly(struct chunk *chunk, size_t begin, size_t end)
                                   chunk->challenge[i]));
 }
 
-/* The same where their weighted sum is known. */
+/* The same if their weighted sum is known. */
 static void settle(struct chunk *chunk, size_t begin, size_t end, const struct ed25519_point *sum)
 {
     struct ed25519_point left, right;
@@ -283,7 +283,7 @@ static void settle(struct chunk *chunk, size_t begin, size_t end, const struct e
     settle(chunk, middle, end, &right);
 }
 
-/* Of the valid signatures, which have both points in the group of prime order. */
+/* Which valid signatures have both points in the group of prime order. */
 static void tell_group(struct chunk *chunk)
 {
     chunk->kernel->in_prime_group(chunk->valid, chunk->points, chunk->keys + chunk->count);
@@ -303,7 +303,7 @@ void verify_chunks(const struct ed25519_kernel *kernel, const struct signature_b
     for (size_t begin, count; (count = next(context, &begin)) != 0;) {
         struct ed25519_point sum;
 
-        if (memory == NULL) { /* slower, but it needs none */
+        if (memory == NULL) { /* slower, but it needs no memory */
             for (size_t i = begin; i < begin + count; i++)
                 batch->valid[i] = (uint8_t)verify_one(kernel, batch, i);
             continue;

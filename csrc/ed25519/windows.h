@@ -1,7 +1,7 @@
 /* Scalars cut into signed digits of equal width, for Pippenger's method (1976). Internal to the core.
  *
- * Window j holds a digit of -2^(bits - 1) to 2^(bits - 1) - 1. To get it without carries, 2^(bits - 1) is added to the
- * scalar at every window but the top one, and taken from the digit again. The top window's digit is not negative, and
+ * Window j holds a digit of -2^(bits - 1) to 2^(bits - 1) - 1. To avoid carries, 2^(bits - 1) is added to the
+ * scalar at every window but the top one, and subtracted from the digit again. The top window's digit is not negative, and
  * since the windows of a scalar below 2^n cover n + 1 bits, it is at most 2^(bits - 1) too.
  */
 #ifndef PYCHAIN_ED25519_WINDOWS_H
@@ -28,7 +28,7 @@ static inline int windows_of(int scalar_bits, int bits)
     return (scalar_bits + 1 + bits - 1) / bits;
 }
 
-/* Additions that a sum costs with windows of so many bits: points to buckets, and buckets to sums of windows. */
+/* The additions of a sum with windows of `bits` bits: points to buckets, and buckets to sums of windows. */
 static inline size_t plan_cost(size_t longs, size_t shorts, int bits)
 {
     const size_t windows = (size_t)windows_of(LONG_BITS, bits);

@@ -1,7 +1,7 @@
-"""The backend: all that the API needs of its node and of the runtime that the node lives in (geth's `ethapi.Backend`).
+"""The backend: the API's interface to its node and to the node's runtime (geth's `ethapi.Backend`).
 
-A daemon implements it on an event loop, threads and a disk; the simulation in virtual time. The API itself touches
-neither clock nor thread, so the same calls get the same answers in both.
+A daemon implements it on an event loop, threads and a disk; the simulation in virtual time. The API itself uses
+no clock and no threads, so the same calls get the same answers in both.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class NodeEndedError(PychainError):
 
 
 class Miner(Protocol):
-    """The machine's own miner.
+    """The node's own miner.
 
-    template: what is being mined, None while nothing is. hashes: headers tried so far.
+    template: the template being mined, or None. hashes: headers tried so far.
     """
 
     @property
@@ -50,12 +50,12 @@ class Miner(Protocol):
     def hashes(self) -> int: ...
 
     def hash_rate(self) -> float:
-        """Hashes a second, 0 while nothing is mined."""
+        """Hashes per second, 0 while not mining."""
         ...
 
 
 class Stratum(Protocol):
-    """The machine's Stratum server. listening: host:port. registry: what is counted of shares."""
+    """The machine's Stratum server. listening: host:port. registry: share counts."""
 
     @property
     def listening(self) -> str: ...
@@ -68,10 +68,10 @@ class Stratum(Protocol):
 
 
 class Machine(Protocol):
-    """What a node runs on: facts for the operator, and the switch.
+    """The machine that a node runs on: facts for the operator, and a way to stop.
 
-    addresses: those that peers can connect to, none where the node does not listen. started_ns: monotonic. stratum:
-    None where there is none. meters: how long the node's work takes.
+    addresses: where peers can connect, none if the node does not listen. started_ns: monotonic. stratum: None
+    if there is no server. meters: how long the node's work takes.
     """
 
     @property
@@ -97,26 +97,27 @@ class Machine(Protocol):
 
     @property
     def refused_connections(self) -> int:
-        """Connections of peers that were closed because there was no room."""
+        """Peer connections closed because there was no room."""
         ...
 
     def prune_height(self) -> int | None:
-        """The lowest block from which on all are stored; None where old ones are kept."""
+        """The height from which on all blocks are stored; None if the node does not prune."""
         ...
 
     def process_metrics(self) -> Iterable[Metric]:
-        """What the operating system says of the process, none where that is not the node's own."""
+        """The operating system's metrics of the process; none if the process is not the node's own."""
         ...
 
     def stop(self) -> None:
-        """Begin a clean stop, and return at once."""
+        """Begin a clean stop and return at once."""
         ...
 
 
 class Backend(Protocol):
-    """One running node. All of it is used on the runtime's one thread, but for what `aside` runs.
+    """One running node. Use it only on the runtime's one thread, except inside functions that `aside` runs.
 
-    queries: what the node shows at once. store: the durable state, for reads. entropy: for template extras and ids.
+    queries: immediate reads of the node's state. store: the durable state, for reads. entropy: for template extras
+    and ids.
     """
 
     @property
@@ -136,16 +137,16 @@ class Backend(Protocol):
 
     @property
     def mocked_s(self) -> int | None:
-        """Where the wall clock stands still, None where it goes."""
+        """The mocked wall time, None if the clock runs."""
         ...
 
     def mock_time(self, wall_s: int | None) -> None:
-        """Let the wall clock stand still, or go again; the node looks at once at what waited for that time. Whether
-        the network allows it (dev networks alone do) is for the caller to have asked."""
+        """Stop the wall clock at a time, or let it run again; the node checks at once what was waiting for that time.
+        The caller must have checked that the network allows it (only dev networks do)."""
         ...
 
     def ask(self, request: Request, /) -> Awaitable[Answer]:
-        """Put a request to the node; NodeEndedError where it ends before it answers."""
+        """Send a request to the node; NodeEndedError if the node ends before it answers."""
         ...
 
     def listen(self, listener: Callable[[Event], None], /) -> None:
@@ -153,25 +154,25 @@ class Backend(Protocol):
         ...
 
     def subscribe(self, *kinds: type[Event]) -> Subscription:
-        """The node's events from now on, of these kinds if any are named."""
+        """The node's events from now on, only of these kinds if any are given."""
         ...
 
     def body(self, block_hash: bytes, /) -> Awaitable[bytes | None]:
-        """A raw block; None where it is not stored, OSError where the disk is damaged."""
+        """A raw block; None if it is not stored, OSError if the disk is damaged."""
         ...
 
     def read_body(self, block_hash: bytes, /) -> bytes | None:
-        """As `body`, at once: for work aside."""
+        """Like `body`, but blocking: for functions that `aside` runs."""
         ...
 
     def aside(self, work: Callable[[], T], /) -> Awaitable[T]:
-        """Run a function beside the node, which must read nothing that the node changes."""
+        """Run a function on another thread; it must not read anything that the node changes."""
         ...
 
     def signal(self) -> Signal:
-        """A signal that is not set."""
+        """A new signal, not set."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], /) -> Task:
-        """Run a coroutine by itself."""
+        """Run a coroutine as a task."""
         ...

@@ -1,4 +1,4 @@
-"""Statistics of one block: what its transfers pay, move and weigh."""
+"""Statistics of one block: its transfers' fees, amounts and sizes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _PERCENTILES = (10, 25, 50, 75, 90)
 
 
 class BlockStats(Struct, kw_only=True):
-    """As Core's getblockstats: those statistics that were asked for. Sizes and fees are of the transfers, the coinbase
-    apart, with zeros where there are none; `feerate_percentiles` at 10, 25, 50, 75 and 90 % of their bytes."""
+    """Like Core's getblockstats: the requested statistics. Sizes and fees cover the transfers without the coinbase,
+    zero if there are none; `feerate_percentiles` are at 10, 25, 50, 75 and 90 % of their bytes."""
 
     blockhash: HashHex | UnsetType = UNSET
     height: Height | UnsetType = UNSET

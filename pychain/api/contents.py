@@ -1,4 +1,4 @@
-"""What blocks hold, in short, remembered of those that were shown last: lists of recent blocks come again and again."""
+"""A cache of block summaries, since lists of recent blocks are requested again and again."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pychain.api.views.blocks import BlockContent, block_content
 from pychain.ledger.tree import Entry
 
 MAX_CONTENTS = 4_096
-"""Blocks whose summary is remembered, a megabyte or two."""
+"""Summaries in the cache, a megabyte or two."""
 
 
 class BlockContents:
-    """One a node."""
+    """One per node."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._known: OrderedDict[bytes, BlockContent] = OrderedDict()
 
     async def of(self, entry: Entry) -> BlockContent | None:
-        """What a block holds; None where its body is not here."""
+        """A block's summary; None if its body is not stored."""
         known = self._known.get(entry.hash)
         if known is not None:
             self._known.move_to_end(entry.hash)

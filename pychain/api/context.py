@@ -14,11 +14,11 @@ from pychain.api.meters import CallMeter, EventMeter
 from pychain.api.views.stratum import StratumInfo, stratum_info
 
 RUN_ID_BYTES = 4
-"""Of the name that tells the events of one run from those of another."""
+"""The length of the name that tells the events of one run from those of another."""
 
 
 class Context:
-    """One a node, first argument of each method and resource."""
+    """One per node, the first argument of each method and resource."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -39,18 +39,18 @@ class Context:
         backend.listen(self.forecast.note)
 
     def uptime_ns(self) -> int:
-        """Since the node started."""
+        """Time since the node started."""
         return self.clock.mono_ns() - self.machine.started_ns
 
     def stratum_info(self) -> StratumInfo:
-        """Who mines over Stratum, and with what success: a snapshot of now, empty where there is no server."""
+        """The Stratum miners and their shares: a snapshot, empty if there is no server."""
         return stratum_info(self.machine.stratum, self.clock.now())
 
     def start(self) -> None:
-        """Begin to tell listeners."""
+        """Start sending events to listeners."""
         self.broadcaster.start()
 
     def close(self) -> None:
-        """End what runs by itself."""
+        """Stop the background tasks."""
         self.automine.close()
         self.broadcaster.close()

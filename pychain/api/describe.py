@@ -1,4 +1,4 @@
-"""Descriptions of the methods, made of their definitions: for `help` in a terminal, and as the page docs/api.md.
+"""Descriptions of the methods, built from their definitions: for `help` in a terminal, and as the page docs/api.md.
 
 Rewrite the page after a change with `python -m pychain.api > docs/api.md`.
 """
@@ -15,28 +15,28 @@ from pychain.api.schema import Row, meaning, rows, type_text
 
 _INTRODUCTION = """# The node's API
 
-<!-- Written by `python -m pychain.api > docs/api.md` from the methods' definitions; a test compares. -->
+<!-- Written by `python -m pychain.api > docs/api.md` from the methods' definitions; a test checks it. -->
 
 A node serves JSON-RPC over HTTP on one port, on loopback unless `api_host` says otherwise. `ready.json` in its data
-directory tells the port, `.cookie` a user and password for local programs:
+directory has the port, `.cookie` a user and password for local programs:
 
     curl --user "$(cat DATADIR/.cookie)" --header 'content-type: application/json' \\
         --data '{"jsonrpc": "2.0", "id": 1, "method": "getblockcount"}' http://127.0.0.1:33701/rpc
 
-`pychain rpc METHOD [ARGS]` does the same, and finds port and cookie by itself.
+`pychain rpc METHOD [ARGS]` does the same and finds the port and the cookie itself.
 
-- `POST /rpc` (or `/`, where Bitcoin's clients look). [http.md](http.md) says who may call, and what else is on the
+- `POST /rpc` (or `/`, which Bitcoin's clients use). [http.md](http.md) describes access, and what else is on the
   port.
-- Requests with `"jsonrpc": "2.0"` are served by that specification, batches and notifications too. Any other request is
+- Requests with `"jsonrpc": "2.0"` follow that specification, including batches and notifications. Any other request is
   served as Bitcoin Core serves its 1.x clients: the answer has both `result` and `error`, and the HTTP status is 500
-  for an error (404 for an unknown method, 400 for what is no request).
-- Parameters come by position or by name. Amounts are integers in base units, 100,000,000 a coin. Hashes are in display
-  order, as block explorers write them. Times are Unix seconds.
-- A batch has at most 1,000 calls; they are carried out one after the other."""
+  for an error (404 for an unknown method, 400 for an invalid request).
+- Parameters are given by position or by name. Amounts are integers in base units, 100,000,000 per coin. Hashes are
+  in display order, as block explorers write them. Times are Unix seconds.
+- A batch has at most 1,000 calls; they are executed one after the other."""
 
 
 def overview_text(groups: Iterable[Group], methods: Mapping[str, Method]) -> str:
-    """All methods by group, a line each."""
+    """All methods by group, one line each."""
     blocks = []
     for group in groups:
         lines = [method.signature for method in group.methods if method.name in methods]
@@ -46,7 +46,7 @@ def overview_text(groups: Iterable[Group], methods: Mapping[str, Method]) -> str
 
 
 def method_text(method: Method) -> str:
-    """One method for a terminal."""
+    """One method, as text for a terminal."""
     parts = [method.signature, _joined(method)]
     if method.parameters:
         parts.append("\n".join(["Parameters", *(f"  {_parameter(each)}" for each in method.parameters)]))
@@ -91,16 +91,16 @@ def _codes() -> str:
     """The table of error codes."""
     meanings = {
         Code.PARSE_ERROR: "the body is not JSON",
-        Code.INVALID_REQUEST: "JSON, but no request",
+        Code.INVALID_REQUEST: "JSON, but not a request",
         Code.METHOD_NOT_FOUND: "the method is unknown",
         Code.INVALID_PARAMS: "parameters are missing, or too many",
         Code.INTERNAL_ERROR: "a bug; the node's log has the traceback",
         Code.TYPE_ERROR: "a parameter has the wrong JSON type",
-        Code.INVALID_PARAMETER: "a parameter is out of range, or named as none is",
+        Code.INVALID_PARAMETER: "a parameter is out of range, or has an unknown name",
         Code.MISC_ERROR: "anything else, such as a node that is stopping or a failing disk",
     }
     rows_ = [f"| {code.value} | {text} |" for code, text in meanings.items()]
-    return "\n".join(["Errors that any call may give:", "", "| code | |", "|---|---|", *rows_])
+    return "\n".join(["Errors that any call may return:", "", "| code | |", "|---|---|", *rows_])
 
 
 def _joined(method: Method) -> str:

@@ -1,4 +1,4 @@
-"""Endpoints: typed functions, each the one definition that answers requests and describes itself.
+"""Endpoints: typed functions, each the single definition behind its requests and its description.
 
 The function's first parameter is the `Context`; the others come from the path's `{names}` and from the query.
 """
@@ -28,9 +28,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 ROOT = "/api/v1"
 MAX_QUERY_FIELDS = 16
-"""More than any endpoint has; bounds what a query is taken apart into."""
+"""More than any endpoint has; it bounds the parsing of a query."""
 _NO_CACHE = (b"cache-control", b"no-cache")
-"""Answers may be kept, and are asked for again with their ETag: nearly all of them change with the tip."""
+"""Answers may be cached, and revalidated with their ETag: nearly all of them change with the tip."""
 _STATUS = {
     Code.INVALID_ADDRESS_OR_KEY: HTTPStatus.NOT_FOUND,
     Code.INVALID_PARAMETER: HTTPStatus.BAD_REQUEST,
@@ -38,7 +38,7 @@ _STATUS = {
     Code.TYPE_ERROR: HTTPStatus.BAD_REQUEST,
     Code.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""Every other code is a matter of the moment: 503."""
+"""Every other code is temporary: 503."""
 
 
 class Problem(msgspec.Struct):
@@ -63,23 +63,23 @@ class Endpoint:
 
     @property
     def prefix(self) -> str:
-        """The path up to its name, or whole."""
+        """The path up to its `{name}`, or all of it."""
         return ROOT + self.path.partition("{")[0]
 
     @property
     def in_path(self) -> str | None:
-        """The parameter that stands in the path."""
+        """The parameter in the path."""
         _, _, rest = self.path.partition("{")
         return rest.partition("}")[0] or None
 
     @property
     def suffix(self) -> str:
-        """What follows the name."""
+        """The path after its `{name}`."""
         return self.path.partition("}")[2]
 
 
 class Resources:
-    """The endpoints of one concern, in the order in which they are written down."""
+    """The endpoints of one topic, in the order of their definition."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -97,7 +97,7 @@ class Resources:
 
 
 def _given(method: Method) -> type[msgspec.Struct]:
-    """The parameters as they are when they are given: text in a query can be no null, which optional ones allow."""
+    """The types of given parameters: text in a query cannot be null, which optional parameters allow."""
     fields = []
     for each in method.parameters:
         options = tuple(option for option in get_args(each.type) if option is not NoneType)
@@ -115,7 +115,7 @@ class Rest:
         self._mono_ns = clock.mono_ns
 
     def handler(self, endpoints: list[Endpoint]) -> Callable[[Request], Response | Awaitable[Response]]:
-        """The handler of endpoints that share a prefix and differ in what follows the name in their path."""
+        """The handler of endpoints that share a prefix and differ in the path after their `{name}`."""
         by_suffix = {endpoint.suffix: endpoint for endpoint in endpoints}
         return partial(self._serve, by_suffix)
 
@@ -151,30 +151,30 @@ class Rest:
 
 
 def fields_of(query: str) -> dict[str, str]:
-    """The fields of a query, each of which may be there once."""
+    """The fields of a query; each may occur once."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
         raise out_of_range(f"a query has at most {MAX_QUERY_FIELDS} fields") from None
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise out_of_range("a field of the query is there twice")
+        raise out_of_range("a field of the query is given twice")
     return fields
 
 
 def _resolve(by_suffix: dict[str, Endpoint], path: str) -> tuple[Endpoint, dict[str, str]]:
-    """The endpoint of a path, and the parameter that stands in it."""
+    """The endpoint of a path, and the parameter in the path."""
     for suffix, endpoint in by_suffix.items():
         if endpoint.in_path is None:
             return endpoint, {}
         name = path[len(endpoint.prefix) : len(path) - len(suffix)]
         if path.endswith(suffix) and name and "/" not in name:
             return endpoint, {endpoint.in_path: unquote(name)}
-    raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "there is nothing here; /docs lists what there is")
+    raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "there is nothing here; see /docs")
 
 
 def problem(error: RpcError) -> Response:
-    """The answer that tells of an error."""
+    """The answer for an error."""
     status = _STATUS.get(error.code, HTTPStatus.SERVICE_UNAVAILABLE)
     body = msgspec.json.encode(ProblemView(Problem(error.code, error.message)))
     return Response(status, body, (JSON, SNIFF_NOT, _NO_CACHE))

@@ -14,12 +14,12 @@ _log = logging.getLogger(__name__)
 
 
 class Code(IntEnum):
-    """The `code` of an error object."""
+    """The `code` in an error object."""
 
     PARSE_ERROR = -32700
     """The body is not JSON."""
     INVALID_REQUEST = -32600
-    """JSON, but no request."""
+    """JSON, but not a request."""
     METHOD_NOT_FOUND = -32601
     INVALID_PARAMS = -32602
     """Parameters are missing, or too many."""
@@ -30,29 +30,29 @@ class Code(IntEnum):
     TYPE_ERROR = -3
     """A parameter has the wrong JSON type."""
     INVALID_ADDRESS_OR_KEY = -5
-    """An address, a key, or the hash of a block or transaction that is not known."""
+    """An address, a key, or the hash of an unknown block or transaction."""
     INVALID_PARAMETER = -8
-    """A parameter is out of range, or a name that the method does not have."""
+    """A parameter is out of range or has an unknown name."""
     NOT_CONNECTED = -9
     IN_INITIAL_DOWNLOAD = -10
     """The node is still syncing."""
     DESERIALIZATION_ERROR = -22
-    """The hex of a block or transaction does not decode."""
+    """The hex is not a valid encoding of a block or transaction."""
     NODE_ALREADY_ADDED = -23
     NODE_NOT_ADDED = -24
     VERIFY_ERROR = -25
-    """A transaction or block could not be judged, or not be taken."""
+    """A transaction or block could not be checked, or not be accepted."""
     VERIFY_REJECTED = -26
-    """A transaction or block breaks a rule, of consensus or of the mempool."""
+    """A transaction or block breaks a consensus or mempool rule."""
     VERIFY_ALREADY_IN_CHAIN = -27
-    """The transaction is in a block already."""
+    """The transaction is already in a block."""
     NODE_NOT_CONNECTED = -29
     INVALID_IP_OR_SUBNET = -30
     NETWORK_DISABLED = -31
 
 
 class RpcError(PychainError):
-    """What a caller is told: a code for programs, a line for people."""
+    """An error for the caller: a code for programs, a line for people."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -70,13 +70,13 @@ def out_of_range(message: str) -> RpcError:
 
 
 def granted(answer: Answer, codes: Mapping[str, Code] = MappingProxyType({})) -> None:
-    """Raise what the node refused; `codes` translates its codes, others (it is stopping) are the general error."""
+    """Raise an error if the node refused; `codes` maps its codes, all others (it is stopping) are the general error."""
     if isinstance(answer, Refused):
         raise RpcError(codes.get(answer.code, Code.MISC_ERROR), answer.text)
 
 
 def told(what: str, error: Exception) -> RpcError:
-    """What the caller is told of an exception in a method; a bug's traceback is the log's."""
+    """The error for an exception in a method; the log has the traceback of a bug."""
     if isinstance(error, RpcError):
         return error
     if isinstance(error, PychainError):

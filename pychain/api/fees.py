@@ -1,4 +1,4 @@
-"""Fee suggestions of a running node, out of its recent blocks and its mempool."""
+"""Fee suggestions of a running node, from its recent blocks and its mempool."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pychain.chain.transaction import MAX_MEMO_BYTES, TRANSFER_BYTES
 from pychain.ledger.feerates import WINDOW, Offer, block_floor, offers_of, overtaking_rate, recent_rate
 
 FRESH_NS = seconds(2)
-"""How long one look at the mempool serves: sorting a full one takes a while, aside."""
+"""How long one scan of the mempool is used: sorting a full one takes a while on a thread."""
 
 
 class FeeEstimator:
-    """Remembers what it has found out of each block, and its last look at the mempool."""
+    """Caches its results for each block, and its last scan of the mempool."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._floors: dict[bytes, int] = {}
-        """Of the blocks of the last answer."""
+        """The rates of the last answer's blocks."""
         self._offers: list[Offer] = []
         self._looked_at: tuple[int, int] | None = None
-        """The mempool's revision, and when that was (monotonic ns)."""
+        """The mempool's revision at the last scan, and the time (monotonic ns)."""
 
     async def rate(self, target: int) -> int:
-        """Base units a 1,000 bytes that a transfer should pay to be mined within `target` blocks."""
+        """Base units per 1,000 bytes that a transfer should pay to be mined within `target` blocks."""
         queries = self._backend.queries
         limits = queries.mempool.limits
         floors = await self._recent_floors()
@@ -36,7 +36,7 @@ class FeeEstimator:
         )
 
     async def _recent_floors(self) -> list[int]:
-        """Of the last blocks; one whose body is not here any more is passed over."""
+        """The rates of the last blocks; blocks whose body is no longer stored are skipped."""
         queries = self._backend.queries
         tip = queries.tip.height
         entries = [queries.at(height) for height in range(max(1, tip - WINDOW + 1), tip + 1)]

@@ -1,4 +1,4 @@
-"""How long a sync will still take, by how fast it went of late."""
+"""The remaining time of a sync, estimated from its recent speed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pychain.node.events import Event, NewTip
 from pychain.node.queries import SyncState
 
 SAMPLE_NS = NS // 2
-"""Between two looks."""
+"""Between two samples."""
 SAMPLES = 120
-"""A minute of them: older speed says little about what is to come."""
+"""One minute of samples: older speed says little about the rest."""
 MIN_SPAN_NS = 2 * NS
-"""Less is no measure."""
+"""A shorter span is not a useful measure."""
 
 
 class SyncForecast:
-    """Looks at the progress at each new tip. Progress is a share of the work, so it is right as far as blocks of much
-    work take the time that others take."""
+    """Samples the progress at each new tip. Progress is a share of the work, so the estimate assumes that blocks with
+    more work take no longer than others."""
 
     def __init__(self, state: Callable[[], SyncState], mono_ns: Callable[[], int]) -> None:
         self._state = state
@@ -27,7 +27,7 @@ class SyncForecast:
         self._samples: deque[tuple[int, float]] = deque(maxlen=SAMPLES)
 
     def note(self, event: Event) -> None:
-        """Listens to the node's events."""
+        """Handle an event of the node."""
         if not isinstance(event, NewTip):
             return
         now_ns = self._mono_ns()
@@ -35,13 +35,13 @@ class SyncForecast:
             self._samples.append((now_ns, self._state().progress))
 
     def seconds_left(self) -> int | None:
-        """About how long until the tip is at the best header; 0 where it is near, None while that cannot be told."""
+        """The estimated time until the tip is at the best header; 0 if it is near, None while it is unknown."""
         state = self._state()
         if not state.behind:
             return 0
         now_ns = self._mono_ns()
         while self._samples and self._samples[0][1] > state.progress:
-            self._samples.popleft()  # a longer chain has become known: what was measured was a share of less
+            self._samples.popleft()  # a longer chain became known: the samples were shares of less work
         if not self._samples:
             return None
         since_ns, before = self._samples[0]

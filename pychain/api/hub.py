@@ -1,4 +1,4 @@
-"""The event hub: what the node publishes, handed to listeners in the runtime and to streams of the API."""
+"""The event hub: passes the node's events to listeners in the runtime and to streams of the API."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pychain.api.runtime import Signal
 from pychain.node.events import Event
 
 SUBSCRIPTION_EVENTS = 4096
-"""Events that wait for one slow reader, a few hundred kilobytes; one that falls further behind is cut off."""
+"""Events queued for one slow reader, a few hundred kilobytes; one that falls further behind is cut off."""
 
 
 class Subscription:
     """An async iterator over events, oldest first. It ends when it is closed, when the hub closes, or when its reader
-    fell behind by `SUBSCRIPTION_EVENTS`: then `lagged` is true and the events still queued come first."""
+    falls behind by `SUBSCRIPTION_EVENTS`: then `lagged` is true and the events still queued come first."""
 
     def __init__(self, hub: EventHub, kinds: tuple[type[Event], ...], news: Signal) -> None:
         self._hub = hub
@@ -35,7 +35,7 @@ class Subscription:
         return event
 
     async def next(self, timeout_s: float | None = None) -> Event | None:
-        """The next event, None at the end; TimeoutError where none comes in time."""
+        """The next event, None at the end; TimeoutError if none comes in time."""
         while not self._queue:
             if self._ended:
                 return None
@@ -53,13 +53,13 @@ class Subscription:
         self.close()
 
     def close(self) -> None:
-        """Take no more events."""
+        """Receive no more events."""
         self._hub.forget(self)
         self._ended = True
         self._news.set()
 
     def push(self, event: Event) -> None:
-        """The hub's side."""
+        """Called by the hub: queue an event."""
         if self._kinds and not isinstance(event, self._kinds):
             return
         if len(self._queue) < SUBSCRIPTION_EVENTS:
@@ -71,7 +71,7 @@ class Subscription:
 
 
 class EventHub:
-    """One a node."""
+    """One per node."""
 
     def __init__(self, signal: Callable[[], Signal]) -> None:
         """`signal` makes the runtime's signals."""
@@ -85,8 +85,8 @@ class EventHub:
         self._listeners.append(listener)
 
     def subscribe(self, *kinds: type[Event]) -> Subscription:
-        """A stream of the events from now on, of these kinds if any are named. Use it as a context manager, or close
-        it."""
+        """A stream of the events from now on, only of these kinds if any are given. Use it as a context manager, or
+        close it."""
         subscription = Subscription(self, kinds, self._signal())
         if self._closed:
             subscription.close()

@@ -1,7 +1,7 @@
-"""JSON-RPC over one body: requests and batches in, the answer's bytes and HTTP status out.
+"""JSON-RPC over one HTTP body: requests and batches in, the response's bytes and HTTP status out.
 
-A request with `"jsonrpc": "2.0"` is served by that specification; any other as Bitcoin Core serves its 1.x clients:
-both `result` and `error` in the answer, the kind of error in the HTTP status, and an answer for a missing id too.
+A request with `"jsonrpc": "2.0"` follows that specification; any other is served as Bitcoin Core serves its 1.x
+clients: both `result` and `error` in the answer, an HTTP status by error, and an answer even if the id is missing.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from pychain.http.message import JSON, SNIFF_NOT, Caller, Response
 from pychain.http.message import Request as HttpRequest
 
 MAX_BATCH_CALLS = 1_000
-"""Enough for any honest batch; bounds what one request can make the node do and answer."""
+"""Enough for any honest batch; it bounds the work and the answers that one request can cause."""
 MAX_BATCH_ANSWER_BYTES = 64_000_000
-"""A batch whose answers have grown past this carries out no further calls: its answer is held in memory whole."""
+"""Once a batch's answers exceed this, no further calls are executed: the whole answer is held in memory."""
 UNKNOWN = "unknown"
-"""The name under which calls of no method are counted."""
+"""The name under which calls of unknown methods are counted."""
 MAX_METHOD_CHARACTERS = 64
-"""How much of an unknown method's name is repeated to the caller."""
+"""How much of an unknown method's name is echoed to the caller."""
 _SLICE_NS = NS // 200
-"""After 5 ms of a batch everything else has a turn."""
+"""After 5 ms of a batch, yield to everything else."""
 
 HEADERS = (JSON, SNIFF_NOT)
 
 
 class _Request(msgspec.Struct):
-    """A request object, its parts not judged yet; other members are ignored, as Core does."""
+    """A request object, not yet checked; other members are ignored, as in Core."""
 
     jsonrpc: Any = None
     id: Any = msgspec.UNSET
@@ -75,7 +75,7 @@ class _Answer1(msgspec.Struct):
 
 
 class _Done(msgspec.Struct, gc=False):
-    """A call that was carried out: its answer, encoded, and the HTTP status that goes with it alone in a body."""
+    """An executed call: its encoded answer, and the HTTP status if it is alone in a body."""
 
     status: HTTPStatus
     body: bytes
@@ -89,7 +89,7 @@ _STATUS_1 = {
     Code.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
     Code.METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
 }
-"""Core's statuses for the errors of 1.x; every other one is 500."""
+"""Core's statuses for errors of 1.x; all others are 500."""
 
 _body_decoder = msgspec.json.Decoder()
 _request_decoder = msgspec.json.Decoder(_Request)
@@ -107,7 +107,7 @@ class JsonRpc:
         self._sleep = clock.sleep
 
     def serve(self, http: HttpRequest) -> Response | Awaitable[Response]:
-        """Carry out a body's request or batch, at once where nothing has to be waited for."""
+        """Execute a body's request or batch, at once if nothing has to wait."""
         try:
             request = _request_decoder.decode(http.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -119,7 +119,7 @@ class JsonRpc:
         return _respond(request, await outcome)
 
     async def _serve_other(self, body: bytes, caller: Caller) -> Response:
-        """A body that is no request object: a batch, or an error."""
+        """A body that is not a request object: a batch, or an error."""
         try:
             document = _body_decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -140,7 +140,9 @@ class JsonRpc:
                 answers.append(_encode(_Failure2(_Error(Code.INVALID_REQUEST, "a request is an object"), None)))
                 continue
             if room <= 0:
-                done = _failed(request, RpcError(Code.MISC_ERROR, "the answers before it fill the batch"))
+                done = _failed(
+                    request, RpcError(Code.MISC_ERROR, "the batch's previous answers reached its size limit")
+                )
             else:
                 outcome = self._begin(request, caller)
                 done = outcome if isinstance(outcome, _Done) else await outcome
@@ -155,7 +157,7 @@ class JsonRpc:
         return Response(HTTPStatus.OK, b"[" + b",".join(answers) + b"]", HEADERS)
 
     def _begin(self, request: _Request, caller: Caller) -> _Done | Awaitable[_Done]:
-        """Call a method. What it raises is the answer's error; what it returns is encoded at once."""
+        """Call a method. An exception becomes the answer's error; a result is encoded at once."""
         name = UNKNOWN
         began_ns = self._mono_ns()
         try:
@@ -176,7 +178,7 @@ class JsonRpc:
     async def _await(
         self, request: _Request, method: Method, result: Awaitable[Any], caller: Caller, began_ns: int
     ) -> _Done:
-        failed = True  # as it stays where the caller hangs up
+        failed = True  # as it stays if the caller disconnects
         try:
             done = _succeeded(request, await (_while_there(result, caller) if method.waits else result))
             failed = False
@@ -188,16 +190,16 @@ class JsonRpc:
 
     def _method(self, name: object) -> Method:
         if not isinstance(name, str):
-            raise RpcError(Code.INVALID_REQUEST, "method is missing or no string")
+            raise RpcError(Code.INVALID_REQUEST, "method is missing or not a string")
         method = self._methods.get(name)
         if method is None:
             shown = name[:MAX_METHOD_CHARACTERS]
-            raise RpcError(Code.METHOD_NOT_FOUND, f"method '{shown}' is unknown; help lists all there are")
+            raise RpcError(Code.METHOD_NOT_FOUND, f"method '{shown}' is unknown; help lists all methods")
         return method
 
 
 async def _while_there(result: Awaitable[Any], caller: Caller) -> Any:
-    """The result of a method that may take for ever, unless its caller gives up first."""
+    """The result of a method that may wait for ever, unless its caller disconnects first."""
     caller.waits(True)
     try:
         return await result

@@ -1,8 +1,8 @@
-"""Meters: plain counts that the parts of a node keep as they work. A few hundred nanoseconds each, and no lock: all are
+"""Meters: plain counts kept by the parts of a node. An update takes a few hundred nanoseconds, without a lock: all are
 written on one thread.
 
-They are not the Prometheus library's own, whose locks and labels cost a microsecond or two where a call takes ten;
-`exposition` hands them to it when somebody asks.
+They are not the Prometheus library's own, whose locks and labels cost a microsecond or two when a call takes ten;
+`exposition` passes them to the library at each scrape.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pychain.node.events import BlockRefused, Event, NewTip, TransferAccepted, T
 
 
 class Distribution:
-    """How values are spread: counts below each of some bounds, and their sum. Values and bounds are integers of one
-    unit, so that nothing is lost in long sums."""
+    """A histogram: counts by bound, and the sum. Values and bounds are integers of one unit, so that long sums are
+    exact."""
 
     __slots__ = ("_bounds", "_counts", "total")
 
     def __init__(self, bounds: tuple[int, ...]) -> None:
-        """`bounds`: ascending; a value counts at the first bound that it does not pass."""
+        """`bounds`: ascending; a value counts at the first bound that is not below it."""
         self._bounds = bounds
         self._counts = [0] * (len(bounds) + 1)
         self.total = 0
@@ -35,7 +35,7 @@ class Distribution:
         return sum(self._counts)
 
     def cumulative(self) -> Iterator[tuple[int | None, int]]:
-        """Bounds, and how many values do not pass them; None stands for infinity."""
+        """Bounds, and how many values are at most each bound; None means infinity."""
         below = 0
         for bound, count in zip((*self._bounds, None), self._counts, strict=True):
             below += count
@@ -47,13 +47,13 @@ def _ns(*seconds: float) -> tuple[int, ...]:
 
 
 TURN_NS = _ns(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
-"""Turns of the node and lateness of the loop; 20 ms is the promise."""
+"""Turns of the node and lateness of the loop; the target is 20 ms."""
 CALL_NS = _ns(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)
-"""Calls, of which long polls last as long as they like."""
+"""Calls; long polls may last any time."""
 JOB_NS = _ns(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
-"""Work beside the loop: checks, commits."""
+"""Work on threads: checks, commits."""
 DEPTHS = (1, 2, 3, 4, 6, 10, 20, 50, 100)
-"""Blocks that a reorganisation leaves."""
+"""Blocks disconnected by a reorganisation."""
 
 
 class CallMeter:
@@ -74,7 +74,7 @@ class CallMeter:
 
 
 class EventMeter:
-    """What the node's events add up to."""
+    """Totals of the node's events."""
 
     def __init__(self) -> None:
         self.connected = 0
@@ -85,7 +85,7 @@ class EventMeter:
         self.dropped: dict[str, int] = {}
 
     def note(self, event: Event) -> None:
-        """Take an event in; it is a listener of the hub."""
+        """Count an event; this is a listener of the hub."""
         match event:
             case NewTip():
                 self.connected += len(event.connected)
@@ -103,9 +103,9 @@ class EventMeter:
 
 
 class Meters:
-    """What the runtime measures of its work.
+    """The runtime's measurements of its work.
 
-    turns: the node's handling of one input. lag: how late the loop comes to a timer. block_checks, transfer_checks:
+    turns: the node's handling of one input. lag: how late the loop runs a timer. block_checks, transfer_checks:
     verify jobs. commits: durable commits.
     """
 

@@ -1,4 +1,4 @@
-"""Methods: typed Python functions, each the one definition that serves calls, `help` and the documentation.
+"""Methods: typed Python functions, each the single definition behind calls, `help` and the documentation.
 
 A method is a function whose first parameter is the `Context`; the others are the call's parameters, with types that
 msgspec can convert JSON to. The docstring's first line is the summary, the rest the description.
@@ -22,7 +22,7 @@ REQUIRED: Any = inspect.Parameter.empty
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `default` is `REQUIRED` where there is none."""
+    """One parameter. `default` is `REQUIRED` if there is none."""
 
     name: str
     type: Any
@@ -35,8 +35,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method as it is called and described. `errors` are those it raises itself, with when; one that `waits` may
-    take for ever."""
+    """A method as it is called and described. `errors`: those it raises itself, and when. `waits`: it may take for
+    ever."""
 
     name: str
     group: str
@@ -53,13 +53,13 @@ class Method:
     arguments: type[msgspec.Struct]
 
     def bind(self, params: Any) -> Sequence[Any]:
-        """The function's arguments out of a call's `params` (a list, an object, or None), converted and checked."""
+        """The function's arguments from a call's `params` (a list, an object, or None), converted and checked."""
         if params is None:
             params = {}
         if isinstance(params, list):
             if len(params) > len(self.parameters):
                 raise RpcError(Code.INVALID_PARAMS, f"too many parameters: {self.signature}")
-            # As in Core, null in the place of an optional parameter means its default.
+            # As in Core, null for an optional parameter means its default.
             params = {
                 parameter.name: value
                 for parameter, value in zip(self.parameters, params, strict=False)
@@ -70,14 +70,14 @@ class Method:
         return self.convert(params) if params or self.parameters else ()
 
     def convert(self, given: dict[str, Any], *, strict: bool = True) -> Sequence[Any]:
-        """The arguments out of values by name; unless `strict`, text stands for numbers and booleans too."""
+        """The arguments from values by name; unless `strict`, text may stand for numbers and booleans."""
         try:
             return msgspec.structs.astuple(msgspec.convert(given, self.arguments, strict=strict))
         except msgspec.ValidationError as error:
             raise self._refusal(given, str(error)) from None
 
     def _refusal(self, given: dict[str, Any], error: str) -> RpcError:
-        """What was wrong with a call's parameters."""
+        """The error for a call's bad parameters."""
         names = [parameter.name for parameter in self.parameters]
         for parameter in self.parameters:
             if parameter.required and parameter.name not in given:
@@ -91,7 +91,7 @@ class Method:
 
     @property
     def signature(self) -> str:
-        """The call as one line for a person: `getblock blockhash [verbosity=1]`."""
+        """The call as one line of text: `getblock blockhash [verbosity=1]`."""
         words = [self.name]
         for parameter in self.parameters:
             default = msgspec.json.encode(parameter.default).decode() if not parameter.required else ""
@@ -100,7 +100,7 @@ class Method:
 
 
 class Group:
-    """The methods of one concern, in the order in which they are written down."""
+    """The methods of one topic, in the order of their definition."""
 
     def __init__(self, name: str, title: str, *, dev_only: bool = False) -> None:
         self.name = name
@@ -148,7 +148,7 @@ def describe(
     waits: bool = False,
     dev_only: bool = False,
 ) -> Method:
-    """A typed function as a method; its own name unless told otherwise."""
+    """A typed function as a method, under its own name unless another is given."""
     hints = get_type_hints(function, include_extras=True)
     _, *parameters = inspect.signature(function).parameters.values()  # the first is the context
     params = tuple(Parameter(each.name, hints[each.name], each.default) for each in parameters)
@@ -172,5 +172,5 @@ def describe(
 
 
 def table(groups: Iterable[Group], *, dev: bool) -> dict[str, Method]:
-    """The methods that a node serves, by name; those of dev networks only where it is on one."""
+    """The methods that a node serves, by name; those of dev networks only on such networks."""
     return {method.name: method for group in groups for method in group.methods if dev or not method.dev_only}

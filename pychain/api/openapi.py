@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the endpoints' definitions."""
+"""The OpenAPI 3.1 document, built from the endpoints' definitions."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from pychain.chain.spec import ChainSpec
 
 _PROBLEMS = {
     "400": "A parameter is out of range, malformed or unknown.",
-    "401": "The operator asks for a password for reads (`api_open_reads = false`), and it is missing or wrong.",
+    "401": "Reads need a password (`api_open_reads = false`), and it is missing or wrong.",
     "403": "The request's Host is not allowed.",
-    "404": "What was asked for does not exist.",
+    "404": "The requested thing does not exist.",
     "429": "Too many requests.",
     "503": "The node is stopping, too busy, or its disk fails.",
 }
-"""What any endpoint may answer besides its result; 401, 403 and 429 as a line of text."""
+"""Answers of any endpoint besides its result; 401, 403 and 429 are a line of text."""
 _TEXT_PROBLEMS = ("401", "403", "429")
 
 
 def examples(spec: ChainSpec) -> dict[str, str]:
-    """Parameters that any node of a network has an answer for, by name: the things of genesis."""
+    """Example parameters by name that work on any node of a network: those of genesis."""
     genesis = spec.genesis.transactions[0]
     key = spec.allocations[0][0] if spec.allocations else genesis.recipient
     return {"block": "tip", "txid": hash_hex(genesis.txid), "address": encode_address(spec.hrp, key), "q": "0"}
 
 
 def document(resources: Iterable[Resources], given: Mapping[str, str]) -> dict[str, Any]:
-    """The description of the endpoints, with values as examples for the parameters of that name."""
+    """The description of the endpoints; `given` has example values by parameter name."""
     sections = tuple(resources)
     endpoints = [(section, endpoint) for section in sections for endpoint in section.endpoints]
     types = [endpoint.method.result for _, endpoint in endpoints]
@@ -64,8 +64,8 @@ def document(resources: Iterable[Resources], given: Mapping[str, str]) -> dict[s
             "title": "pychain node",
             "version": __version__,
             "description": "Read-only resources of a pychain node. Amounts are integers in base units, 100,000,000 "
-            "a coin; hashes are in display order; times are Unix seconds. Calls that change anything are "
-            "JSON-RPC's, at /rpc.",
+            "per coin; hashes are in display order; times are Unix seconds. Calls that change anything are "
+            "in JSON-RPC, at /rpc.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -106,15 +106,15 @@ def _events(event: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
     return {
         "operationId": "events",
         "tags": ["Events"],
-        "summary": "What happens on the node, as server-sent events.",
-        "description": "Each event has an `id`, its kind in `event`, and one JSON document in `data`. Who comes back "
-        "with the id of the last event that he had is told those since then; where they are not kept any more, an "
-        "event `reset` comes first, and the state must be read anew. Comments keep the connection alive.",
+        "summary": "The node's events, as server-sent events.",
+        "description": "Each event has an `id`, its kind in `event`, and one JSON document in `data`. A listener that "
+        "reconnects with the id of its last event gets those since then; if they are no longer kept, an event "
+        "`reset` comes first, and the state must be read again. Comments keep the connection alive.",
         "parameters": [
             {
                 "name": "types",
                 "in": "query",
-                "description": "Kinds, with commas; all without it.",
+                "description": "Kinds, separated by commas; default: all.",
                 "style": "form",
                 "explode": False,
                 "schema": {"type": "array", "items": {"enum": list(KINDS)}, "minItems": 1},
@@ -122,11 +122,14 @@ def _events(event: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
             {
                 "name": "last_event_id",
                 "in": "query",
-                "description": "As the header Last-Event-ID, which comes first.",
+                "description": "Like the header Last-Event-ID, which has precedence.",
                 "schema": {"type": "string"},
             },
         ],
-        "responses": {"200": _answer("Events without end.", _sent(event), "text/event-stream"), **_problems(problem)},
+        "responses": {
+            "200": _answer("A stream of events that does not end.", _sent(event), "text/event-stream"),
+            **_problems(problem),
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""The OpenRPC document, made of the methods' definitions; `rpc.discover` gives it."""
+"""The OpenRPC document, built from the methods' definitions; `rpc.discover` returns it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def document(methods: Mapping[str, Method]) -> dict[str, Any]:
         "info": {
             "title": "pychain node",
             "version": __version__,
-            "description": "JSON-RPC of a pychain node. Amounts are integers in base units, 100,000,000 a coin; hashes "
-            "are in display order; times are Unix seconds.",
+            "description": "JSON-RPC of a pychain node. Amounts are integers in base units, 100,000,000 per coin; "
+            "hashes are in display order; times are Unix seconds.",
             "license": {"name": "MIT"},
         },
         "servers": [{"name": "this node", "url": "/rpc"}],

@@ -1,4 +1,4 @@
-"""Large results are made and encoded aside: nothing may hold the node's thread for long."""
+"""Large results are built and encoded on a thread: nothing may block the node's thread for long."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ T = TypeVar("T")
 
 
 async def rendered(backend: Backend, make: Callable[[], T]) -> T:
-    """What `make` makes, as JSON text that the encoder puts in its place. `make` runs aside: it must read nothing that
-    the node changes."""
+    """The result of `make` as JSON text that the encoder embeds. `make` runs on another thread: it must not read
+    anything that the node changes."""
     return cast(T, await backend.aside(lambda: msgspec.Raw(msgspec.json.encode(make()))))

@@ -1,4 +1,4 @@
-"""Time and waiting as the API knows them: what a runtime lends to coroutines in the place of an event loop."""
+"""Time and waiting for the API: the part of an event loop that a runtime provides to coroutines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Clock(Protocol):
     """The runtime's time."""
 
     def now(self) -> Now:
-        """The moment as the node's inputs are given it; its wall time may be mocked."""
+        """The time as the node's inputs get it; the wall time may be mocked."""
         ...
 
     def mono_ns(self) -> int:
@@ -24,7 +24,7 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float, /) -> Awaitable[None]:
-        """Wait; 0 lets everything else have its turn."""
+        """Wait; 0 only yields."""
         ...
 
 
@@ -36,13 +36,13 @@ class Signal(Protocol):
     def clear(self) -> None: ...
 
     def wait(self, timeout_s: float | None = None) -> Awaitable[bool]:
-        """Return True once it is set, False when the time is up first."""
+        """True once it is set, False if the time is up first."""
         ...
 
 
 class Task(Protocol):
-    """A coroutine that runs by itself."""
+    """A running coroutine."""
 
     def cancel(self) -> object:
-        """End it where it waits; its `finally` clauses run, and wait for nothing."""
+        """End it at its current wait; its `finally` clauses run and do not wait."""
         ...

@@ -1,4 +1,4 @@
-"""Types as people read them: what JSON a parameter or a result is, and what it means."""
+"""Types as text: the JSON form of a parameter or a result, and its meaning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIMPLE: dict[type[Info], str] = {
 
 
 class Row(NamedTuple):
-    """One value: where it is in the result (`tx[].txid`; empty for the whole), its type, its meaning."""
+    """One value: its path in the result (`tx[].txid`; empty for the whole), its type, its meaning."""
 
     path: str
     type: str
@@ -32,15 +32,15 @@ def type_text(annotation: Any) -> str:
 
 
 def meaning(annotation: Any) -> str:
-    """The description that a type carries, and its bounds."""
+    """The description in a type, and its bounds."""
     return _meaning(inspect.type_info(annotation))
 
 
 def rows(annotation: Any) -> Iterator[Row]:
-    """A result taken apart, objects field by field."""
+    """The values of a result, objects field by field."""
     info = inspect.type_info(annotation)
     yield Row("", _text(info), _meaning(info))
-    yield from dict.fromkeys(_fields(info, ""))  # what two kinds of object have in common is told once
+    yield from dict.fromkeys(_fields(info, ""))  # fields that two kinds of object share are listed once
 
 
 def _fields(info: Info, path: str) -> Iterator[Row]:

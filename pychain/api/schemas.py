@@ -1,4 +1,4 @@
-"""JSON Schemas of typed definitions, as both machine-readable descriptions (OpenAPI, OpenRPC) use them."""
+"""JSON Schemas of typed definitions, for both machine-readable descriptions (OpenAPI, OpenRPC)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def schemas_of(types: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
 
 
 def parameter_schema(parameter: Parameter, schema: Schema) -> Schema:
-    """The schema of a parameter that is given: null, which stands for "not given", is left out of an optional one's,
-    and its default is told."""
+    """The schema of a given parameter: an optional one has its default, and does not allow null, which means "not
+    given"."""
     described = dict(schema)
     if not parameter.required and parameter.default is not None:
         described["default"] = parameter.default

@@ -1,4 +1,4 @@
-"""Blocks on demand: the native search aside, ended with whoever asked for it."""
+"""Blocks on demand: the native search on a thread, which ends if its caller goes away."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ NONCES = 2**32
 
 
 class Search(NamedTuple):
-    """What a search came to. `block` is None where the tries did not suffice."""
+    """The result of a search. `block` is None if the tries were used up."""
 
     block: Block | None
     tries: int
 
 
 async def search_block(backend: Backend, template: BlockTemplate, recipient: bytes, max_tries: int) -> Search:
-    """Solve a template that pays to a 32-byte key, in at most so many hashes. Cancelling ends the search."""
+    """Solve a template that pays to a 32-byte key, in the most to return hashes. Cancelling ends the search."""
     stop = native.StopFlag()
     try:
         return await backend.aside(lambda: search(backend.entropy, template, recipient, max_tries, stop))
@@ -33,7 +33,7 @@ async def search_block(backend: Backend, template: BlockTemplate, recipient: byt
 def search(
     entropy: Entropy, template: BlockTemplate, recipient: bytes, max_tries: int, stop: native.StopFlag
 ) -> Search:
-    """The search itself, until it is done or the flag is set."""
+    """The search itself, until it finishes or the flag is set."""
     tries = 0
     while tries < max_tries and not stop.is_set():
         coinbase = template.coinbase(recipient, entropy.bytes(MIN_EXTRA_BYTES))

@@ -1,4 +1,4 @@
-"""The site: all that one node serves over HTTP, as a table of routes that the runtime mounts."""
+"""The site: everything that a node serves over HTTP, as a table of routes that the runtime mounts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = (Files("pychain.api.explorer", "static", "/"), Files("pychain.api", "doc
 
 
 def routes(context: Context, counters: Counters) -> Iterator[RouteDef]:
-    """The table but for `FILES`. `counters` are those of the server that mounts it."""
+    """The table without `FILES`. `counters` are those of the server that mounts it."""
     yield from _rpc(context)
     yield from _rest(context)
     yield RouteDef("GET", f"{ROOT}/events", Events(context.broadcaster).serve)
@@ -54,7 +54,7 @@ def _rest(context: Context) -> Iterator[RouteDef]:
 
 
 def _metrics(context: Context, counters: Counters) -> Handler:
-    """The library behind it is loaded aside, for the first who asks."""
+    """The library behind it is loaded on a thread, at the first request."""
     exposition: list[Callable[[Request], Awaitable[Response]]] = []
 
     async def serve(request: Request) -> Response:
@@ -67,7 +67,7 @@ def _metrics(context: Context, counters: Counters) -> Handler:
 
 
 def _document(context: Context, make: Callable[[], dict[str, Any]]) -> Handler:
-    """Serves a description that is made aside, for the first who asks."""
+    """Serve a description that is built on a thread, at the first request."""
     made: list[Response] = []
 
     async def serve(request: Request) -> Response:

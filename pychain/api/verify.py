@@ -1,7 +1,7 @@
-"""Checking what is on disk: the last blocks are read, judged, taken back and connected again, all in memory.
+"""Checking the disk: the last blocks are read, verified, disconnected and connected again, all in memory.
 
-Bodies are read and judged aside. The state is walked in slices on the node's own thread, where the store is read; a tip
-that moves on the way ends the check, whose layers would no longer fit.
+Bodies are read and verified on threads. The state is processed in slices on the node's own thread, where the store is
+read; if the tip changes meanwhile, the check ends, since its layers would no longer fit.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _log = logging.getLogger(__name__)
 
 MAX_LEVEL = 4
 _SLICE = 500
-"""Accounts or transfers between which everything else has its turn: a millisecond or two."""
+"""Accounts or transfers processed between two yields: a millisecond or two."""
 
 
 class DamageError(PychainError):
-    """What is on disk is not what was written."""
+    """The data on disk is not what was written."""
 
 
 class ChainCheck:
-    """One check of the chain that ends in the tip of now, newest block first."""
+    """One check of the chain from the current tip down, newest block first."""
 
     def __init__(self, backend: Backend, level: int) -> None:
         self._backend = backend
@@ -42,7 +42,7 @@ class ChainCheck:
         self._state = AccountLayer(backend.store)
 
     async def run(self, blocks: int) -> bool:
-        """Check so many blocks, all of them for 0. False, and a line in the log, at the first that is wrong."""
+        """Check that many blocks, all of them for 0. False, and a line in the log, at the first bad one."""
         entry = self._tip
         lowest = max(1, entry.height - blocks + 1) if blocks else 1
         while entry.height >= lowest:
@@ -63,7 +63,7 @@ class ChainCheck:
             return
         block = await self._backend.aside(lambda: verify_block(self._spec, raw))
         if block.hash != entry.hash:
-            raise DamageError(f"in its place is block {hash_hex(block.hash)}")
+            raise DamageError(f"it is another block: {hash_hex(block.hash)}")
         if self._level == 1:
             return
         undo = await self._undo(entry)
@@ -81,7 +81,7 @@ class ChainCheck:
             raise DamageError(str(error)) from None
 
     async def _take_back(self, entry: Entry, block: Block, undo: Undo) -> None:
-        """Put the state before the block in place of the one after it; at level 4, go there again and compare."""
+        """Disconnect the block in memory; at level 4, connect it again and compare."""
         matured = self._matured(entry)
         touched: dict[bytes, None] = {}
         for transaction in block.transactions:
@@ -90,7 +90,7 @@ class ChainCheck:
         if matured is not None and matured.amount:
             touched[matured.recipient] = None
         if list(touched) != [key for key, _ in undo]:
-            raise DamageError("its undo record names other accounts than its transactions")
+            raise DamageError("its undo record has other accounts than its transactions")
         after: dict[bytes, Account] = {}
         for position, (key, _) in enumerate(undo):
             after[key] = self._state.account(key)
@@ -103,7 +103,7 @@ class ChainCheck:
         while not connection.advance(_SLICE):
             await self._turn()
         if connection.undo != undo or connection.changes != after:
-            raise DamageError("connected again, it leads to another state")
+            raise DamageError("connecting it again gives another state")
         await self._turn()
 
     def _matured(self, entry: Entry) -> Reward | None:
@@ -116,11 +116,11 @@ class ChainCheck:
         return reward
 
     async def _turn(self) -> None:
-        """Let everything else have its turn."""
+        """Yield to everything else."""
         await self._backend.clock.sleep(0)
         self._require_same_tip()
 
     def _require_same_tip(self) -> None:
-        """The store shows the state of one tip, and so does what was taken back from it."""
+        """The store has the state of one tip, and the blocks were disconnected from that state."""
         if self._backend.queries.tip is not self._tip:
-            raise RpcError(Code.MISC_ERROR, "the tip moved during the check: try again, or with level 2")
+            raise RpcError(Code.MISC_ERROR, "the tip changed during the check: try again, or with level 2")

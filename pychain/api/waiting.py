@@ -1,4 +1,4 @@
-"""Waiting for the chain: calls that end when the tip is what they wait for, or when their time is up."""
+"""Waiting for the chain: calls that return when the tip meets a condition, or when their time is up."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pychain.ledger.tree import Entry
 from pychain.node.events import NewTip
 
 SAME_TIP_S = 60.0
-"""How long a miner's long poll keeps to one tip before better paying transfers count, as in Core."""
+"""How long a long poll waits only for a new tip, before better paying transfers count, as in Core."""
 TRANSFERS_S = 10.0
-"""How often they are looked for from then on."""
+"""How often to look for them from then on."""
 
 
 async def wait_for_tip(backend: Backend, is_it: Callable[[Entry], bool], timeout_s: float | None) -> None:
@@ -36,12 +36,12 @@ async def wait_for_tip(backend: Backend, is_it: Callable[[Entry], bool], timeout
 
 
 def long_poll_id(backend: Backend, prev_hash: bytes) -> str:
-    """Names a template by what it is made of: the block that it builds on, and the state of the mempool."""
+    """An id of a template's inputs: its previous block, and the state of the mempool."""
     return f"{hash_hex(prev_hash)}{backend.queries.mempool.revision}"
 
 
 async def wait_for_template(backend: Backend, poll_id: str) -> None:
-    """Return when a template is due that is better than the one of that id; at once where the id is none of ours."""
+    """Return when there is a better template than the one with that id; at once if the id is unknown."""
     queries = backend.queries
     revision = poll_id[2 * HASH_BYTES :]
     try:
@@ -51,7 +51,7 @@ async def wait_for_template(backend: Backend, poll_id: str) -> None:
     if built_on is None:
         return
 
-    def moved(tip: Entry) -> bool:  # a template may be a step ahead of the tip that is durable
+    def moved(tip: Entry) -> bool:  # a template may be a step ahead of the durable tip
         return not built_on.descends_from(tip)
 
     patience = SAME_TIP_S

@@ -1,1 +1,1 @@
-"""Daemon: the node as a process. The driver loop, TCP, threads, the miner, the store, the API, settings and the log."""
+"""Daemon: the node as a process. The driver, TCP, threads, the miner, the store, the API, settings and the log."""

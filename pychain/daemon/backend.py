@@ -1,4 +1,4 @@
-"""The daemon as the API sees it: an event loop, threads, and this machine. Loop thread only."""
+"""The API's backend in a daemon: an event loop, threads, and this machine. Loop thread only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LoopSignal:
 
 @dataclass(frozen=True, slots=True)
 class ThisMachine:
-    """What a daemon's node runs on. `stop`: begin a clean stop, and return at once."""
+    """The machine of a daemon's node. `stop`: begin a clean stop and return at once."""
 
     node_id: str
     agent: str
@@ -62,7 +62,7 @@ class ThisMachine:
         return self.transport.refused
 
     def process_metrics(self) -> Iterable[Metric]:
-        from prometheus_client import PlatformCollector, ProcessCollector  # loaded when somebody asks
+        from prometheus_client import PlatformCollector, ProcessCollector  # loaded on demand
 
         return [*ProcessCollector(registry=None).collect(), *PlatformCollector(registry=None).collect()]
 
@@ -98,13 +98,13 @@ class DaemonBackend:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks[task] = None  # the loop itself keeps none alive
+        self._tasks[task] = None  # the loop itself does not keep tasks alive
         task.add_done_callback(self._tasks.pop)
         return task
 
 
 def prune_height(engine: Engine) -> Callable[[], int | None]:
-    """What finds the lowest block from which on all are stored, where old ones are removed."""
+    """A function that finds the height from which on all blocks are stored, if old ones are pruned."""
     if not engine.prunes:
         return lambda: None
     return lambda: lowest_kept(engine.store, engine.node.queries)

@@ -1,4 +1,4 @@
-"""Writing the active chain of a data directory to a chain file. A node that runs on the directory goes on meanwhile."""
+"""Writing the active chain of a data directory to a chain file, also while a node runs on the directory."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ExportFailedError(PychainError):
 
 
 def export_chain(settings: Settings, path: Path, report: Callable[[int, int], None]) -> int:
-    """Write all blocks from height 1 to the tip; returns the tip's height. `report` hears of (height, of how many).
+    """Write all blocks from height 1 to the tip; return the tip's height. `report` is called with (height, tip height).
 
-    The file is written beside its place and moved there when it is whole. OSError, StoreError and ExportFailedError say
-    what is wrong.
+    The file is written under a temporary name and renamed when it is complete. Errors are OSError, StoreError and
+    ExportFailedError.
     """
     store = LmdbStore(settings.datadir, settings.spec.genesis_hash, read_only=True)
     partial = path.with_name(path.name + ".part")

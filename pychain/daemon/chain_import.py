@@ -1,6 +1,6 @@
-"""Loading a chain file into a data directory, by the node itself: every rule is checked, in the node's own pipeline.
+"""Loading a chain file into a data directory through the node's own pipeline, which checks every rule.
 
-The file is read ahead of what is durable by a bounded amount, so memory stays the same however long the chain is.
+The file is read a bounded amount ahead of the durable tip, so memory does not grow with the chain.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from pychain.node.requests import INCONCLUSIVE, AwaitRest, LoadBlocks, Refused
 
 CHUNK_BLOCKS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
-"""Blocks put to the node at once."""
+"""Blocks submitted to the node at once."""
 VERIFIERS = 2
-"""The next blocks are examined beside signatures. (A daemon pays for that with its answers, see `interpreter`.)"""
+"""The next blocks are checked beside signatures. (In a daemon that would delay answers, see `interpreter`.)"""
 READ_BYTES = 1024 * 1024
 """Read from the file at once: blocks may be a few hundred bytes."""
 CHUNKS_AHEAD = 8
-"""Chunks read and not durable yet: enough that verifiers, node and disk are all busy, within 40 MB or so."""
+"""Chunks read and not yet durable: enough to keep verifiers, node and disk busy, within about 40 MB."""
 
 
 class ImportFailedError(PychainError):
@@ -44,7 +44,7 @@ class ImportFailedError(PychainError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an import has come: durable height, and bytes of the file that were read of so many."""
+    """The progress of an import: durable height, and bytes read out of the file's size."""
 
     height: int
     read_bytes: int
@@ -53,17 +53,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The durable tip's height after an import, and whether the file's last block is on its chain: otherwise the blocks
-    are kept as a branch of less work."""
+    """The durable tip's height after an import, and whether the file's last block is on its chain: otherwise the
+    blocks are kept as a branch with less work."""
 
     height: int
     is_best: bool
 
 
 def import_chain(settings: Settings, path: Path, report: Callable[[Progress], None]) -> Imported:
-    """Load a chain file into the settings' data directory, which no other node may be using.
+    """Load a chain file into the settings' data directory, which no other node may use meanwhile.
 
-    ChainFileError, ImportFailedError, ConfigError, StoreError and OSError say what is wrong; what was durable stays.
+    Errors are ChainFileError, ImportFailedError, ConfigError, StoreError and OSError; blocks already durable stay.
     """
     with path.open("rb", READ_BYTES) as source:
         directory = DataDirectory(settings.datadir)
@@ -76,12 +76,12 @@ def import_chain(settings: Settings, path: Path, report: Callable[[Progress], No
 
 
 class _Loader:
-    """One import: an engine, and what its node refused."""
+    """One import: an engine, and the blocks that its node refused."""
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self.refused: str | None = None
         self.is_best = True
-        """The blocks put last are on the best chain."""
+        """Whether the last submitted blocks are on the best chain."""
         config = NodeConfig(rulebook=settings.load_rulebook(), connect_only=True)
         options = settings.options
         self.engine = Engine(
@@ -110,13 +110,13 @@ class _Loader:
         return self.engine.node.queries.tip.height
 
     async def put(self, raws: tuple[bytes, ...]) -> None:
-        """Have blocks taken. ImportFailedError where one breaks a rule."""
+        """Submit blocks. ImportFailedError if one breaks a rule."""
         answer = await self.engine.driver.ask(LoadBlocks(raws))
         self.is_best = answer != INCONCLUSIVE
         if answer is not None and self.is_best:
             await self.engine.driver.ask(AwaitRest())
             why = self.refused or (answer.text if isinstance(answer, Refused) else str(answer))
-            raise ImportFailedError(f"the block after height {self.height} is not taken: {why}")
+            raise ImportFailedError(f"the block after height {self.height} is refused: {why}")
 
 
 async def _load(settings: Settings, source: BinaryIO, file_bytes: int, report: Callable[[Progress], None]) -> Imported:
@@ -147,7 +147,7 @@ async def _load(settings: Settings, source: BinaryIO, file_bytes: int, report: C
 
 
 def _chunks(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """Up to `CHUNK_BLOCKS` blocks, or as many as come to about `CHUNK_BYTES`, at a time."""
+    """Chunks of up to `CHUNK_BLOCKS` blocks or about `CHUNK_BYTES`."""
     while True:
         room = CHUNK_BYTES
         chunk: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The daemon's clock: the machine's monotonic and wall time as a `Now`; dev networks may set the wall time by hand."""
+"""The daemon's clock: the machine's monotonic and wall time as a `Now`; dev networks may set the wall time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MS = 1_000_000
 
 
 class Clock:
-    """Reads may come from any thread."""
+    """It may be read from any thread."""
 
     def __init__(self) -> None:
         self._mocked_s: int | None = None
@@ -24,7 +24,7 @@ class Clock:
         return Now(time.monotonic_ns(), self.wall_s())
 
     def wall_s(self) -> int:
-        """Unix seconds, as mocked or as the machine has them."""
+        """Unix seconds, mocked or the machine's."""
         mocked = self._mocked_s
         return time.time_ns() // NS if mocked is None else mocked
 
@@ -34,11 +34,11 @@ class Clock:
 
     @property
     def mocked_s(self) -> int | None:
-        """Where it stands still, None where it goes with the machine's."""
+        """The mocked time, None if it follows the machine's."""
         return self._mocked_s
 
     def mock(self, wall_s: int | None) -> None:
-        """Stand still at `wall_s`, as Bitcoin Core's setmocktime; None returns to the machine's time.
+        """Stop at `wall_s`, like Bitcoin Core's setmocktime; None returns to the machine's time.
 
-        Whether the network allows it (dev networks alone do) is for the caller to have asked."""
+        The caller must have checked that the network allows it (only dev networks do)."""
         self._mocked_s = wall_s

@@ -1,7 +1,7 @@
-"""The thread that writes to the store: commits in order, and between them what commits left for later.
+"""The thread that writes to the store: commits in order, and between them the maintenance that commits leave.
 
-A commit that comes waits for one step of that at most. When no commit has come for a while, all of it is done, so an
-idle node holds little in memory and begins at once when it is started again.
+A commit waits for at most one step of maintenance. When there is no commit for a while, all of it is done, so that an
+idle node uses little memory and starts quickly.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import suppress
 from pychain.ledger.store import WritableStore
 
 QUIET_S = 5.0
-"""Without a commit for so long the node counts as idle."""
+"""Without a commit for this long the node counts as idle."""
 
 
 class Committer:
-    """One thread beside the loop. `fail` is told on the loop of an exception that is a bug."""
+    """One thread beside the loop. `fail` is called on the loop with an exception that is a bug."""
 
     def __init__(self, store: WritableStore, fail: Callable[[BaseException], None], quiet_s: float = QUIET_S) -> None:
         self._store = store
@@ -27,7 +27,7 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self.pool = ThreadPoolExecutor(1, "commit")
         self._tending = False
-        """A step is queued or under way."""
+        """A step is queued or running."""
         self._is_quiet = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -40,7 +40,7 @@ class Committer:
         self._timer = self._loop.call_later(self._quiet_s, self._on_quiet)
 
     async def close(self) -> None:
-        """Drop what has not begun, and wait for what has."""
+        """Drop what has not begun, and wait for the rest."""
         self._stop_waiting()
         self.pool.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.pool.shutdown)
@@ -59,7 +59,7 @@ class Committer:
             self.pool.submit(self._step)
 
     def _step(self) -> None:
-        """On the thread: one step, and the next one behind the commits that wait by then."""
+        """On the thread: run one step, and queue the next behind the waiting commits."""
         try:
             more = self._store.tend(self._is_quiet)
         except Exception as error:

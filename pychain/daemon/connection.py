@@ -1,7 +1,7 @@
-"""One TCP connection: bytes in, bytes out with a bounded buffer, and an end that lets the last words arrive.
+"""One TCP connection: bytes in, bytes out with a bounded buffer, and a close that lets the last bytes arrive.
 
-What is sent waits in our own queue; the loop's transport is given one piece at a time and asked how much of it is left,
-so the node learns as its bytes drain, however slowly the peer reads.
+Sent data waits in our own queue. The loop's transport gets one piece at a time and is asked how much of it is left, so
+the node knows how its bytes drain, even if the peer reads slowly.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from pychain.p2p.endpoint import Endpoint
 from pychain.p2p.netaddress import NetAddress
 
 PIECE_BYTES = 128 * 1024
-"""Given to the loop's transport at once: what it holds back of a send is at most this, the rest waits here uncopied."""
+"""Bytes given to the loop's transport at once; the rest waits here uncopied."""
 GRACE_S = 2.0
-"""For what was sent to leave and the peer to close, after we hung up or he did."""
+"""Time for sent data to leave and for the peer to close, after either side hung up."""
 DISCARD_BYTES = 1024 * 1024
-"""Read and thrown away while a connection ends: closing with unread bytes would reset it and lose our last words."""
+"""Bytes read and dropped while a connection ends: closing with unread bytes would reset it and lose our last data."""
 
 
 class Owner(Protocol):
-    """What a connection needs of the transport that it belongs to."""
+    """A connection's interface to its transport."""
 
     buffer: memoryview
-    """Where all connections receive: the loops read and hand over one connection at a time."""
+    """The shared receive buffer: the loop reads and delivers one connection at a time."""
 
     def feed(self, event: Input) -> None: ...
 
     def admit(self, connection: Connection) -> int | None:
-        """The id of a new peer, or None where there is no room."""
+        """The id of a new peer, or None if there is no room."""
         ...
 
     def hold_reading(self, connection: Connection) -> bool:
-        """Whether to read no more for now; the transport resumes it."""
+        """Whether to pause reading; the transport resumes it."""
         ...
 
     def release(self, connection: Connection) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         ...
 
 
@@ -56,29 +56,29 @@ class Connection(asyncio.BufferedProtocol):
         self._outbox: deque[bytes | memoryview] = deque()
         self._in_transport = 0  # bytes given to the loop's transport and not yet reported as drained
         self._full = False  # the loop's transport holds bytes that the kernel did not take
-        self._ending: str | None = None  # why, once the connection is to end
+        self._ending: str | None = None  # the reason, once the connection is ending
         self._grace: asyncio.TimerHandle | None = None
         self._discarded = 0
         self.peer: int | None = None
-        """The id under which the node knows it; None before it is open, or where it was not admitted."""
+        """Its id in the node; None before it is open, or if it was not admitted."""
 
-    # --- what the transport asks for
+    # --- called by the transport
 
     def send(self, data: bytes) -> None:
-        """Queue bytes; nothing is taken once the connection ends."""
+        """Queue bytes; ignored once the connection is ending."""
         if self._ending is None and self._transport is not None:
             self._outbox.append(data)
             self._pump()
 
     def hang_up(self, reason: str) -> None:
-        """End once what was sent has left, or after a short grace."""
+        """Close once everything is sent, or after a short grace."""
         if self._ending is None and self._transport is not None:
             self._end(reason)
             self._transport.resume_reading()
             self._pump()
 
     def abort(self, reason: str) -> None:
-        """End now; what was not sent is lost."""
+        """Close now; unsent bytes are lost."""
         self._ending = self._ending or reason
         if self._transport is not None:
             self._transport.abort()
@@ -87,7 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
-    # --- what the loop reports
+    # --- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         tcp = cast(asyncio.Transport, transport)
@@ -99,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = tcp
         self.peer = peer
         tcp.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        tcp.set_write_buffer_limits(high=0)  # hear of it whenever bytes are left, and when none are
+        tcp.set_write_buffer_limits(high=0)  # notify whenever bytes are left, and when none are
         self._owner.feed(PeerOpened(peer, endpoint, inbound=self._dialled is None))
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -118,7 +118,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """The peer sends no more, which for us is the end; the grace bounds what he may still take to read."""
+        """The peer stopped sending, so we close; the grace bounds how long it may take to read the rest."""
         self._end("closed by the peer")
         self._outbox.clear()
         return False
@@ -144,7 +144,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- sending
 
     def _pump(self) -> None:
-        """Give the loop's transport pieces until it holds one back, and report what left."""
+        """Give the loop's transport pieces until it buffers one, and report the bytes that left."""
         assert self._transport is not None
         while self._outbox and not self._full and self._transport is not None:
             piece = self._next_piece()
@@ -174,10 +174,10 @@ class Connection(asyncio.BufferedProtocol):
         return b"".join(pieces) if len(pieces) > 1 else first
 
     def _half_close(self, transport: asyncio.Transport) -> None:
-        """Send the end of our stream, and go on reading until he closes too."""
+        """Send the end of our stream, and continue reading until the peer closes too."""
         try:
             transport.write_eof()
-        except OSError:  # he was quicker
+        except OSError:  # the peer closed first
             transport.abort()
 
     def _end(self, reason: str) -> None:
@@ -187,7 +187,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def failure_text(error: BaseException) -> str:
-    """An error of the network in the words of the operating system, without Python's decoration."""
+    """A network error in the operating system's words."""
     if isinstance(error, TimeoutError) and not error.errno:
         return "timed out"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
@@ -198,6 +198,6 @@ def failure_text(error: BaseException) -> str:
 
 
 def _remote_end(transport: asyncio.Transport) -> Endpoint | None:
-    """The other end, None where it is gone already."""
+    """The other end, None if it is already gone."""
     name = transport.get_extra_info("peername")
     return Endpoint(NetAddress.observed(name[0], name[1])) if name else None

@@ -1,6 +1,6 @@
-"""The daemon: a node with its store, sockets, threads and API, joined, started, and taken down in order.
+"""The daemon: a node with its store, sockets, threads and API, assembled, started and stopped in order.
 
-`run` is the whole life of one, from settings to exit code.
+`run` runs one from settings to exit code.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ _log = logging.getLogger(__name__)
 
 LOG_FILE = "node.log"
 STOP_TIMEOUT_S = 60.0
-"""For the node to end in order: one commit on a slow disk, with plenty to spare."""
+"""Time for the node to stop cleanly: one commit on a slow disk, with plenty to spare."""
 MAX_CONNECTIONS = MAX_INBOUND + MAX_OUTBOUND + MAX_MANUAL + 64
-"""The node's own slots, and newcomers among whom it chooses."""
+"""The node's own slots, and new connections to choose from when it evicts."""
 STRATUM_SHARE = 4
-"""Miners take at most every fourth descriptor."""
+"""Miners use at most every fourth descriptor."""
 API_SHARE = 2
-"""Callers and listeners of the API at most every second one."""
+"""API clients use at most every second one."""
 COOKIE_BYTES = 32
-"""Random, of the password in `.cookie`, as in Core."""
+"""Random bytes of the password in `.cookie`, as in Core."""
 RESERVED_DESCRIPTORS = 128
-"""Kept from the peers: store, log, API, loop."""
+"""Descriptors reserved for store, log, API and loop."""
 
 
 def run(settings: Settings) -> int:
-    """Run a node until it is told to stop. Returns the exit code: 0, or 1 where one line on standard error says why."""
+    """Run a node until it is told to stop. Returns the exit code: 0, or 1 with one line on standard error."""
     try:
         directory = DataDirectory(settings.datadir)
         try:
@@ -89,7 +89,7 @@ def run(settings: Settings) -> int:
         fault = str(error)
     except OSError as error:
         fault = error.strerror or str(error)
-    except KeyboardInterrupt:  # before the daemon took the signals over
+    except KeyboardInterrupt:  # before the daemon installed its signal handlers
         fault = None
     if fault is None:
         return 0
@@ -98,7 +98,7 @@ def run(settings: Settings) -> int:
 
 
 def _run_logged(settings: Settings, directory: DataDirectory) -> str | None:
-    """Run with the log set up: on a terminal in a file beside the live view, else on standard error."""
+    """Run with the log: with the live view it goes to a file, else to standard error."""
     live = settings.options.live and sys.stdout.isatty()
     file = directory.path / LOG_FILE if live else None
     handler = set_up_log(settings.options.log_level, settings.options.log_format, file)
@@ -114,7 +114,7 @@ def _run_logged(settings: Settings, directory: DataDirectory) -> str | None:
 
 
 async def _serve(settings: Settings, directory: DataDirectory, live: bool) -> str | None:
-    """One node's life on the loop. Returns None after a clean stop, or the line that says what ended it."""
+    """Run one node on the loop. Returns None after a clean stop, or a line with the reason."""
     async with AsyncExitStack() as stack:
         daemon = Daemon(settings, directory, stack)
         await daemon.start()
@@ -124,10 +124,10 @@ async def _serve(settings: Settings, directory: DataDirectory, live: bool) -> st
 
 
 class Daemon:
-    """The parts of one node, joined. What it opens is pushed on `stack`, which takes it down, last opened first."""
+    """The parts of one node. Everything opened is pushed on `stack`, which closes it in reverse order."""
 
     def __init__(self, settings: Settings, directory: DataDirectory, stack: AsyncExitStack) -> None:
-        """Open the store and bind the ports. ConfigError or OSError with one line where that fails."""
+        """Open the store and bind the ports. ConfigError or OSError with one line if that fails."""
         self._settings = settings
         self._directory = directory
         self._stack = stack
@@ -182,10 +182,10 @@ class Daemon:
         return listeners
 
     def _stratum_server(self, room: int) -> StratumServer | None:
-        """The Stratum server, where there is one."""
+        """The Stratum server, if there is one."""
         if self._stratum_listener is None:
             return None
-        from pychain.daemon.stratum.server import StratumServer  # most nodes have none, and start sooner
+        from pychain.daemon.stratum.server import StratumServer  # most nodes have none, and start faster
 
         engine = self._engine
         return StratumServer(engine.node.queries, engine.driver.ask, self._events, engine.clock, room)
@@ -195,12 +195,12 @@ class Daemon:
         return None if port is None else self._bind((settings.options.stratum_host,), port)[0]
 
     async def start(self) -> None:
-        """Start the node and its API, and say in the data directory that it is ready."""
+        """Start the node and its API, and write `ready.json`."""
         for name in unknown_variables():
-            _log.warning("%s is set, and is no setting of a node", name)
+            _log.warning("%s is set, but is not a setting of a node", name)
         if native.fallback_reason is not None:
             _log.warning("%s", native.fallback_reason)
-        gc.freeze()  # the loaded index stays: full collections would only stop the loop to find that out
+        gc.freeze()  # the loaded index stays: full collections would only scan it in vain and block the loop
         self._events.listen(log_event)
         self._watchdog.start()
         self._stack.callback(self._watchdog.stop)
@@ -227,13 +227,13 @@ class Daemon:
         _log.info("peers connect to %s", ", ".join(address.host_port for address in machine.addresses) or "nothing")
 
     async def until_told(self) -> None:
-        """Wait until someone wants the node to stop, or it has ended by itself."""
+        """Wait until the node is told to stop, or has ended by itself."""
         wanted = self._loop.create_task(self._stop_wanted.wait())
         await asyncio.wait((wanted, self._driver.ended), return_when=asyncio.FIRST_COMPLETED)
         wanted.cancel()
 
     async def end(self) -> str | None:
-        """Have the node tell its peers and save its tables, if it has not ended. The line that says what went wrong."""
+        """Let the node say goodbye and save its tables, unless it has ended. Returns a line if something failed."""
         ended = self._driver.ended
         if not ended.done():
             _log.info("stopping")
@@ -244,7 +244,7 @@ class Daemon:
         return ended.result()
 
     def _on_signal(self) -> None:
-        """The first one stops the node in order; from now on the system's own way, at once, is back."""
+        """The first signal stops the node cleanly; a second one gets the system's default and kills it."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
@@ -280,7 +280,7 @@ class Daemon:
             case StopMining():
                 self._miner.stop()
             case _:
-                raise AssertionError("the driver and the engine keep the others to themselves")
+                raise AssertionError("the driver and the engine handle the others")
 
     def _look_up(self, name: str, port: int) -> None:
         async def look_up() -> None:
@@ -305,7 +305,9 @@ class Daemon:
 
 
 def _live_view(context: Context) -> LiveView:
-    from pychain.daemon.live import LiveView  # what draws it takes long to import: in a pipe, a node starts without
+    from pychain.daemon.live import (
+        LiveView,  # its library is slow to import: a node without a terminal starts without it
+    )
 
     return LiveView(context)
 
@@ -325,7 +327,7 @@ def _node_config(settings: Settings, bound: tuple[NetAddress, ...]) -> NodeConfi
 
 
 def _reachable(address: NetAddress) -> str:
-    """An address to connect to from this machine: loopback in the place of "all interfaces"."""
+    """An address to connect to from this machine: loopback instead of "all interfaces"."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
     return NetAddress(host, address.port).host_port
 
@@ -336,5 +338,5 @@ def _local(listener: socket.socket) -> str:
 
 
 def _log_stray(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What the loop caught in a callback or a task that nobody waits for."""
+    """Log an exception that the loop caught in a callback or a task."""
     _log.error("in the event loop: %s", context["message"], exc_info=context.get("exception"))

@@ -1,13 +1,12 @@
-"""The data directory: made for its owner alone, one node at a time, and what it tells programs of the node that runs in
-it.
+"""The data directory: private to its owner, used by one node at a time, with files that tell programs about the node.
 
-| file | what | while |
+| file | content | present |
 |---|---|---|
-| `.lock` | held by `flock`, with the holder's pid inside for people | always there |
-| `ready.json` | where the node listens, see `Ready` | the node serves |
-| `.cookie` | `__cookie__:<secret>`, the password of local programs, mode 0600 | the node runs |
+| `.lock` | held by `flock`, with the holder's pid for people | always |
+| `ready.json` | where the node listens, see `Ready` | while the node serves |
+| `.cookie` | `__cookie__:<secret>`, the password of local programs, mode 0600 | while the node runs |
 
-The lock is the system's: it ends with its process, however that dies, so nothing here ever needs a repair by hand.
+The system releases the lock when the process ends in any way, so no repair by hand is ever needed.
 """
 
 from __future__ import annotations
@@ -50,12 +49,12 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class DataDirectory:
-    """A data directory that this process holds until `close`."""
+    """A data directory that this process locks until `close`."""
 
     def __init__(self, path: Path) -> None:
-        """Create and lock it, and remove what a node that died left behind.
+        """Create and lock it, and remove the files of a crashed node.
 
-        DirectoryInUseError where another holds it, ConfigError where it cannot be used.
+        DirectoryInUseError if another process has it, ConfigError if it cannot be used.
         """
         self.path = path
         try:
@@ -66,15 +65,15 @@ class DataDirectory:
         self._withdraw()
 
     def write_cookie(self, secret: str) -> None:
-        """Leave the password of local programs."""
+        """Write the password of local programs."""
         self._write(_COOKIE, f"{_COOKIE_USER}:{secret}".encode(), 0o600)
 
     def announce(self, ready: Ready) -> None:
-        """Tell programs that the node serves, and where. The file appears whole."""
+        """Tell programs where the node serves. The file is written atomically."""
         self._write(_READY, msgspec.json.encode(ready) + b"\n", 0o644)
 
     def close(self) -> None:
-        """Withdraw what `announce` and `write_cookie` told, and let the next node in."""
+        """Remove the files of `announce` and `write_cookie`, and release the lock."""
         self._withdraw()
         os.close(self._lock)
 
@@ -83,7 +82,7 @@ class DataDirectory:
             (self.path / name).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes, mode: int) -> None:
-        """Write a file that nobody sees half done, nor with other permissions than these."""
+        """Write a file atomically, with these permissions from the start."""
         temporary = self.path / f"{name}.new"
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -93,7 +92,7 @@ class DataDirectory:
 
 
 def _take_lock(path: Path) -> int:
-    """The descriptor that holds the lock. It is not inherited by programs that the node starts."""
+    """The descriptor that holds the lock. Programs that the node starts do not inherit it."""
     descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,8 @@
-"""The driver: hands a node its inputs one at a time, carries its effects out in order, and keeps its one deadline.
+"""The driver: passes a node its inputs one at a time, carries out its effects in order, and keeps its one deadline.
 
-It runs on the event loop's thread and never re-enters the node: what happens while effects are carried out waits its
-turn. A long queue is worked off in slices, so that sockets and the API get their time; while it is long, `congested`
-asks the transport to read no more.
+It runs on the event loop's thread and never re-enters the node: inputs that arrive while effects are carried out
+wait. A long queue is processed in slices, so that sockets and the API get their time; while it is long, `congested`
+tells the transport to stop reading.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from pychain.node.requests import Answer, Request
 _log = logging.getLogger(__name__)
 
 SLICE_NS = 3_000_000
-"""How long inputs are handled before the loop comes round: a quarter of the 20 ms that nothing may exceed."""
+"""How long inputs are handled before the loop continues: a quarter of the bound of 20 ms."""
 CONGESTED_INPUTS = 64
-"""Waiting inputs at which reading stops; with a full receive buffer each that is 4 MiB."""
+"""Queued inputs at which reading stops; with a full receive buffer each that is 4 MiB."""
 ASKED_TOGETHER = 64
-"""Requests handed over as one input at the most: a few milliseconds, whatever they are."""
+"""The most requests in one input: a few milliseconds, whatever they are."""
 TIMER_GRAIN_S = 0.001
-"""The loops' timers count in milliseconds: rounding up saves a call that would come too early."""
+"""The loops' timers count in milliseconds: rounding up avoids a call that is too early."""
 
 
 class Machine(Protocol):
-    """The node as the driver sees it."""
+    """The driver's interface to the node."""
 
     def handle(self, event: Input, now: Now, /) -> list[Effect]: ...
 
@@ -43,10 +43,10 @@ class Machine(Protocol):
 
 
 class Driver:
-    """Drives one node. `carry` carries one effect out; `advance` lets the store show what was committed last.
+    """Drives one node. `carry` carries out one effect; `advance` makes the last commit visible in the store.
 
-    Both must not block; what they cause is given to `feed`. `on_turn` is told how many ns each input took. An exception
-    from the node or from `carry` is a bug: the node is driven no further, and `ended` says so.
+    Neither may block; their results go to `feed`. `on_turn` gets the ns that each input took. An exception from the
+    node or from `carry` is a bug: the node is stopped, and `ended` says so.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class Driver:
         self._timer_ns = 0
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._asking: list[Asked] = []
-        """Requests that wait to be put together."""
+        """Requests waiting to be batched."""
         self._gathered = 0
-        """How many those were when the loop came round last."""
+        """Their number at the previous turn of the loop."""
         self._request_ids = itertools.count(1)
         self.ended: asyncio.Future[str | None] = self._loop.create_future()
-        """Done when the node has stopped: None, or one line that says what went wrong."""
+        """Done when the node has stopped: None, or a line with the error."""
 
     def feed(self, event: Input) -> None:
-        """Queue an input, and handle it at once unless another is being handled."""
+        """Queue an input, and handle it at once unless the driver is busy."""
         if self.ended.done():
             return
         self._inputs.append(event)
@@ -91,7 +91,7 @@ class Driver:
             self._work()
 
     async def ask(self, request: Request) -> Answer:
-        """Put a request to the node; NodeEndedError where it ends before it answers."""
+        """Send a request to the node; NodeEndedError if the node ends before it answers."""
         if self.ended.done():
             raise NodeEndedError("the node has stopped")
         request_id = next(self._request_ids)
@@ -106,8 +106,8 @@ class Driver:
             self._asked.pop(request_id, None)
 
     def _feed_asked(self) -> None:
-        """What many callers ask costs the node one turn, so they are waited for as long as each turn of the loop brings
-        more: a turn without any takes some microseconds."""
+        """Requests of many callers are one turn of the node, so wait while each turn of the loop brings more: a turn
+        without any takes some microseconds."""
         if self._gathered < len(self._asking) < ASKED_TOGETHER:
             self._gathered = len(self._asking)
             self._loop.call_soon(self._feed_asked)
@@ -118,12 +118,12 @@ class Driver:
             self.feed(some[0] if len(some) == 1 else AskedTogether(tuple(some)))
 
     def fail(self, error: BaseException) -> None:
-        """A bug showed itself, here or in a job: end, and leave the disk as the last commit left it."""
+        """There is a bug, here or in a job: stop, and leave the disk as of the last commit."""
         _log.critical("internal error, the node stops", exc_info=error)
         self._end(f"internal error: {type(error).__name__}: {error} (the log has the traceback)")
 
     def _work(self) -> None:
-        """Handle what is queued until the slice is over; `_busy` stays set while the rest waits for its turn."""
+        """Handle queued inputs until the slice is over; `_busy` stays set while some remain."""
         now_ns = time.monotonic_ns()
         until_ns = now_ns + SLICE_NS
         try:
@@ -155,7 +155,7 @@ class Driver:
 
     def _answer(self, reply: Reply) -> None:
         answer = self._asked.get(reply.request_id)
-        if answer is not None and not answer.done():  # who asked may have given up
+        if answer is not None and not answer.done():  # the caller may have given up
             answer.set_result(reply.answer)
 
     def _end(self, fault: str | None) -> None:
@@ -173,7 +173,7 @@ class Driver:
         self._congested = congested
         self._on_congestion(congested)
 
-    # --- the deadline: a timer that is never later than the node wants, and looks again where it was too early
+    # --- the deadline: a timer that is never later than the node wants, and is set again if it was too early
 
     def _set_timer(self) -> None:
         deadline_ns = self._node.deadline()

@@ -1,6 +1,6 @@
-"""A node on its disk, driven, with the threads that work for it: what a daemon is without its sockets.
+"""A node with its store, driver and worker threads: a daemon without its sockets.
 
-The daemon adds peers, a miner and an API to it; loading and writing chain files need no more than this.
+The daemon adds peers, a miner and an API; loading and writing chain files need only this.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from pychain.store.block_files import ROLL_BYTES
 from pychain.system.entropy import SystemEntropy
 
 MIN_ROLL_BYTES = 1 << 20
-"""Block files of a pruned node are an eighth of what it keeps, so that what goes at once is little, and no less."""
+"""A pruned node's block files are an eighth of what it keeps, so that each removal is small; this is the least size."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiskLimits:
-    """Memory for the state's cache, and what block files may take (0: as much as there is), in bytes."""
+    """Bytes for the state's cache and for block files (0: no limit)."""
 
     cache_bytes: int
     prune_bytes: int
 
 
 def disk_limits(options: Options) -> DiskLimits:
-    """As the options say."""
+    """The limits in the options."""
     return DiskLimits(options.cache_mb << 20, options.prune_mb << 20)
 
 
 class Engine:
     """Store, node, driver and workers of one data directory. Loop thread only.
 
-    What it opens is pushed on `stack`, which takes it down again.
+    Everything opened is pushed on `stack`, which closes it.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Engine:
         sharing: Sharing,
         on_congestion: Callable[[bool], None] = lambda congested: None,
     ) -> None:
-        """`carry` is given the effects that are neither the disk's nor the verifiers'. StoreError, ConfigError: the
-        directory is not for this chain, or cannot be used.
+        """`carry` gets the effects that are not for the disk or the verifiers. StoreError or ConfigError if the
+        directory is for another chain, or cannot be used.
         """
         spec = config.rulebook.spec
         self._carry_elsewhere = carry
@@ -75,7 +75,7 @@ class Engine:
         self._pruner = Pruner(self.store, limits.prune_bytes)
         stack.push_async_callback(self._pruner.close)
         self.node = Node(config, self.store, SystemEntropy())
-        self.store.release_memory()  # of the whole header index
+        self.store.release_memory()  # used by the whole header index
         self.clock = Clock()
         turns = meters.turns.observe
         self.driver = Driver(self.node, self.clock, self._carry, self.store.advance, on_congestion, turns)

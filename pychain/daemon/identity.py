@@ -1,4 +1,4 @@
-"""The node's identity: an Ed25519 key kept in the data directory, and the libp2p peer id that names it.
+"""The node's identity: an Ed25519 key in the data directory, and its libp2p peer id.
 
 https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md: an Ed25519 id is the base58 of the identity multihash
 of the key's protobuf form.
@@ -22,7 +22,7 @@ _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def load_identity(datadir: Path, entropy: Entropy) -> SigningKey:
-    """The key of this data directory, made at the first start. ConfigError where the file is not what was written."""
+    """The key of this data directory, made at the first start. ConfigError if the file is damaged."""
     path = datadir / KEY_FILE
     try:
         seed = path.read_bytes()
@@ -30,7 +30,7 @@ def load_identity(datadir: Path, entropy: Entropy) -> SigningKey:
         seed = entropy.bytes(SEED_BYTES)
         _write_private(path, seed)
     if len(seed) != SEED_BYTES:
-        raise ConfigError(f"{path} is no node key: it has {len(seed)} bytes, not {SEED_BYTES}")
+        raise ConfigError(f"{path} is not a node key: it has {len(seed)} bytes, not {SEED_BYTES}")
     return SigningKey(seed)
 
 
@@ -47,7 +47,7 @@ def peer_id(public_key: bytes) -> str:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, and for its owner alone."""
+    """Write a file atomically, readable only by its owner."""
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

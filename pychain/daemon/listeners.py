@@ -1,4 +1,4 @@
-"""Listening sockets: bound before anything is served, so that a taken port is known early and port 0 has a number."""
+"""Listening sockets: bound before anything is served, so that a taken port is detected early and port 0 is resolved."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import socket
 from collections.abc import Sequence
 
 BACKLOG = 128
-"""Connections that the kernel may hold until the loop accepts them."""
+"""The listen backlog."""
 PORT_TRIES = 16
 """Free ports tried for port 0, until one is free on every host."""
 _IPV6_ANY = "::"
 
 
 def bind_listeners(hosts: Sequence[str], port: int) -> list[socket.socket]:
-    """One listening socket a host, all on `port`, or on the same free one for port 0.
+    """One listening socket per host, all on `port`, or for port 0 on the same free port.
 
-    `::` means IPv6 alone; beside other hosts it is left out where the machine has no IPv6. OSError, whose strerror is
-    one line, where the port is taken or a host is not ours."""
+    `::` means only IPv6; beside other hosts it is skipped if the machine has no IPv6. OSError, whose strerror is one
+    line, if the port is taken or a host is not an address of this machine."""
     last = PORT_TRIES - 1 if port == 0 else 0
     for attempt in range(last + 1):
         try:
@@ -51,7 +51,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         code = error.errno if isinstance(error, OSError) else None
         where = f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
-        why = os.strerror(code).lower() if code is not None and code > 0 else "this is no host name or address"
+        why = os.strerror(code).lower() if code is not None and code > 0 else "this is not a host name or address"
         raise OSError(code or errno.EINVAL, f"cannot listen on {where}: {why}") from None
     listener.setblocking(False)
     return listener

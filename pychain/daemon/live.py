@@ -27,7 +27,7 @@ RECENT_LINES = 6
 
 
 class LiveView:
-    """Shown from `__aenter__` to `__aexit__`, which leaves the last picture and the cursor below it."""
+    """Shown from `__aenter__` to `__aexit__`, which leaves the last frame and the cursor below it."""
 
     def __init__(self, context: Context, console: Console | None = None) -> None:
         self._context = context
@@ -66,7 +66,7 @@ class LiveView:
             self._recent.append(f"{moment} {printable(text)}")
 
     def picture(self) -> RenderableType:
-        """What the view shows now."""
+        """The current frame."""
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="dim", no_wrap=True)
         rows.add_column()
@@ -109,13 +109,13 @@ class LiveView:
     def _forks(self) -> str:
         if not self._reorganisations:
             return "none since the start"
-        return f"{self._reorganisations} reorganisations, the deepest left {self._deepest} blocks"
+        return f"{self._reorganisations} reorganisations, the deepest of {self._deepest} blocks"
 
     def _mining(self) -> str:
         miner = self._context.machine.miner
         if miner.template is None:
             return "off" if self._context.queries.mining_to is None else "waiting"
         if not miner.threads:
-            return f"left to others, block {miner.template.height:,} is next"
+            return f"by other programs, block {miner.template.height:,} is next"
         threads = "1 thread" if miner.threads == 1 else f"{miner.threads} threads"
         return f"{format_hash_rate(miner.hash_rate())} on block {miner.template.height:,}, {threads}"

@@ -1,7 +1,7 @@
-"""The log: lines for people or JSON for machines, and the one place that words the node's events.
+"""The log: lines for people or JSON for machines, and the texts of the node's events.
 
-Text that came from outside (a peer's agent, a goodbye) cannot forge a line or steer a terminal: whatever is not
-printable is escaped when the line is written.
+Text from outside (a peer's agent, a goodbye) cannot forge a line or control a terminal: unprintable characters are
+escaped when the line is written.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Fields = dict[str, str | int | bool]
 
 LOG_FILE_BYTES = 10_000_000
 LOG_FILES_KEPT = 3
-"""Besides the current one: 40 MB of log at most."""
+"""Old log files kept: at most 40 MB of log in all."""
 
 _log = logging.getLogger("pychain.node")
 
 
 class _Formatter(logging.Formatter):
-    """What both formats share: UTC, and tracebacks line by line."""
+    """The common part of both formats: UTC, and tracebacks line by line."""
 
     def message(self, record: logging.LogRecord) -> str:
         return printable(record.getMessage())
@@ -62,7 +62,7 @@ class TextFormatter(_Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """One JSON object a line: time, level, logger, message, and the fields of an event."""
+    """One JSON object per line: time, level, logger, message, and the fields of an event."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -74,13 +74,13 @@ class JsonFormatter(_Formatter):
         }
         if traceback := self.traceback(record):
             entry["traceback"] = traceback
-        return json.dumps(entry)  # ASCII alone: what is not printable is escaped, and comes out as it was
+        return json.dumps(entry)  # only ASCII: unprintable characters are escaped, and decode to the original
 
 
 def set_up_log(level: str, log_format: LogFormat, file: Path | None = None) -> logging.Handler:
     """Send the project's log and its libraries' warnings to `file`, rotated, or to standard error.
 
-    Replaces what an earlier call set up. Returns the handler, for `take_down_log`. OSError where the file cannot be
+    Replaces the handler of an earlier call. Returns the handler, for `take_down_log`. OSError if the file cannot be
     opened."""
     handler: logging.Handler
     if file is None:
@@ -104,9 +104,9 @@ def take_down_log(handler: logging.Handler) -> None:
 
 
 def log_event(event: Event) -> None:
-    """Word an event. Its fields go along for the JSON format."""
+    """Log an event. Its fields are added for the JSON format."""
     if isinstance(event, (TransferAccepted, TransferDropped)) and not _log.isEnabledFor(logging.DEBUG):
-        return  # thousands a second, which nobody reads
+        return  # thousands per second, which nobody reads
     level, text, fields = describe(event)
     _log.log(level, "%s", text, extra={"fields": {"event": type(event).__name__, **fields}})
 
@@ -133,7 +133,7 @@ def describe(event: Event) -> tuple[int, str, Fields]:
             return logging.INFO, f"peer {peer} connected {way} {address}, {agent}", fields
         case PeerDown(peer, address, reason):
             fields = {"peer": peer, "address": address, "reason": reason}
-            return logging.INFO, f"peer {peer} at {address} gone: {reason}", fields
+            return logging.INFO, f"peer {peer} at {address} disconnected: {reason}", fields
         case Notice(notice_level, text):
             return getattr(logging, notice_level.upper()), text, {}
 
@@ -149,6 +149,10 @@ def _describe_tip(event: NewTip) -> tuple[int, str, Fields]:
     }
     if event.disconnected:
         left, taken = len(event.disconnected), len(event.connected)
-        return logging.INFO, f"reorganised to height {event.height}, {left} blocks left, {taken} taken: {tip}", fields
+        return (
+            logging.INFO,
+            f"reorganised to height {event.height}, {left} blocks disconnected, {taken} connected: {tip}",
+            fields,
+        )
     more = f" ({len(event.connected)} blocks)" if len(event.connected) > 1 else ""
     return logging.INFO, f"new tip at height {event.height}{more}: {tip}", fields

@@ -1,4 +1,4 @@
-"""Which event loop there is to run on."""
+"""The choice of event loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed, else asyncio's own."""
+    """uvloop's if it is installed, else asyncio's own."""
     try:
         import uvloop
     except ImportError:

@@ -17,13 +17,13 @@ from pychain.system.entropy import SystemEntropy
 
 VERSIONS = rolled_versions(BLOCK_VERSION, ROLLABLE_BITS, native.MAX_VERSIONS)
 SALT_BYTES = 24
-"""Random at the head of each extra, so that two nodes that mine to one key still hash different headers."""
+"""Random bytes at the start of each extra, so that two nodes mining to one key hash different headers."""
 
 
 class Miner:
-    """Mines on the template that it was given last.
+    """Mines on the latest template.
 
-    On a mining thread, `found` is called with each solved block and `fail` with an exception that is a bug."""
+    `found` is called on a mining thread with each solved block, and `fail` with an exception that is a bug."""
 
     def __init__(
         self, threads: int, clock: Clock, found: Callable[[Block], None], fail: Callable[[BaseException], None]
@@ -32,15 +32,15 @@ class Miner:
         self._found = found
         self._search = SearchThreads(threads, fail)
         self.template: BlockTemplate | None = None
-        """What is being mined, None while nothing is."""
+        """The template being mined, or None."""
 
     def start(self, template: BlockTemplate, recipient: bytes) -> None:
-        """Search on this template, paying to a 32-byte key, instead of any before it."""
+        """Mine on this template, paying to a 32-byte key, in place of any earlier one."""
         self.template = template
         self._search.start(_TemplateJob(template, recipient, self._clock, self._found))
 
     def stop(self) -> None:
-        """Search no more, until the next template."""
+        """Stop mining until the next template."""
         self.template = None
         self._search.stop()
 
@@ -50,7 +50,7 @@ class Miner:
         self._search.close()
 
     def hash_rate(self) -> float:
-        """Hashes a second of late, 0 while nothing is mined."""
+        """The recent hashes per second, 0 while not mining."""
         return self._search.hash_rate()
 
     @property
@@ -64,7 +64,7 @@ class Miner:
 
 
 class _TemplateJob:
-    """A template: each unit of work is a coinbase with the next number. The first block found ends it."""
+    """A template: each unit of work is a coinbase with the next number. The first block found ends the job."""
 
     versions = VERSIONS
 
@@ -83,7 +83,7 @@ class _TemplateJob:
         return _CoinbaseWork(self, self._recipient, self._salt + u64(next(self._numbers)))
 
     def solved(self, block: Block) -> None:
-        """Report the first solution, unless the job was replaced meanwhile."""
+        """Report the first solution, unless the job was replaced."""
         with self._lock:
             first = not self.stop.is_set()
             self.stop.set()

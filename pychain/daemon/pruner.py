@@ -1,4 +1,4 @@
-"""Keeps a node's block files within their bound as its chain grows, beside the event loop."""
+"""Keeps a node's block files within their bound as the chain grows, on a thread."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pychain.ledger.store import BodyStore, WritableStore
 from pychain.node.queries import Queries
 
 KEPT_BLOCKS = 288
-"""The newest blocks that stay whatever they take (as Bitcoin Core's MIN_BLOCKS_TO_KEEP): no deeper reorganisation can
-be followed once those before are gone."""
+"""The newest blocks that are never pruned (Bitcoin Core's MIN_BLOCKS_TO_KEEP): a pruned node cannot follow a deeper
+reorganisation."""
 EVERY_BLOCKS = 16
-"""Between two looks at the files."""
+"""New tips between two checks of the files."""
 
 _log = logging.getLogger(__name__)
 
 
 def lowest_kept(store: BodyStore, queries: Queries) -> int:
-    """The lowest height of the active chain from which on all blocks are stored. Blocks go from the bottom, so it is
-    found by halving."""
+    """The height in the active chain from which on all blocks are stored. Blocks are pruned from the bottom, so a
+    binary search finds it."""
 
     def is_kept(height: int) -> bool:
         entry = queries.at(height)
@@ -30,17 +30,17 @@ def lowest_kept(store: BodyStore, queries: Queries) -> int:
 
 
 class Pruner:
-    """Prunes after every so many new tips. Loop thread only."""
+    """Prunes at intervals of new tips. Loop thread only."""
 
     def __init__(self, store: WritableStore, keep_bytes: int) -> None:
-        """keep_bytes: what the block files may take, 0 for all there is."""
+        """keep_bytes: the bound on block files, 0 for no limit."""
         self._store = store
         self._keep_bytes = keep_bytes
         self._next_height = 0
         self._under_way: asyncio.Future[int] | None = None
 
     def tip_moved(self, height: int) -> None:
-        """The durable tip is at `height` now."""
+        """The durable tip is now at `height`."""
         below = height - KEPT_BLOCKS
         if not self._keep_bytes or below <= 0 or height < self._next_height or self._under_way is not None:
             return
@@ -58,6 +58,6 @@ class Pruner:
             _log.info("removed %d files of old blocks", pruning.result())
 
     async def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for a running prune."""
         if self._under_way is not None:
             await asyncio.wait([self._under_way])

@@ -1,4 +1,4 @@
-"""Names of hosts to addresses, by the operating system's resolver."""
+"""Host names to addresses, by the operating system's resolver."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pychain.p2p.netaddress import AddressError, NetAddress
 _log = logging.getLogger(__name__)
 
 RESOLVE_TIMEOUT_S = 10.0
-"""Two rounds of the resolver's customary five seconds."""
+"""Two rounds of the resolver's usual five seconds."""
 MAX_ADDRESSES = 256
-"""Taken of one answer: a seed's DNS answer has tens."""
+"""Addresses used of one answer: a DNS seed's answer has tens."""
 
 
 async def resolve(name: str, port: int) -> NameResolved:
-    """The addresses behind `name`, in the resolver's order, each once; none where it fails, and the log says why."""
+    """The addresses behind `name`, in the resolver's order, each once; none if it fails, which is logged."""
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
             found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)

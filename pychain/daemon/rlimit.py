@@ -1,4 +1,4 @@
-"""File descriptors: each connection takes one, and the customary soft limit of 1,024 (macOS: 256) is soon used up."""
+"""File descriptors: each connection takes one, and the usual soft limit of 1,024 (macOS: 256) is soon used up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import resource
 WANTED_DESCRIPTORS = 65_536
 """Far more than the connection limits allow; beyond it the kernel's tables would only grow."""
 _MACOS_CEILING = 10_240
-"""OPEN_MAX: what macOS accepts at most, even where it names no hard limit."""
+"""OPEN_MAX: the most that macOS accepts, even without a hard limit."""
 
 
 def raise_descriptor_limit() -> int:

@@ -1,7 +1,6 @@
-"""Settings: what an operator chooses, from flags, the environment, `pychain.toml` and defaults, in this order.
+"""Settings: the operator's choices, from flags, the environment, `pychain.toml` and defaults, in this order.
 
-`load_settings` is the one way in. Whatever is wrong there raises `ConfigError` with one line that names where the
-value came from.
+`load_settings` is the entry point. Any mistake raises `ConfigError` with one line that names the source of the value.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ MAX_CONFIG_BYTES = 1_000_000
 """A larger file is refused before it is parsed."""
 ENVIRONMENT_PREFIX = "PYCHAIN_"
 OTHER_VARIABLES = frozenset({"PYCHAIN_CONFIG", "PYCHAIN_KERNEL", "PYCHAIN_PASSWORD"})
-"""Variables of the project that are no settings of a node."""
+"""Variables of the project that are not settings of a node."""
 LOOPBACK = ("127.0.0.1",)
 EVERYWHERE = ("0.0.0.0", "::")
 """All interfaces, in both families."""
@@ -50,8 +49,8 @@ Threads = Annotated[int, msgspec.Meta(ge=1, le=MAX_THREADS)]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The choices as they are written, each under the one name that it has in `pychain.toml`; the environment has it
-    in capitals behind `PYCHAIN_`, lists with commas, and the command line with hyphens."""
+    """The options as written, under their names in `pychain.toml`; in the environment they are in capitals after
+    `PYCHAIN_`, with lists separated by commas, and on the command line they have hyphens."""
 
     network: Text = "main"
     """A packaged network's name, or the path of a chain spec."""
@@ -60,56 +59,56 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     datadir: Text | None = None
     """Default: the user's data directory (platformdirs), and in it one for each network."""
     listen: Texts | None = None
-    """Hosts to take peers on; an empty list for none. Default: all interfaces, on dev networks loopback alone."""
+    """Hosts to listen on for peers; an empty list for none. Default: all interfaces, on dev networks only loopback."""
     p2p_port: Port | None = None
-    """0 is any free one. Default: the network's."""
+    """0 is any free port. Default: the network's."""
     api_host: Text = "127.0.0.1"
     api_port: Port | None = None
     """As `p2p_port`."""
     api_allowed_hosts: Texts = []
-    """Names, besides loopback's, that requests to the API may have in their Host header."""
+    """Names, besides loopback's, that are allowed in the Host header of requests to the API."""
     api_users: Texts = []
     """`name:salt$hmac` of users of the API besides the cookie; `pychain rpc-auth NAME` writes such lines."""
     api_open_reads: bool = True
-    """Whether all that is read by GET (REST, events, metrics, explorer) needs no password; calls always need one."""
+    """Whether reads by GET (REST, events, metrics, explorer) need no password; calls always need one."""
     api_rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 200
-    """Requests a second that one remote address may make, 0 for any number; loopback is not counted."""
+    """Requests per second allowed per remote address, 0 for no limit; loopback is not counted."""
     stratum_port: Port | None = None
-    """Port for miners; 0 is any free one. Default: no Stratum server."""
+    """Port for miners; 0 is any free port. Default: no Stratum server."""
     stratum_host: Text = "127.0.0.1"
-    """Where it listens."""
+    """Host that the Stratum server listens on."""
     connect: Texts = []
-    """Peers to stay connected to, `host:port` or multiaddr."""
+    """Manual peers, `host:port` or multiaddr."""
     connect_only: bool = False
-    """Dial nobody but `connect` and what `addnode` adds later."""
+    """Dial only the peers in `connect` and those that `addnode` adds later."""
     ping_interval_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = PING_INTERVAL_NS / NS
     """Mean seconds between two pings of a peer."""
     mine: Text | None = None
-    """The address to mine to; without one nothing is mined."""
+    """The address to mine to; without one the node does not mine."""
     mine_interval_s: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
     """On dev networks: mean seconds between mined blocks."""
     threads: Annotated[int, msgspec.Meta(ge=0, le=MAX_THREADS)] = 1
-    """Mining threads; with 0 the search for blocks that pay `mine` is left to programs that ask for templates."""
+    """Mining threads; with 0, external programs that request templates mine to `mine`."""
     verify_threads: Threads | None = None
-    """Threads that verify blocks and signatures. Default: one for each core but one."""
+    """Threads that verify blocks and signatures. Default: one fewer than there are cores."""
     cache_mb: Annotated[int, msgspec.Meta(ge=1, le=2**20)] = 256
-    """Megabytes (2^20 bytes) for changes of the state that wait to be sorted into the disk's tables, and for accounts
-    in use. More makes syncing among millions of accounts faster."""
+    """Megabytes (2^20 bytes) for state changes not yet flushed to the disk's tables, and for cached accounts. More
+    makes a sync with millions of accounts faster."""
     prune_mb: Annotated[int, msgspec.Meta(ge=0, le=2**30)] = 0
-    """Megabytes of block files to keep, the last 288 blocks always; 0 for all. What went cannot be served, shown, or
-    undone."""
+    """Megabytes of block files to keep, and always the last 288 blocks; 0 for all. Pruned blocks cannot be served,
+    shown or disconnected."""
     max_mempool_bytes: Annotated[int, msgspec.Meta(ge=1_000_000, le=2**40)] = DEFAULT_MAX_BYTES
     min_relay_fee: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
-    """Base units a 1,000 bytes. Default: 1,000, on dev networks 0."""
+    """Base units per 1,000 bytes. Default: 1,000, on dev networks 0."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     live: bool = True
-    """On a terminal, show the live view and write the log to the data directory; elsewhere the log is printed."""
+    """On a terminal, show the live view and write the log to the data directory; otherwise print the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options, checked and resolved for one network. `listen` and `connect` are as the transport takes them;
+    """The options, checked and resolved for one network. `listen` and `connect` are in the transport's form;
     `mine_to` is a public key."""
 
     options: Options
@@ -125,11 +124,11 @@ class Settings:
     api_users: Mapping[str, Credential]
 
     def load_rulebook(self) -> Rulebook:
-        """The network's rules. ConfigError where one is neither built in nor installed nor in a file of `plugins`, or
-        where such a file is broken: they are executed here, so that only those who need the rules do that."""
+        """The network's rules. ConfigError if one is not built in, installed or in a file of `plugins`, or if such a
+        file is broken. The files are executed here, so that this happens only if the rules are needed."""
         if not self.options.plugins:
             return Rulebook(self.spec)
-        from pychain.plugins import load_plugins  # few nodes have any: the others start sooner without
+        from pychain.plugins import load_plugins  # few nodes have any: the others start faster without it
 
         return Rulebook(self.spec, load_plugins(self.options.plugins, RETARGET_RULES, FORK_CHOICE_RULES))
 
@@ -140,7 +139,7 @@ _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fi
 def load_settings(
     flags: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ, config: Path | None = None
 ) -> Settings:
-    """The settings of one node. `flags` are values from the command line under the options' names, None for not given;
+    """The settings of one node. `flags` are values from the command line by option name, None for not given;
     `config` is the file to read, else PYCHAIN_CONFIG's, else `pychain.toml` in the data directory if there is one."""
     chosen = {**_from_environment(environ), **_from_flags(flags or {})}
     if config is None and environ.get("PYCHAIN_CONFIG"):
@@ -151,13 +150,13 @@ def load_settings(
     settings = resolve(Options(**{**_from_file(place / CONFIG_FILE, required=False), **chosen}))
     if settings.datadir != place:
         raise ConfigError(
-            f"{place / CONFIG_FILE} leads to another data directory, {settings.datadir}: choose that by flag"
+            f"{place / CONFIG_FILE} sets another data directory, {settings.datadir}: use the flag for that"
         )
     return settings
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Variables that look like settings and are none: probably mistyped."""
+    """Variables that look like settings but are not: probably mistyped."""
     known = OTHER_VARIABLES.union(_variable(name) for name in _TYPES)
     return sorted(name for name in environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
 
@@ -166,7 +165,7 @@ def resolve(options: Options) -> Settings:
     """Look the network up and check each option against it and the others."""
     spec = load_spec(options.network)
     if options.mine_interval_s and not spec.dev:
-        raise ConfigError(f"mine_interval_s is for dev networks, '{spec.name}' is none")
+        raise ConfigError(f"mine_interval_s is only for dev networks, and '{spec.name}' is not one")
     listen = options.listen
     if listen is None:
         listen = list(LOOPBACK if spec.dev else EVERYWHERE)
@@ -189,7 +188,7 @@ def resolve(options: Options) -> Settings:
 
 
 def load_spec(network: str) -> ChainSpec:
-    """The chain spec of a packaged network, or that in a file where `network` looks like a path."""
+    """The chain spec of a packaged network, or of a file if `network` looks like a path."""
     if network in PACKAGED_NETWORKS or not ("/" in network or network.endswith(".toml")):
         return packaged_spec(network)
     text = _read_text(Path(network), MAX_SPEC_BYTES, required=True)
@@ -199,7 +198,7 @@ def load_spec(network: str) -> ChainSpec:
         raise ConfigError(f"{network}: {error}") from None
 
 
-# --- where values come from
+# --- sources of values
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
@@ -211,7 +210,7 @@ def _from_flags(flags: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Variables that are set to something; text becomes what the option's type asks for."""
+    """The settings in variables that are not empty; text is converted to the option's type."""
     values = {}
     for name in _TYPES:
         variable = _variable(name)
@@ -243,7 +242,7 @@ def _variable(name: str) -> str:
 
 
 def _read_text(path: Path, max_bytes: int, *, required: bool) -> str:
-    """A small UTF-8 file; the empty text where it does not exist and need not."""
+    """The text of a small UTF-8 file; empty if it is missing and not required."""
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
@@ -259,10 +258,10 @@ def _read_text(path: Path, max_bytes: int, *, required: bool) -> str:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text") from None
     except ValueError as error:  # a NUL in the path
-        raise ConfigError(f"{str(path)!r} is no path: {error}") from None
+        raise ConfigError(f"{str(path)!r} is not a path: {error}") from None
 
 
-# --- what they mean
+# --- meanings of values
 
 
 def _datadir(chosen: str | None, network: str) -> Path:
@@ -271,7 +270,7 @@ def _datadir(chosen: str | None, network: str) -> Path:
     try:
         return Path(chosen).expanduser().absolute()
     except (RuntimeError, ValueError, OSError) as error:
-        raise ConfigError(f"datadir {chosen!r} is no path: {error}") from None
+        raise ConfigError(f"datadir {chosen!r} is not a path: {error}") from None
 
 
 def _users(lines: list[str]) -> dict[str, Credential]:
@@ -279,7 +278,7 @@ def _users(lines: list[str]) -> dict[str, Credential]:
     for text in lines:
         name, colon, kept = text.partition(":")
         if not colon or not name or name == COOKIE_USER:
-            raise ConfigError(f"api_users: a user is written name:salt$hmac, and no name is {COOKIE_USER}")
+            raise ConfigError(f"api_users: a user is name:salt$hmac, and the name is not {COOKIE_USER}")
         try:
             users[name] = parse_credential(kept)
         except ConfigError as error:

@@ -1,4 +1,4 @@
-"""The transport: all TCP connections of a daemon. Listens, dials, and turns what happens into inputs of the node."""
+"""The transport: all TCP connections of a daemon. Listens, dials, and turns network events into inputs of the node."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pychain.p2p.limits import DIAL_TIMEOUT_NS
 _log = logging.getLogger(__name__)
 
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-"""What a name is resolved to."""
+"""Results of a name resolution."""
 
 RECEIVE_BYTES = 64 * 1024
-"""The one receive buffer. A read is handled as one input, so this bounds how many small messages one turn can meet."""
+"""The one receive buffer. A read is one input, so this bounds how many small messages one turn can have."""
 
 
 class Transport:
-    """Connections by peer id. `feed` takes the inputs; at most `max_connections` stand at a time."""
+    """Connections by peer id. `feed` takes the inputs; at most `max_connections` are open at a time."""
 
     def __init__(self, feed: Callable[[Input], None], max_connections: int) -> None:
         self.feed = feed
@@ -45,7 +45,7 @@ class Transport:
         return len(self._connections)
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept connections on bound sockets, which from now on are the transport's."""
+        """Accept connections on bound sockets, which the transport then owns."""
         loop = asyncio.get_running_loop()
         for listener in listeners:
             self._servers.append(await loop.create_server(lambda: Connection(self), sock=listener))
@@ -53,12 +53,12 @@ class Transport:
     # --- effects
 
     def send(self, peer: int, data: bytes) -> None:
-        """Bytes for a peer; for one who is gone they are dropped."""
+        """Send bytes to a peer; dropped if it is gone."""
         if connection := self._connections.get(peer):
             connection.send(data)
 
     def hang_up(self, peer: int, reason: str) -> None:
-        """End a connection in order; `PeerClosed` follows."""
+        """Close a connection cleanly; `PeerClosed` follows."""
         if connection := self._connections.get(peer):
             connection.hang_up(reason)
 
@@ -80,23 +80,23 @@ class Transport:
                     )
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that IDNA cannot encode
             reason = failure_text(error)
-        if connection.peer is None:  # one that opened and went at once reports itself
+        if connection.peer is None:  # one that opened and closed at once reports itself
             self.feed(DialFailed(endpoint, reason))
 
     def hold_all(self, congested: bool) -> None:
-        """Read nothing while the node is behind; each connection stops at its next read."""
+        """Pause reading while the node is congested; each connection stops at its next read."""
         self._congested = congested
         if not congested:
             held, self._held = self._held, []
             for connection in held:
                 connection.resume_reading()
 
-    # --- the connections' side
+    # --- called by connections
 
     def admit(self, connection: Connection) -> int | None:
         if not self._has_room():
             self.refused += 1
-            _log.debug("connection refused: %d stand already", len(self._connections))
+            _log.debug("connection refused: %d are open", len(self._connections))
             return None
         peer = next(self._peer_ids)
         self._connections[peer] = connection
@@ -115,10 +115,10 @@ class Transport:
     def _has_room(self) -> bool:
         return not self._closing and len(self._connections) < self.max_connections
 
-    # --- the end
+    # --- closing
 
     async def close(self, reason: str) -> None:
-        """Listen and dial no more, and hang up on everybody; the grace of each connection bounds how long it takes."""
+        """Stop listening and dialling, and close all connections; the grace of each bounds how long it takes."""
         self._closing = True
         for server in self._servers:
             server.close()

@@ -1,4 +1,4 @@
-"""Loop watchdog: notices when the event loop did not come round in time, which nothing in the daemon may cause."""
+"""Loop watchdog: detects when the event loop is late, which nothing in the daemon may cause."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable
 from pychain.base.time import NS
 
 STALL_S = 0.020
-"""The daemon's promise: no callback holds the loop for longer."""
+"""The daemon's bound: no callback blocks the loop for longer."""
 PERIOD_S = 0.010
-"""Between two looks. Half the promise, so a stall over one and a half times it is always seen; 0.1 % of a core."""
+"""Between two checks. Half the bound, so a stall over one and a half times it is always seen; 0.1 % of a core."""
 
 
 class LoopWatchdog:
     """A timer that measures its own lateness. All figures are since `start`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_look: Callable[[int], None] = lambda late_ns: None) -> None:
-        """`on_look` is told how late each look came."""
+        """`on_look` gets the lateness of each check."""
         self._loop = loop
         self._on_look = on_look
         self._timer: asyncio.TimerHandle | None = None
         self._due_ns = 0
         self.looks = 0
         self.stalls = 0
-        """Looks that came late by more than `STALL_S`."""
+        """Checks that were late by more than `STALL_S`."""
         self.worst_s = 0.0
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The API's port: an HTTP server, who may use it, and the site behind it."""
+"""The API's port: an HTTP server, its access control, and the site."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ApiServer:
     """Serves one node's API."""
 
     def __init__(self, settings: Settings, context: Context, cookie: str, room: int) -> None:
-        """`room`: connections at a time, where the descriptors allow no more than that."""
+        """`room`: the connections that the descriptors allow."""
         options = settings.options
         router = Router(
             HostGuard(options.api_allowed_hosts),

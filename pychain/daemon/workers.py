@@ -1,9 +1,9 @@
-"""Workers: the threads that verify, read and commit beside the event loop, and hand their results back to it.
+"""Workers: the threads that verify, read and commit beside the event loop, and return their results to it.
 
 Verification is Python first and then, for the signatures, C without the interpreter's lock, which uses all cores. So of
-two threads one examines the next blocks beside the other's signatures, and two never examine at once: they would wait
-for each other. Commits have a thread of their own, which keeps them in order; reads have theirs, so that serving a peer
-does not wait behind a queue of signatures.
+two threads one runs Python checks of the next blocks beside the other's signatures, and two never do that at once: they
+would wait for each other. Commits have a thread of their own, which keeps them in order; reads have theirs, so that
+serving a peer does not wait behind a queue of signatures.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ from pychain.node.inputs import (
 _log = logging.getLogger(__name__)
 
 FEW = 16
-"""Signatures that are checked on the loop's own thread: 0.2 ms with IFMA, 0.5 ms by other means, twice that where they
-are bad. To hand them over and back costs more: two threads wake, and each waits for the interpreter's lock."""
+"""Signatures checked on the loop's own thread: 0.2 ms with IFMA, 0.5 ms without, twice that if they are bad. Using a
+worker costs more: two threads wake, and each waits for the interpreter's lock."""
 READERS = 2
 """Threads for block bodies: one may wait for a slow disk while the other serves."""
 
 
 def default_verifiers() -> int:
-    """One thread for each core that this process may use but one, which is left to the event loop: without a core of
-    its own it waits for the system's scheduler, whatever the interpreter does."""
+    """One thread fewer than the cores of this process: without a core of its own, the event loop would wait for the
+    system's scheduler."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores - 1)
 
 
 class Workers:
-    """Jobs by kind. On the loop's thread, `deliver` is given each result, and `fail` an exception that is a bug."""
+    """Jobs by kind. On the loop's thread, `deliver` gets each result, and `fail` an exception that is a bug."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Workers:
         self._submit(self._verifiers, lambda: self._blocks_verified(effect), self._meters.block_checks)
 
     def verify_transfers(self, job: int, transfers: tuple[Transfer, ...]) -> None:
-        """`TransfersVerified` follows; where they are few, before this returns."""
+        """`TransfersVerified` follows; if they are few, before this returns."""
         durations = self._meters.transfer_checks
         if len(transfers) <= FEW:
             self._done(*_timed(lambda: self._transfers_verified(job, transfers)), durations)
@@ -111,7 +111,7 @@ class Workers:
         for pool in (self._verifiers, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
         await self._committer.close()
-        for pool in (self._verifiers, self._readers, self._prefetcher):  # which the verifiers wait for
+        for pool in (self._verifiers, self._readers, self._prefetcher):  # the verifiers wait for the last
             await asyncio.to_thread(pool.shutdown)
 
     # --- on the threads
@@ -146,10 +146,10 @@ class Workers:
         return BlocksVerified(effect.job, tuple(results))
 
     def _begin_prefetch(self, blocks: Sequence[Block]) -> Future[None] | None:
-        """Accounts that are not in memory are read beside the checks: their pages fault here, not on the loop."""
+        """Read uncached accounts beside the checks: their page faults happen here, not on the loop."""
         keys: list[bytes] = []
         for block in blocks:
-            with suppress(ValueError):  # it holds something else than transfers, which is for the checks to say
+            with suppress(ValueError):  # it has something other than transfers, which the checks report
                 keys += block.accounts
         return self._prefetcher.submit(self._store.prefetch, keys) if keys else None
 
@@ -159,7 +159,7 @@ class Workers:
             [transfer.sender for transfer in transfers],
             [signed_message(genesis, transfer) for transfer in transfers],
             [transfer.signature for transfer in transfers],
-            threads=1,  # a job has one of our threads; the others have theirs
+            threads=1,  # each job runs on one of our threads
         )
         self._known.add(transfer.txid for transfer, holds in zip(transfers, valid, strict=True) if holds)
         return TransfersVerified(job, tuple(valid))
@@ -176,7 +176,7 @@ class Workers:
             return None
 
     def read_body(self, block_hash: bytes) -> bytes | None:
-        """A raw block, on whatever thread; the node hears of one that is damaged."""
+        """A raw block, on any thread; a damaged one is reported to the node."""
         try:
             return self._store.body(block_hash)
         except DamagedBlockError:

@@ -1,4 +1,4 @@
-"""Files served as they are: read once at the start, under a policy that lets a page load nothing but its own."""
+"""Static files: read once at the start, under a policy that lets a page load only from its own origin."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _SOURCES = (
     b"font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     b"require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Nothing inline, nothing from other hosts, in no frame, and no markup made of a string (Trusted Types): text from the
-chain that gets into a page stays text."""
+"""Nothing inline, nothing from other hosts, no framing, and no markup from strings (Trusted Types): text from the chain
+stays text in a page."""
 _POLICY: tuple[Header, ...] = (
     (b"content-security-policy", _SOURCES),
     (b"referrer-policy", b"no-referrer"),
@@ -48,7 +48,7 @@ class Asset:
         headers = (
             (b"content-type", _TYPES[name.rpartition(".")[2]]),
             (b"etag", self._tag),
-            (b"cache-control", b"no-cache"),  # asked for again each time: a new version of the node is seen at once
+            (b"cache-control", b"no-cache"),  # revalidated each time: a new version of the node is seen at once
             *_POLICY,
         )
         self._whole = Response(HTTPStatus.OK, content, headers)
@@ -59,8 +59,8 @@ class Asset:
 
 
 def load_assets(directory: Traversable, at: str) -> Iterator[RouteDef]:
-    """Routes to the files below a directory of a package, each read now; `at` ends in a slash; its `index.html` is
-    served there too, with the slash and without."""
+    """Routes to the files below a package's directory, read now; `at` ends in a slash, and `index.html` is also served
+    there, with and without the slash."""
     if not directory.is_dir():
         return
     for entry in sorted(directory.iterdir(), key=lambda each: each.name):
@@ -75,6 +75,6 @@ def load_assets(directory: Traversable, at: str) -> Iterator[RouteDef]:
 
 
 def load_files(every: Iterable[Files]) -> Iterator[RouteDef]:
-    """Routes to the files that a site names."""
+    """Routes to a site's static files."""
     for each in every:
         yield from load_assets(files(each.package) / each.folder, each.at)

@@ -1,8 +1,7 @@
-"""One caller: requests are parsed as they come, answered in their order, and sent on at the pace of the caller.
+"""One client: requests are parsed as they arrive, answered in order, and answers are sent at the client's pace.
 
-An answer that is ready at once goes out in the same turn of the loop, without a task. A refused caller's connection
-stays open: what is left of its body is read and dropped, since hanging up on it could take the answer away with it
-(RFC 9112, 9.6).
+An answer that is ready at once is sent in the same turn of the loop, without a task. After a refusal the connection
+stays open and the rest of the body is read and dropped, since closing at once could lose the answer (RFC 9112, 9.6).
 """
 
 from __future__ import annotations
@@ -23,17 +22,16 @@ from pychain.http.routes import too_large
 _log = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Request line and headers; browsers and libraries send under 8 KiB. A read may bring more at once, so the head can
-pass this by one read."""
+"""Request line and headers; browsers and libraries send under 8 KiB. The head can exceed this by one read."""
 MAX_AHEAD = 64
-"""Requests that wait behind one under way before reading stops; one read may bring more."""
+"""Pipelined requests that wait before reading stops; one read may bring more."""
 WRITE_BUFFER_BYTES = 64 * 1024
-"""Unsent bytes at which a stream has to wait."""
+"""Unsent bytes at which a stream must wait."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Owner(Protocol):
-    """The server as its connections see it. `tick` counts its sweeps; connections note it instead of the time."""
+    """The server's interface for connections. `tick` counts its sweeps; connections record it instead of the time."""
 
     app: App
     tick: int
@@ -44,13 +42,13 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Parses, queues, answers. `owes_since` is the tick since which the caller owes us the rest of a request, and
-    `idle_since` that since which nothing happens; None where that is not so."""
+    """Parses, queues, answers. `owes_since` is the tick since which the rest of a request is missing, and
+    `idle_since` the tick since which the connection is idle; None otherwise."""
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._parser = httptools.HttpRequestParser(self)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # what comes then is not read
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # data after that is not read
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._remote = ""
         self._queue: deque[Request] = deque()
@@ -88,16 +86,16 @@ class Connection(asyncio.Protocol):
         self._owner.connections[self] = None
 
     def data_received(self, data: bytes) -> None:
-        if self._stream is not None or (self._closing and not self._reading):  # nobody reads what comes now
+        if self._stream is not None or (self._closing and not self._reading):  # nothing more is read
             return
         if self._in_head or not self._reading:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # it was answered, and no other may follow
+        except httptools.HttpParserUpgrade:  # it was answered, and no other request may follow
             return
         except httptools.HttpParserError:
-            self._refuse(line(HTTPStatus.BAD_REQUEST, "this is no HTTP/1.1 request"))
+            self._refuse(line(HTTPStatus.BAD_REQUEST, "this is not an HTTP/1.1 request"))
             return
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(line(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too long"))
@@ -116,7 +114,7 @@ class Connection(asyncio.Protocol):
             stream.gone()
 
     def pause_writing(self) -> None:
-        """The caller does not read his answers: he gets no more for now, and is not listened to."""
+        """The client does not read its answers: stop sending, and stop reading its requests."""
         self._choked = True
         if self._stream is not None:
             self._stream.paused(True)
@@ -150,12 +148,12 @@ class Connection(asyncio.Protocol):
         self._in_head = False
         self._head_bytes = 0
         parser = self._parser
-        upgrade = parser.should_upgrade()  # we speak HTTP/1.1 alone
+        upgrade = parser.should_upgrade()  # we speak only HTTP/1.1
         keep_alive = parser.should_keep_alive() and not upgrade
         request = Request(parser.get_method(), self._target, self._headers, self._remote, self, keep_alive)
         route = self._owner.app.route(request)
         limit = route.body_limit
-        if limit is not None and upgrade:  # what follows is not parsed as a body
+        if limit is not None and upgrade:  # the rest is not parsed as a body
             route, limit = _NO_UPGRADE, None
         request.route = route
         if limit is None:
@@ -269,7 +267,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _at_rest(self) -> None:
-        """All that came is answered, and nothing is half read."""
+        """Everything received is answered, and no request is half read."""
         if self._closing:
             self._transport.close()
         else:
@@ -280,7 +278,7 @@ class Connection(asyncio.Protocol):
         self._enqueue(request)
 
     def _refuse(self, response: Response) -> None:
-        """Say why and hang up; what is under way is not waited for."""
+        """Send the reason and close; do not wait for running requests."""
         self._owner.responses[response.status] = self._owner.responses.get(response.status, 0) + 1
         self._closing = True
         self._queue.clear()
@@ -299,15 +297,14 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def close(self) -> None:
-        """Hang up once what was written is sent."""
+        """Close once everything written is sent."""
         self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()
 
     def finish(self) -> asyncio.Task[None] | None:
-        """The server closes: take nothing more, and hang up, after the answer under way if there is one; gives its
-        task."""
+        """The server closes: read nothing more, and close after the running request, if any; returns its task."""
         self._closing = True
         self._queue.clear()
         if self._task is None:
@@ -316,7 +313,7 @@ class Connection(asyncio.Protocol):
 
 
 def _refuse_upgrade(request: Request) -> Response:
-    return line(HTTPStatus.BAD_REQUEST, "a call here is HTTP/1.1, and asks for nothing else")
+    return line(HTTPStatus.BAD_REQUEST, "only HTTP/1.1 is served, without upgrades")
 
 
 _NO_UPGRADE = Route(_refuse_upgrade)

@@ -1,7 +1,7 @@
-"""Who may call: the Host that the caller thinks it speaks to, and its name and password.
+"""Access control: the request's Host, and the user's name and password.
 
-A browser that was lured to a page may send requests here under that page's host name (DNS rebinding); it cannot
-forge the Host header, so requests whose Host is neither loopback nor configured are refused.
+A malicious page can make a browser send requests here under the page's host name (DNS rebinding). It cannot forge
+the Host header, so requests whose Host is neither loopback nor configured are refused.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 MAX_HOST_BYTES = 300
 """A DNS name has at most 255 characters; a port follows."""
 MAX_ACCEPTED = 64
-"""Authorization headers that are known to be right; more than there are users, as each may be written in some ways."""
+"""Authorization headers known to be right; more than there are users, since each can be written in several ways."""
 _CREDENTIAL = re.compile(r"[0-9A-Fa-f]{2,128}\$[0-9A-Fa-f]{64}")
 
 
 class HostGuard:
-    """The host names under which this API may be called."""
+    """The allowed host names of this API."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         """`allowed`: names and addresses besides loopback, without ports."""
@@ -34,12 +34,12 @@ class HostGuard:
         self._known: dict[bytes, None] = {}
 
     def allows(self, host: bytes) -> bool:
-        """Judge a Host header (RFC 9110, 7.2: name or address, and maybe a port)."""
+        """Check a Host header (RFC 9110, 7.2: name or address, and maybe a port)."""
         if host in self._known:
             return True
         if len(host) > MAX_HOST_BYTES or not self._judge(host):
             return False
-        if len(self._known) < 64:  # callers repeat themselves; a caller with 64 names for us can wait a microsecond
+        if len(self._known) < 64:  # clients repeat the same few names; one with 64 names can wait a microsecond
             self._known[host] = None
         return True
 
@@ -66,7 +66,7 @@ class HostGuard:
 
 
 class Credential(NamedTuple):
-    """A password as it is kept: a salt, and HMAC-SHA256 of the password under it (the form of Core's `rpcauth`)."""
+    """A stored password: a salt, and the HMAC-SHA256 of the password under it (the form of Core's `rpcauth`)."""
 
     salt: str
     digest: str
@@ -79,7 +79,7 @@ class Credential(NamedTuple):
 
 
 def credential(password: str, salt: str | None = None) -> Credential:
-    """A password made fit for a settings file; the salt is random unless given."""
+    """A password in its form for a settings file; the salt is random unless given."""
     chosen = secrets.token_hex(16) if salt is None else salt
     return Credential(chosen, _digest(chosen, password.encode()))
 
@@ -87,7 +87,7 @@ def credential(password: str, salt: str | None = None) -> Credential:
 def parse_credential(text: str) -> Credential:
     """`salt$hmac`, both in hex; ConfigError for anything else."""
     if not _CREDENTIAL.fullmatch(text):
-        raise ConfigError("a password is kept as salt$hmac, as `pychain rpc-auth` writes it")
+        raise ConfigError("a password is stored as salt$hmac, as `pychain rpc-auth` writes it")
     salt, _, digest = text.partition("$")
     return Credential(salt, digest.lower())
 
@@ -96,14 +96,14 @@ class BasicAuth:
     """HTTP basic authentication (RFC 7617) against a table of users."""
 
     def __init__(self, users: Mapping[str, Credential]) -> None:
-        """`users`: by name, the cookie's `__cookie__` among them."""
+        """`users`: by name, including the cookie's `__cookie__`."""
         self._users = {name.encode(): user for name, user in users.items()}
         self._accepted: dict[bytes, None] = {}
-        """Headers that were found right, so that who calls often is not reckoned anew each time. How long a look takes
-        tells a stranger nothing: the table is asked by a keyed hash, and contents are compared where hashes agree."""
+        """A cache of right headers, so that they are not verified at each request. The time of a look-up reveals
+        nothing to others: the table uses a keyed hash, and contents are compared only if hashes agree."""
 
     def allows(self, authorization: bytes | None) -> bool:
-        """Judge an Authorization header."""
+        """Check an Authorization header."""
         if authorization is None:
             return False
         if authorization in self._accepted:

@@ -1,4 +1,4 @@
-"""How often one address may ask: a token bucket for each that was seen of late, in a bounded table."""
+"""The rate limit per address: a token bucket for each recently seen address, in a bounded table."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from ipaddress import ip_address, ip_network
 from pychain.base.time import NS
 
 BURST_S = 2
-"""Seconds' worth of requests that may come at once, as those of a page being opened do."""
+"""Seconds' worth of requests that may come at once, for example when a page is opened."""
 MAX_ADDRESSES = 4_096
-"""Buckets that are remembered; the one that was used longest ago goes first. Few are in use at a time."""
+"""Buckets in the table; the least recently used is dropped first. Few are in use at a time."""
 
 
 class RateLimiter:
-    """Counts requests by IP address, IPv6 by its /64, which one subscriber has."""
+    """Count requests by IP address, and IPv6 by /64, which is one subscriber."""
 
     def __init__(self, per_second: int) -> None:
-        """`per_second`: requests that one address may make in the long run; 0 for any number."""
+        """`per_second`: requests allowed per address on average; 0 for no limit."""
         self._gap_ns = NS // per_second if per_second else 0
         self._until: dict[str, int] = {}
 
     def allows(self, remote: str) -> bool:
-        """Take a request of an address into account."""
+        """Count a request from an address; True if it is allowed."""
         return not self._gap_ns or self._take(remote, time.monotonic_ns())
 
     def _take(self, remote: str, now_ns: int) -> bool:
-        """`_until` is when an address would have nothing left to answer for at its rate."""
+        """`_until` is the time at which an address's bucket is full again."""
         key = _subscriber(remote)
         until = max(self._until.pop(key, 0), now_ns) + self._gap_ns
         allowed = until <= now_ns + BURST_S * NS

@@ -1,4 +1,4 @@
-"""What goes in and out: requests, responses, streams, and the routes between them. Data alone: no socket, no clock."""
+"""Requests, responses, streams, and the routes between them. Only data: no socket, no clock."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")
 TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
 SNIFF_NOT: Header = (b"x-content-type-options", b"nosniff")
-"""Browsers take a body for what its type says, nothing else."""
+"""Browsers use a body only as its declared type."""
 
 
 class Caller(Protocol):
-    """The one who asked, as far as a handler needs to know it."""
+    """The client of a request, as far as a handler needs it."""
 
     def waits(self, waiting: bool) -> None:
-        """Whether its answer may take for ever: while so, the server cancels the handler once the caller is gone."""
+        """Set whether the answer may wait for ever: then the server cancels the handler if the client disconnects."""
         ...
 
 
 class Request(Struct, gc=False):
-    """A request's head, and once it is served its body.
+    """A request's head, and its body once it is served.
 
-    target: path and query as they came. headers: by lower-case name; of a repeated one, the first counts. remote: the
-    caller's IP address, empty for this machine's loopback. keep_alive: whether another may follow. route: who serves
-    it, once the application has decided.
+    target: path and query as they came. headers: by lower-case name; the first counts if repeated. remote: the
+    client's IP address, empty for loopback. keep_alive: whether another request may follow. route: the handler,
+    once the application has chosen it.
     """
 
     method: bytes
@@ -43,7 +43,7 @@ class Request(Struct, gc=False):
 
 
 class Response(Struct, frozen=True, gc=False):
-    """An answer. `headers` lack the date and the length, which the connection writes."""
+    """A response. The connection adds the date and the length to `headers`."""
 
     status: int
     body: bytes = b""
@@ -51,21 +51,21 @@ class Response(Struct, frozen=True, gc=False):
 
 
 class Sink(Protocol):
-    """Where a stream's bytes go: a connection whose head is written."""
+    """The destination of a stream's bytes: a connection whose response head is written."""
 
     def write(self, data: bytes) -> None: ...
 
     def close(self) -> None:
-        """End the stream in order."""
+        """End the stream cleanly."""
         ...
 
     def abort(self) -> None:
-        """Hang up at once, dropping what was not sent."""
+        """Close at once, dropping unsent bytes."""
         ...
 
 
 class Stream(Protocol):
-    """An answer without end. Its writer is told when the caller reads too slowly, and must then wait."""
+    """A response without an end. `paused` tells it that the client reads too slowly, and it must then wait."""
 
     @property
     def headers(self) -> tuple[Header, ...]: ...
@@ -75,7 +75,7 @@ class Stream(Protocol):
     def paused(self, paused: bool) -> None: ...
 
     def gone(self) -> None:
-        """The connection ended, by either side."""
+        """The connection was closed by either side."""
         ...
 
 
@@ -84,17 +84,17 @@ Handler = Callable[[Request], Outcome | Awaitable[Outcome]]
 
 
 class Route(NamedTuple):
-    """Who serves a request. Without a `body_limit` it wants no body: it is served as soon as its head has come, and
-    what follows is dropped. A longer body than the limit is refused."""
+    """The handler of a request. Without a `body_limit` it takes no body: it is served as soon as its head is complete,
+    and the rest is dropped. A body longer than the limit is refused."""
 
     serve: Handler
     body_limit: int | None = None
 
 
 class RouteDef(NamedTuple):
-    """An entry of a site's table: what serves a method of HTTP (GET for HEAD too) at a path, or at all paths that begin
-    with it where it is `below`. One that is `locked` needs a password always. `body_limit` as in `Route`; what has one
-    takes JSON alone.
+    """An entry of a site's table: the handler of an HTTP method (GET also serves HEAD) at a path, or if `below` at all
+    paths that begin with it. `locked`: it always needs a password. `body_limit`: as in `Route`; with one, only JSON is
+    accepted.
     """
 
     method: str
@@ -106,7 +106,7 @@ class RouteDef(NamedTuple):
 
 
 class Files(NamedTuple):
-    """Files of a package that a site serves as they are: those below `folder` at paths that begin with `at`."""
+    """Static files of a package that a site serves: those below `folder` at paths that begin with `at`."""
 
     package: str
     folder: str
@@ -114,7 +114,7 @@ class Files(NamedTuple):
 
 
 class Counters(Protocol):
-    """What a server counts: responses by status since its start, and connections that stand."""
+    """A server's counters: responses by status since its start, and open connections."""
 
     @property
     def responses(self) -> Mapping[int, int]: ...
@@ -124,11 +124,11 @@ class Counters(Protocol):
 
 
 class App(Protocol):
-    """Decides over requests by their heads."""
+    """Chooses the route of a request from its head."""
 
     def route(self, request: Request) -> Route: ...
 
 
 def line(status: HTTPStatus, text: str, *headers: Header) -> Response:
-    """One line of text for a person."""
+    """A response with one line of text."""
     return Response(status.value, text.encode() + b"\n", (TEXT, *headers))

@@ -20,13 +20,13 @@ def render(response: Response, *, keep_alive: bool, body: bool = True) -> bytes:
 
 
 def render_stream_head(headers: tuple[Header, ...]) -> bytes:
-    """The head of an answer that lasts until the connection ends."""
+    """The head of a response that lasts until the connection ends."""
     return _head(HTTPStatus.OK.value, headers, int(time.time())) + b"connection: close\r\n\r\n"
 
 
 @lru_cache(maxsize=64)
 def _head(status: int, headers: tuple[Header, ...], second: int) -> bytes:
-    """Status line, date (RFC 9110, 6.6.1: a server with a clock sends it) and headers."""
+    """Status line, date (RFC 9110, 6.6.1: required of a server with a clock) and headers."""
     lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
     lines += [b"%b: %b" % header for header in headers]
     return b"\r\n".join([*lines, b"date: " + format_date_time(second).encode(), b""])

@@ -1,7 +1,7 @@
-"""The router: a site's routes, and who may use them.
+"""The router: a site's routes, and access to them.
 
-Reads (GET) are open to whoever reaches the port under an allowed Host, as Core's REST interface is, unless the operator
-asks for passwords there too; calls (POST) always need one.
+Reads (GET) are open to anyone who reaches the port under an allowed Host, like Core's REST interface, unless the
+operator requires passwords for them too; calls (POST) always need one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pychain.http.message import Request, Response, Route, line
 from pychain.http.routes import NOT_JSON, Routes, is_acceptable
 
 FAILED_LOGIN_DELAY_S = 0.25
-"""As in Core: what a guess at a password costs at least."""
+"""As in Core: the delay after a wrong password."""
 
 
 class Router(Routes):
-    """Routes for the server: the heads of requests are judged before they are served."""
+    """Routes for the server: requests are checked by their heads before they are served."""
 
     def __init__(self, hosts: HostGuard, auth: BasicAuth, limiter: RateLimiter, *, open_reads: bool) -> None:
         super().__init__()
@@ -44,10 +44,10 @@ class Router(Routes):
 
 
 _WRONG_HOST = line(
-    HTTPStatus.FORBIDDEN, "requests under this Host are refused (api_allowed_hosts adds one to loopback's names)"
+    HTTPStatus.FORBIDDEN, "requests under this Host are refused (api_allowed_hosts allows others than loopback)"
 )
 _TOO_MANY = line(
-    HTTPStatus.TOO_MANY_REQUESTS, "too many requests; api_rate_limit says how many", (b"retry-after", b"1")
+    HTTPStatus.TOO_MANY_REQUESTS, "too many requests; api_rate_limit sets the limit", (b"retry-after", b"1")
 )
 _LOGIN = line(
     HTTPStatus.UNAUTHORIZED,

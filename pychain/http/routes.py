@@ -1,4 +1,4 @@
-"""A site's table of routes: which path leads where. Nothing here knows a method or a resource."""
+"""A site's table of routes: from paths to handlers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pychain.http.message import Request, Response, Route, RouteDef, line
 
 
 class Endpoint(NamedTuple):
-    """Where one method of HTTP leads at a path, and whether it needs a password always."""
+    """The handler of one HTTP method at a path, and whether it always needs a password."""
 
     route: Route
     locked: bool
@@ -21,7 +21,7 @@ Endpoints = Mapping[bytes, Endpoint]
 
 
 class Routes:
-    """Paths are exact but for those under a prefix, whose handlers see the target themselves."""
+    """Paths are exact, except those under a prefix, whose handlers parse the target themselves."""
 
     def __init__(self) -> None:
         self._exact: dict[bytes, Endpoints] = {}
@@ -38,17 +38,19 @@ class Routes:
             table[path] = endpoints
 
     def find(self, request: Request) -> Endpoint | Response:
-        """The endpoint of a request, or why there is none."""
+        """The endpoint of a request, or the response if there is none."""
         endpoints = self._exact.get(request.target) or self._look_up(request.target)
         if endpoints is None:
-            return line(HTTPStatus.NOT_FOUND, "there is nothing here; /docs lists what there is")
+            return line(HTTPStatus.NOT_FOUND, "there is nothing here; see /docs")
         endpoint = endpoints.get(request.method)
         if endpoint is None:
-            return line(HTTPStatus.METHOD_NOT_ALLOWED, "not by this method", (b"allow", b", ".join(endpoints)))
+            return line(
+                HTTPStatus.METHOD_NOT_ALLOWED, "this method is not allowed here", (b"allow", b", ".join(endpoints))
+            )
         return endpoint
 
     def _look_up(self, target: bytes) -> Endpoints | None:
-        """The endpoints of a target that is no exact path: one with a query, or below a prefix."""
+        """The endpoints of a target that is not an exact path: one with a query, or below a prefix."""
         path = target.partition(b"?")[0]
         exact = self._exact.get(path)
         if exact is not None:
@@ -60,8 +62,8 @@ class Routes:
 
 
 def is_acceptable(request: Request, route: Route) -> bool:
-    """Whether a request has the kind of content that its route takes: JSON, whatever its type's case and parameters,
-    where it takes any."""
+    """Whether a request's content has the type that its route takes: JSON, if it takes a body; case and parameters of
+    the type do not matter."""
     if route.body_limit is None:
         return True
     content_type = request.headers.get(b"content-type", b"")
@@ -74,5 +76,5 @@ NOT_JSON = line(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the Content-Type must be app
 
 
 def too_large(limit: int) -> Response:
-    """The answer to a longer body than a route takes."""
+    """The response to a body that is longer than its route allows."""
     return line(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request here has at most {limit} bytes")

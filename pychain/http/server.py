@@ -1,4 +1,4 @@
-"""The server: accepts connections on one socket, hangs up on those who owe or idle too long, and ends in order."""
+"""The server: accepts connections on one socket, closes idle and incomplete ones, and stops cleanly."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pychain.http.connection import Connection
 from pychain.http.message import App
 
 MAX_CONNECTIONS = 10_000
-"""Calls and event streams together; each costs some 10 KB."""
+"""Calls and event streams together; each takes about 10 KB."""
 REQUEST_TIMEOUT_S = 30
-"""From a connection's opening, or a request's first byte, to its last."""
+"""From a connection's opening, or a request's first byte, to the request's last byte."""
 KEEP_ALIVE_S = 75
-"""How long an idle connection stays, as in most servers: reconnecting costs a caller more than it costs us."""
+"""How long an idle connection stays open, as in most servers: reconnecting costs the client more than it costs us."""
 SWEEP_S = 5.0
 GRACE_S = 2.0
-"""How long answers under way may take when the node stops."""
+"""How long running requests may take when the node stops."""
 BACKLOG = 1024
-"""Connections that the kernel may hold until the loop accepts them: thousands of listeners may come at once."""
+"""The listen backlog: thousands of listeners may connect at once."""
 
 
 class HttpServer:
-    """Serves an application on one listening socket. `tick` counts sweeps, `responses` those of each status."""
+    """Serves an application on one listening socket. `tick` counts sweeps, `responses` counts by status."""
 
     def __init__(self, app: App, max_connections: int = MAX_CONNECTIONS) -> None:
         self.app = app
@@ -34,7 +34,7 @@ class HttpServer:
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def start(self, listener: socket.socket) -> None:
-        """Accept connections on a bound socket, which from now on is the server's."""
+        """Accept connections on a bound socket, which the server then owns."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
         self._sweeper = loop.call_later(SWEEP_S, self._sweep)
@@ -43,7 +43,7 @@ class HttpServer:
         return len(self.connections) < self._max_connections
 
     async def close(self) -> None:
-        """Take no more calls, let those under way end within the grace, and cancel what is left."""
+        """Accept no more requests, let running ones end within the grace, and cancel the rest."""
         if self._server is None or self._sweeper is None:
             return
         self._sweeper.cancel()
@@ -55,11 +55,11 @@ class HttpServer:
                 task.cancel()
         for connection in list(self.connections):
             connection.abort()
-        await asyncio.sleep(0)  # the aborted connections hear of it
+        await asyncio.sleep(0)  # lets the aborted connections notice
         self._server = None
 
     def _sweep(self) -> None:
-        """Hang up on callers who owe us the rest of a request, or have been idle, for too long."""
+        """Close connections that are incomplete or idle for too long."""
         self.tick += 1
         overdue = self.tick - REQUEST_TIMEOUT_S / SWEEP_S
         idle = self.tick - KEEP_ALIVE_S / SWEEP_S

@@ -1,4 +1,4 @@
-"""The heap of timed events that is the world's clock, and the trace that tells two runs apart."""
+"""The heap of timed events, which is the clock of a simulation, and the trace that tells two runs apart."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from msgspec import Struct
 Action = Callable[[], None]
 
 MAX_MARKS = 1024
-"""Marks kept of a run, however long: enough to name the moment of a difference to a thousandth of the run."""
+"""Marks kept of a run of any length: enough to locate a difference to a thousandth of the run."""
 MARK_CHARACTERS = 16
-"""Of a mark's digest, in hex: 64 bits tell two honest runs apart."""
+"""Hex digits kept of a mark's digest: 64 bits tell two honest runs apart."""
 
 
 class EventHeap:
-    """Actions in virtual time; those of one instant run in the order in which they were planned."""
+    """Actions in virtual time; actions of one instant run in the order in which they were planned."""
 
     def __init__(self) -> None:
         self.now_ns = 0
@@ -26,7 +26,7 @@ class EventHeap:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is planned: time alone brings nothing about any more."""
+        """Nothing is planned: nothing more can happen by itself."""
         return not self._heap
 
     def at(self, when_ns: int, action: Action) -> None:

@@ -1,4 +1,4 @@
-"""A simulated host: one node, its store, its miner, and the carrying out of its effects in virtual time."""
+"""A simulated host: one node, its disk and its miner; it carries out the node's effects in virtual time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ EXTRA_BYTES = 32
 
 
 class Surroundings(Protocol):
-    """What a host needs of the world around it."""
+    """The simulation as a host sees it."""
 
     seed: int
     start_wall_s: int
@@ -77,8 +77,8 @@ class Surroundings(Protocol):
     random: Random
 
     def send(self, host: Host, peer: int, data: bytes, *, counted: bool = True) -> None:
-        """Put bytes on a connection, if it still stands. The node hears when they have left it, unless it did not write
-        them (`counted`)."""
+        """Send bytes on an open connection. The node hears when they have left, unless it did not write them
+        (`counted`)."""
         ...
 
     def other_end(self, host: Host, peer: int) -> str:
@@ -86,23 +86,23 @@ class Surroundings(Protocol):
         ...
 
     def dial(self, host: Host, endpoint: Endpoint) -> None:
-        """Open a connection; the host hears of it, or of the failure."""
+        """Open a connection; the host is told when it is open or has failed."""
         ...
 
     def resolve(self, host: Host, name: str, port: int) -> None:
-        """Look a host name up; the host hears of the addresses behind it."""
+        """Look up a host name; the host is told the addresses."""
         ...
 
     def hang_up(self, host: Host, peer: int, reason: str) -> None:
-        """Close a connection after what was sent on it."""
+        """Close a connection once the bytes sent on it have arrived."""
         ...
 
     def drop_connections(self, host: Host) -> None:
-        """The host is gone: its peers see their connections break."""
+        """The host is down: its peers see their connections break."""
         ...
 
     def verified_block(self, raw: bytes) -> Block | RuleError:
-        """What `semantic.verify_blocks` makes of it."""
+        """The result of `semantic.verify_blocks` for one block."""
         ...
 
     def is_signed(self, transfer: Transfer) -> bool:
@@ -110,16 +110,16 @@ class Surroundings(Protocol):
         ...
 
     def published(self, host: Host, event: Event) -> None:
-        """A node told its listeners something."""
+        """A node published an event."""
         ...
 
     def found(self, host: Host, block: Block) -> None:
-        """A host's miner found a block; its node hears of it next."""
+        """A host's miner found a block; its node is told next."""
         ...
 
 
 class Host:
-    """A machine in the world. It can crash and be started again; its disk outlives its node."""
+    """A machine in the simulation. It can crash and start again; its disk survives its node."""
 
     def __init__(
         self, world: Surroundings, name: str, address: NetAddress, config: NodeConfig, hash_rate: float
@@ -217,7 +217,7 @@ class Host:
     # --- life
 
     def start(self) -> None:
-        """Begin a life on whatever the disk holds."""
+        """Start the node on what the disk holds."""
         self._life += 1
         self.started_ns = self._world.heap.now_ns
         self._events_before = len(self.events)
@@ -236,7 +236,7 @@ class Host:
         self.feed(Stop())
 
     def crash(self) -> None:
-        """Pull the plug: what was not durable is gone, connections just break."""
+        """Cut the power: data that was not durable is lost, and connections break."""
         self._node = None
         self._search += 1
         self._mine(None)
@@ -247,7 +247,8 @@ class Host:
         self._world.drop_connections(self)
 
     def ask(self, request: Request, then: Callable[[Answer], None] | None = None) -> int:
-        """Hand a request to the node; its answer comes to `then`, or else to `answers` under the id returned."""
+        """Put a request to the node; `then` is called with the answer. Without it the answer goes to `answers`, under
+        the id returned."""
         self._requests += 1
         if then is not None:
             self._replies[self._requests] = then
@@ -260,7 +261,7 @@ class Host:
         return self.disk.takes_ns(self.disk.read_ns)
 
     def body(self, block_hash: bytes) -> bytes | None:
-        """A stored block, for whoever wants it; the node hears of one that is damaged. DamagedBlockError."""
+        """A stored block. DamagedBlockError if it is damaged, and then the node is told."""
         try:
             return self.store.body(block_hash)
         except DamagedBlockError:
@@ -270,7 +271,7 @@ class Host:
     # --- the loop
 
     def feed(self, incoming: Input) -> None:
-        """One input, its effects, and the next deadline."""
+        """Hand the node one input, carry out its effects, and plan its next deadline."""
         node = self._node
         if node is None:
             return
@@ -301,7 +302,7 @@ class Host:
             self.feed(Tick())
 
     def later(self, delay_ns: int, action: Callable[[], None]) -> None:
-        """Run an action after a while, if the present life lasts so long."""
+        """Run an action after a delay, unless the host goes down before."""
         self._later_at(self._world.heap.now_ns + delay_ns, action)
 
     def _later_at(self, when_ns: int, action: Callable[[], None]) -> None:
@@ -420,4 +421,4 @@ _TRACED: Mapping[type[Input] | type[Effect], Callable[[Any], bytes]] = MappingPr
         StartMining: lambda start: start.template.prev_hash + start.template.coinbase_amount.to_bytes(8, "little"),
     }
 )
-"""What the trace takes of an input or effect besides its name: enough to tell two runs apart."""
+"""The part of an input or effect that the trace covers besides its name: enough to tell two runs apart."""

@@ -17,16 +17,16 @@ from pychain.sim.events import EventHeap
 
 DIAL_TIMEOUT_NS = 5 * NS
 RESOLVE_NS = 40_000_000
-"""Mean time of a DNS lookup: a name server that is as far away as other hosts."""
+"""Mean time of a DNS lookup: a round trip to a name server as far away as other hosts."""
 RESOLVE_TIMEOUT_NS = 10 * NS
-"""After which a lookup without an answer has failed, as in the daemon."""
+"""Time after which an unanswered lookup has failed, as in the daemon."""
 MAX_PIECE_BYTES = 16 * 1024
 """Writes are delivered in pieces of 1 to this many bytes, so that no decoder can rely on where they end."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkModel:
-    """What a link does to bytes: mean one-way latency, drawn from half to one and a half of it; bytes a second."""
+    """A link: its mean one-way latency (each is drawn from half to one and a half of it), and its bytes per second."""
 
     latency_ns: int = 20_000_000
     bytes_per_s: int = 10_000_000
@@ -44,7 +44,7 @@ class Stream:
         self._held: list[tuple[Callable[[], None], int]] = []
 
     def send(self, data: bytes, drained: Callable[[int], None]) -> None:
-        """Put bytes on the way; `drained` hears when they have left the sender."""
+        """Send bytes; `drained` is called when they have left the sender."""
         position = 0
         while position < len(data):
             piece = data[position : position + 1 + self._network.random.below(MAX_PIECE_BYTES)]
@@ -71,7 +71,7 @@ class Stream:
         events.at(self._free_ns, action)
 
     def release(self) -> None:
-        """The partition healed: what waited goes on."""
+        """The partition has healed: send the bytes that waited."""
         held, self._held = self._held, []
         for action, size in held:
             self._pass(action, size)
@@ -85,7 +85,7 @@ class Network:
         self.random = random
         self.link = link
         self._links: dict[frozenset[str], LinkModel] = {}
-        """Where a link is not like the others."""
+        """Links that differ from the default."""
         self._cuts: dict[frozenset[str], None] = {}
         self._holding: dict[Stream, None] = {}
 
@@ -93,7 +93,7 @@ class Network:
         return self._links.get(frozenset((one, other)), self.link)
 
     def set_link(self, one: str, other: str, link: LinkModel) -> None:
-        """Give two hosts a link of their own, for the connections that they open from now on."""
+        """Set the link of two hosts, for the connections that they open from now on."""
         self._links[frozenset((one, other))] = link
 
     def is_cut(self, one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""The world: hosts, the network between them, and virtual time. Everything follows from the seed.
+"""A simulation: hosts, the network between them, and virtual time. Everything follows from the seed.
 
 world = World(rulebook, seed=7)
 a, b = world.add("a"), world.add("b", connect=["a"])
@@ -40,25 +40,24 @@ MAX_SHARED_RESULTS = 4096
 
 
 class NotReachedError(AssertionError):
-    """A world did not come to what was waited for. The line names its seed."""
+    """A condition did not hold in time. The message names the seed."""
 
 
 class Watcher(Protocol):
-    """Who looks at a world from outside. It may plan actions of its own; it feeds no host before the present one has
-    carried its effects out."""
+    """Observes a simulation. It may plan actions; it must not feed a host while another carries out its effects."""
 
     def published(self, host: Host, event: Event) -> None:
-        """A node told its listeners something."""
+        """A node published an event."""
         ...
 
     def found(self, host: Host, block: Block) -> None:
-        """A host's miner found a block; its node hears of it next."""
+        """A host's miner found a block; its node is told next."""
         ...
 
 
 @dataclass(slots=True)
 class _Connection:
-    """One end of a connection: the way to the other end."""
+    """One end of a connection, with the stream to the other end."""
 
     host: Host
     peer: int
@@ -105,11 +104,11 @@ class World:
         config: NodeConfig | None = None,
         participant: Participant | None = None,
     ) -> Host:
-        """A host that keeps connections to the named ones, which may be added later, and has no others but those that
-        it is dialled on: the graph is what the caller draws.
+        """A host that keeps connections to the named hosts, which may be added later, and makes no others: the caller
+        decides the graph.
 
-        With `discover` it also finds peers by itself, as a daemon does. It begins at `seeds`, hosts of this world, or
-        at the seeds of the chain spec where none are given. A `participant` drives the machine.
+        With `discover` it also finds peers by itself, as a daemon does. It starts from `seeds`, which are hosts here, or
+        from the seeds of the chain spec if none are given. A `participant` drives the machine.
         """
         if name in self.hosts:
             raise ValueError(f"there is a host '{name}' already")
@@ -132,11 +131,11 @@ class World:
         return host
 
     def address_of(self, name: str) -> NetAddress:
-        """The address of a host, added yet or not."""
+        """The address of a host, whether it has been added or not."""
         return self._directory.address_of(name)
 
     def name(self, name: str, hosts: Iterable[str] | None) -> None:
-        """Have a DNS name lead to hosts from now on; with None nobody answers for it."""
+        """Make a DNS name resolve to hosts from now on; with None lookups of it time out."""
         self._directory.name(name, hosts)
 
     def _spec_seeds(self) -> tuple[NetAddress, ...]:
@@ -158,7 +157,7 @@ class World:
             pass
 
     def run_until(self, condition: Callable[[], bool], limit_s: float) -> None:
-        """Let time pass until a condition holds; NotReachedError if it does not within `limit_s`."""
+        """Run until a condition holds. NotReachedError if it does not within `limit_s` of virtual time."""
         until = self.heap.now_ns + seconds(limit_s)
         while not condition():
             if not self.heap.step(until):
@@ -167,7 +166,7 @@ class World:
     # --- faults
 
     def cut(self, one: Iterable[Host], other: Iterable[Host]) -> None:
-        """Part two groups of hosts; bytes between them wait."""
+        """Partition two groups of hosts; bytes between them wait."""
         self.network.cut([host.name for host in one], [host.name for host in other])
 
     def heal(self) -> None:
@@ -187,7 +186,7 @@ class World:
     # --- what hosts ask of the world
 
     def verified_block(self, raw: bytes) -> Block | RuleError:
-        """`semantic.verify_blocks` of one, worked out once for all hosts."""
+        """The result of `semantic.verify_blocks` for one block, computed once for all hosts."""
         result = self._blocks.get(raw)
         if result is None:
             (result,) = verify_blocks(self.rulebook.spec, [raw])
@@ -197,7 +196,7 @@ class World:
         return result
 
     def is_signed(self, transfer: Transfer) -> bool:
-        """The strict signature check, worked out once for all hosts."""
+        """The strict signature check, computed once for all hosts."""
         known = self._signatures.get(transfer.txid)
         if known is None:
             message = signed_message(self.rulebook.spec.genesis_hash, transfer)
@@ -208,7 +207,7 @@ class World:
         return known
 
     def published(self, host: Host, event: Event) -> None:
-        """A node told its listeners something."""
+        """A node published an event."""
         for watcher in self.watchers:
             watcher.published(host, event)
 
@@ -218,7 +217,7 @@ class World:
             watcher.found(host, block)
 
     def dial(self, host: Host, endpoint: Endpoint) -> None:
-        """Connect two hosts after a round trip; fail after a timeout where nobody answers."""
+        """Connect two hosts after a round trip; fail after a timeout if the other end does not answer."""
         target = self._by_address.get(endpoint.address)
         link = self.network.link if target is None else self.network.link_between(host.name, target.name)
 
@@ -231,13 +230,13 @@ class World:
         host.later(2 * link.latency_ns, complete)
 
     def resolve(self, host: Host, name: str, port: int) -> None:
-        """Look a name up; the host hears what is behind it when the answer is here, or when none came in time."""
+        """Look up a name; the host is told the addresses, or none when the lookup has timed out."""
         found = self._directory.resolve(name, port)
         delay_ns = RESOLVE_TIMEOUT_NS if found is None else spread(self.network.random, RESOLVE_NS)
         host.later(delay_ns, lambda: host.feed(NameResolved(name, found or ())))
 
     def send(self, host: Host, peer: int, data: bytes, *, counted: bool = True) -> None:
-        """Put bytes on a connection, if it still stands; `counted` where they are the node's own."""
+        """Send bytes on an open connection; `counted` if the node itself wrote them."""
         connection = self._connections.get((host.name, peer))
         if connection is not None and connection.open:
             drained = (lambda count: self._drained(connection, count)) if counted else (lambda count: None)
@@ -248,7 +247,7 @@ class World:
         return self._connections[host.name, peer].other.name
 
     def hang_up(self, host: Host, peer: int, reason: str) -> None:
-        """Close a connection after what was sent on it."""
+        """Close a connection once the bytes sent on it have arrived."""
         connection = self._connections.get((host.name, peer))
         if connection is not None and connection.open:
             connection.open = False
@@ -256,7 +255,7 @@ class World:
             self.heap.after(0, lambda: self._close_end(host, peer, reason))
 
     def drop_connections(self, host: Host) -> None:
-        """A host is gone: its peers see their connections break, as soon as word can reach them."""
+        """A host is down: its peers see their connections break, after the latency of the link."""
         for key, connection in list(self._connections.items()):
             if key[0] == host.name:
                 del self._connections[key]
@@ -289,5 +288,5 @@ class World:
 
 
 def _ephemeral_port(connection: int) -> int:
-    """The dialler's port, of those that no host listens on (RFC 6335)."""
+    """The local port of a dialled connection, in the range that no host listens on (RFC 6335)."""
     return FIRST_EPHEMERAL_PORT + connection % (65536 - FIRST_EPHEMERAL_PORT)

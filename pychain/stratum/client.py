@@ -3,7 +3,7 @@
                   configure answered            subscribe answered             authorize answered
     CONFIGURING ────────────────────> SUBSCRIBING ────────────────> AUTHORIZING ────────────────> WORKING
 
-Work may come from SUBSCRIBING on: some servers hand it out before they know who asks.
+Work may arrive from SUBSCRIBING on: some servers send it before the user is authorized.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pychain.stratum.jobs import NOTIFY, ROLLABLE_BITS, Job, hex_bytes, hex_word
 from pychain.stratum.messages import NO_ID, Answer, Call, decode_message, encode_call, encode_result
 
 MAX_LINE_BYTES: Final = 256 * 1024
-"""The longest jobs have coinbases of many outputs, and stay far below."""
+"""The longest jobs have coinbases with many outputs, and are far shorter."""
 MAX_EXTRANONCE_BYTES: Final = 32
 MAX_TEXT_CHARACTERS: Final = 200
-"""Kept of what a server has to say."""
+"""Characters kept of a server's text."""
 _EASIEST: Final = 1.0
-"""The difficulty until the server tells one."""
+"""The difficulty until the server sets one."""
 
 
 class ClientState(Enum):
@@ -39,8 +39,8 @@ class ClientState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A job with all that a search needs. `target` is what a hash must not pass to be a share, `block_target` to be a
-    block of the chain that is mined; `version_mask` the version bits that may be rolled."""
+    """A job with everything that a search needs. `target` is the highest hash of a share, `block_target` that of a
+    block; `version_mask` has the version bits that may be rolled."""
 
     job: Job
     extranonce1: bytes
@@ -53,7 +53,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A solution: the parameters of `mining.submit` beside user and job."""
+    """A solution: the parameters of `mining.submit` besides user and job."""
 
     assignment: Assignment
     extranonce2: bytes
@@ -63,7 +63,7 @@ class Share:
     is_block: bool
 
 
-# --- what comes out
+# --- events
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """The server takes shares of this user."""
+    """The server accepts shares of this user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class NewWork:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The answer to a share; `refusal` is None where it was accepted, else the server's words."""
+    """The answer to a share; `refusal` is None if it was accepted, else the server's text."""
 
     share: Share
     refusal: str | None
@@ -95,14 +95,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A line from the server for the person who mines."""
+    """A line from the server for the operator of the miner."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The connection is of no more use. `final`: no other will be, since the server does not want this user."""
+    """The connection is unusable. `final`: do not reconnect, since the server rejects this user."""
 
     reason: str
     final: bool = False
@@ -112,8 +112,8 @@ Event = Send | LoggedIn | NewWork | Judged | Told | Lost
 
 
 class PoolSession:
-    """One connection of a user to a server. `roll_versions`: ask to (a server that hangs up on the question is asked
-    without it on the next connection)."""
+    """One connection of a user to a server. `roll_versions`: ask for version rolling (if the server disconnects, the
+    next connection does not ask)."""
 
     def __init__(self, user: str, password: str, agent: str, *, roll_versions: bool = True) -> None:
         self._user = user
@@ -128,10 +128,10 @@ class PoolSession:
         self._mask = 0
         self.state = ClientState.CONFIGURING
         self.difficulty = _EASIEST
-        """Of the next job."""
+        """The difficulty of the next job."""
 
     def open(self) -> list[Event]:
-        """The connection stands."""
+        """The connection is open."""
         if self._roll_versions:
             wishes = {"version-rolling.mask": f"{ROLLABLE_BITS:08x}", "version-rolling.min-bit-count": 0}
             self._ask("mining.configure", [["version-rolling"], wishes], self._configured)
@@ -140,7 +140,7 @@ class PoolSession:
         return self._drain()
 
     def receive(self, line: bytes) -> list[Event]:
-        """A line came."""
+        """Handle a line."""
         try:
             message = decode_message(line)
             if isinstance(message, Call):
@@ -148,11 +148,11 @@ class PoolSession:
             elif (ask := self._asked.pop(message.id, None)) is not None:
                 ask(message)
         except DecodeError as error:
-            self._events.append(Lost(f"the server speaks no Stratum that we know: {error}"))
+            self._events.append(Lost(f"the server does not speak Stratum as we know it: {error}"))
         return self._drain()
 
     def submit(self, share: Share) -> list[Event]:
-        """Hand in a solution."""
+        """Submit a solution."""
         mask = share.assignment.version_mask
         params = [
             self._user,
@@ -174,7 +174,7 @@ class PoolSession:
         self._asked[b"%d" % call_id] = answered
         self._events.append(Send(encode_call(method, params, call_id)))
 
-    # --- the way in
+    # --- logging in
 
     def _configured(self, answer: Answer) -> None:
         granted = answer.result if isinstance(answer.result, dict) else {}
@@ -189,7 +189,7 @@ class PoolSession:
     def _subscribed(self, answer: Answer) -> None:
         result = answer.result
         if not isinstance(result, list) or len(result) < 3:
-            self._events.append(Lost(f"the server refuses to be subscribed to: {_refusal(answer)}"))
+            self._events.append(Lost(f"the server refuses the subscription: {_refusal(answer)}"))
             return
         self._set_extranonce(result[1:3])
         self.state = ClientState.AUTHORIZING
@@ -203,7 +203,7 @@ class PoolSession:
         self.state = ClientState.WORKING
         self._events.append(LoggedIn())
 
-    # --- what the server calls
+    # --- calls from the server
 
     def _called(self, call: Call) -> None:
         match call.method:
@@ -211,7 +211,7 @@ class PoolSession:
                 self._notified(Job.from_params(call.params))
             case "mining.set_difficulty":
                 if not call.params or not is_difficulty(call.params[0]):
-                    raise DecodeError("it sets a difficulty that is none")
+                    raise DecodeError("it sets an invalid difficulty")
                 self.difficulty = float(call.params[0])
             case "mining.set_extranonce":
                 self._set_extranonce(call.params)
@@ -248,13 +248,13 @@ class PoolSession:
     def _set_extranonce(self, params: list[Any]) -> None:
         size = params[1] if len(params) > 1 else None
         if not isinstance(size, int) or not 1 <= size <= MAX_EXTRANONCE_BYTES:
-            raise DecodeError("the size of extranonce2 is missing or no sensible one")
+            raise DecodeError("the size of extranonce2 is missing or out of range")
         self._extranonce1 = hex_bytes("extranonce1", params[0])
         self._extranonce2_bytes = size
 
 
 def _refusal(answer: Answer) -> str | None:
-    """Why a call was refused, in the server's words; None where it was granted."""
+    """The server's reason for refusing a call; None if it succeeded."""
     error = answer.error
     if error is None and answer.result not in (False, None):
         return None
@@ -262,7 +262,7 @@ def _refusal(answer: Answer) -> str | None:
         return _text(f"{error[1]} (code {error[0]})")
     if isinstance(error, dict):
         return _text(f"{error.get('message')} (code {error.get('code')})")
-    return "for no reason given" if error is None else _text(str(error))
+    return "no reason given" if error is None else _text(str(error))
 
 
 def _text(words: object) -> str:

@@ -1,7 +1,8 @@
-"""Jobs: what `mining.notify` tells, and the headers that a miner makes of it.
+"""Jobs: the content of `mining.notify`, and the headers that a miner builds from it.
 
-The coinbase is coinb1 | extranonce1 | extranonce2 | coinb2, whatever these mean to the server's chain: the first extra
-nonce is the connection's, the second the miner's to choose. Its double hash is the leftmost leaf of the merkle tree.
+The coinbase is coinb1 | extranonce1 | extranonce2 | coinb2, whatever these mean on the server's chain: the first extra
+nonce belongs to the connection, the second is chosen by the miner. Its double hash is the leftmost leaf of the merkle
+tree.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MAX_BRANCH = 32
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job. `prev_hash` and `branch` are hashes as the header has them; version, bits and time are the header's
-    32-bit fields. With `clean` no earlier job is worth anything any more."""
+    32-bit fields. `clean` makes all earlier jobs stale."""
 
     job_id: str
     prev_hash: bytes
@@ -43,7 +44,7 @@ class Job:
     clean: bool
 
     def params(self) -> list[Any]:
-        """As `mining.notify` has it: the previous hash's words are reversed, the numbers are 8 hex digits."""
+        """The parameters of `mining.notify`: the previous hash's words are reversed, the numbers are 8 hex digits."""
         return [
             self.job_id,
             swap_words(self.prev_hash).hex(),
@@ -58,12 +59,14 @@ class Job:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> Job:
-        """The job of a notification; DecodeError where it is none."""
+        """The job of a notification; DecodeError if it is malformed."""
         if len(params) < _NOTIFY_PARAMS:
             raise DecodeError(f"{NOTIFY} has {_NOTIFY_PARAMS} parameters, not {len(params)}")
         job_id, prev_hash, coinb1, coinb2, branch, version, bits, time, clean = params[:_NOTIFY_PARAMS]
         if not isinstance(job_id, str) or not isinstance(branch, list) or len(branch) > MAX_BRANCH:
-            raise DecodeError(f"{NOTIFY}: the job id is no text, or the merkle branch no list of {MAX_BRANCH} at most")
+            raise DecodeError(
+                f"{NOTIFY}: the job id is not a string, or the merkle branch is not a list of at most {MAX_BRANCH}"
+            )
         return cls(
             job_id=job_id,
             prev_hash=swap_words(hex_bytes("the previous hash", prev_hash, HASH_BYTES)),
@@ -77,7 +80,7 @@ class Job:
         )
 
     def merkle_root(self, extranonces: bytes) -> bytes:
-        """The root under a coinbase with these extra nonces, the first and the second joined."""
+        """The root for a coinbase with these extra nonces, the first and the second joined."""
         return fold_branch(native.sha256d(self.coinb1 + extranonces + self.coinb2), self.branch)
 
     def header(self, merkle_root: bytes, version: int, time: int, nonce: int = 0) -> bytes:
@@ -86,12 +89,12 @@ class Job:
 
 
 def swap_words(data: bytes) -> bytes:
-    """32 bytes with each word of four reversed: how the protocol writes the previous hash. Its own inverse."""
+    """32 bytes with each 4-byte word reversed: the protocol's form of the previous hash. Its own inverse."""
     return _SWAPPED_WORDS.pack(*_WORDS.unpack(data))
 
 
 def hex_bytes(what: str, text: object, size: int | None = None) -> bytes:
-    """Bytes behind hex digits, exactly `size` of them where that is told. DecodeError names `what`."""
+    """The bytes of hex digits, exactly `size` if given. DecodeError names `what`."""
     try:
         data = bytes.fromhex(text) if isinstance(text, str) else None
     except ValueError:
@@ -103,12 +106,12 @@ def hex_bytes(what: str, text: object, size: int | None = None) -> bytes:
 
 
 def hex_word(what: str, text: object) -> int:
-    """A 32-bit number behind 8 hex digits."""
+    """The 32-bit number in 8 hex digits."""
     return int.from_bytes(hex_bytes(what, text, 4), "big")
 
 
 def rolled_versions(version: int, mask: int, count: int) -> tuple[int, ...]:
-    """Up to `count` versions that differ from `version` in bits of the mask alone, the lowest of them, all distinct."""
+    """Up to `count` distinct versions that differ from `version` only in bits of the mask, the lowest ones."""
     places = [1 << bit for bit in range(32) if mask >> bit & 1]
     rolled = (
         version & ~mask | sum(place for at, place in enumerate(places) if number >> at & 1) for number in range(count)

@@ -18,7 +18,7 @@ NO_ID = b"null"
 
 
 class ErrorCode(IntEnum):
-    """The codes that pools have used since the protocol's first server."""
+    """The error codes in use since the protocol's first server."""
 
     OTHER = 20
     STALE = 21
@@ -30,7 +30,7 @@ class ErrorCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call; `id` is its JSON text as it came, `null` for a notification, which is not answered."""
+    """A call; `id` is its JSON text as received, `null` for a notification, which is not answered."""
 
     id: bytes
     method: str
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to the call of that id. `error` is None where the call did what it was to do."""
+    """An answer to the call with that id. `error` is None if the call succeeded."""
 
     id: bytes
     result: Any
@@ -71,11 +71,11 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode_message(line: bytes) -> Call | Answer:
-    """The message of a line; other members than the known ones are ignored. DecodeError for anything else."""
+    """The message in a line; unknown members are ignored. DecodeError for anything else."""
     try:
         message = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"this is no message: {error}") from None
+        raise DecodeError(f"this is not a message: {error}") from None
     if message.method is None:
         return Answer(bytes(message.id), message.result, message.error)
     return Call(bytes(message.id), message.method, message.params or [])
@@ -87,10 +87,10 @@ def encode_call(method: str, params: list[Any], call_id: int | None = None) -> b
 
 
 def encode_result(call_id: bytes, result: Any) -> bytes:
-    """The line of an answer that grants a call."""
+    """The line of a successful answer."""
     return _encoder.encode(_Answer(msgspec.Raw(call_id), result, None)) + b"\n"
 
 
 def encode_refusal(call_id: bytes, code: ErrorCode, text: str) -> bytes:
-    """The line of an answer that refuses one: the result is false, which is what miners look at first."""
+    """The line of an error answer: the result is false, which miners check first."""
     return _encoder.encode(_Answer(msgspec.Raw(call_id), False, [int(code), text, None])) + b"\n"

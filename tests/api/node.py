@@ -1,4 +1,4 @@
-"""A real node for the API's tests, asked by plain HTTP, so that server and test share no code."""
+"""A real node for the API's tests, called by plain HTTP, so that server and test share no code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Caller:
 
 
 class ApiNode(Caller):
-    """A node, on the dev network unless told otherwise. As a context manager it is killed at the end."""
+    """A node, on the dev network by default. As a context manager it is killed at the end."""
 
     def __init__(self, datadir: Path, network: str = "dev", **flags: Any) -> None:
         self.process = Daemon(datadir, network=network, **flags).wait_ready()
@@ -94,7 +94,7 @@ class ApiNode(Caller):
     def transfer(
         self, key: PrivateKey, to: PrivateKey, amount: int, fee: int = 0, *, sequence: int | None = None
     ) -> str:
-        """A signed transfer in hex, with the account's next sequence unless told otherwise."""
+        """A signed transfer in hex, by default with the account's next sequence."""
         if sequence is None:
             sequence = self.call("getaccount", address(key))["pending_sequence"]
         assert sequence is not None

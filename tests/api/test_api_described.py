@@ -1,4 +1,4 @@
-"""Machine-readable descriptions: they cover everything, and what the node answers is what they say."""
+"""Machine-readable descriptions: they cover everything, and the node's answers match them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ CHANGING = {
     "dev_snapshot",
     "dev_revert",
 }
-"""Methods that other tests call for what they do."""
+"""Methods that other tests cover."""
 
 
 def test_every_result_is_as_its_schema_says(node: ApiNode, openrpc: Any) -> None:

@@ -47,7 +47,7 @@ def test_going_back_restores_blocks_transfers_and_balances(node: ApiNode) -> Non
     assert node.call("dev_revert", snapshot) is True
     assert state(node) == before
     node.generate(1)
-    assert node.call("getrawmempool") == [], "what was pending is mined as if nothing had been"
+    assert node.call("getrawmempool") == [], "the pending transfers are mined as if nothing had happened"
 
 
 def test_snapshots_are_used_once_and_take_later_ones_along(node: ApiNode) -> None:

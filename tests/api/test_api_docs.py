@@ -1,4 +1,4 @@
-"""What is written about the API is what it does: the page, the promised names, and the examples."""
+"""The documentation of the API is correct: the page, the promised names, and the examples."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PROMISED = [
     "dev_revert",
     "dev_automine",
 ]
-"""What programs hold on to."""
+"""Names that programs depend on."""
 
 
 @pytest.mark.parametrize("name", PROMISED)

@@ -1,4 +1,4 @@
-"""Server-sent events of a real node: what is told, to whom, and how a listener goes on after a break."""
+"""Server-sent events of a real node: kinds, filters, and resuming after a break."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_only_the_wanted_kinds_are_told(node: ApiNode) -> None:
         assert tips.next().data["hash"] == block_hash
 
 
-def test_who_comes_back_is_told_what_he_missed(node: ApiNode) -> None:
+def test_a_listener_that_reconnects_gets_the_missed_events(node: ApiNode) -> None:
     with EventSource(node.base, "?types=tip") as events:
         node.generate(1)
         last = events.next()
@@ -62,7 +62,7 @@ def test_who_comes_back_is_told_what_he_missed(node: ApiNode) -> None:
 
 
 @pytest.mark.parametrize("last_event_id", ["0", "deadbeef-1", "", "x" * 1000, "-1"])
-def test_who_comes_back_to_another_run_begins_anew(node: ApiNode, last_event_id: str) -> None:
+def test_a_listener_that_reconnects_to_another_run_starts_over(node: ApiNode, last_event_id: str) -> None:
     with EventSource(node.base, "?types=tip", last_event_id=last_event_id) as events:
         assert events.next().kind == "reset"
         (block_hash,) = node.generate(1)

@@ -1,4 +1,4 @@
-"""Who may call: hosts against DNS rebinding, and passwords."""
+"""Access control: hosts against DNS rebinding, and passwords."""
 
 from __future__ import annotations
 

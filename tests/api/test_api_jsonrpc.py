@@ -25,7 +25,7 @@ dev_group = Group("dev", "Methods of dev networks", dev_only=True)
 
 
 class Context:
-    """What the methods of these tests share."""
+    """The context of these tests' methods."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -76,7 +76,7 @@ def secret(context: Context) -> int:
 
 
 class Caller:
-    """Notes when the server is told that its answer may take for ever."""
+    """Records when its answer may wait for ever."""
 
     def __init__(self) -> None:
         self.told: list[bool] = []
@@ -170,7 +170,7 @@ def test_a_notification_is_carried_out_and_not_answered() -> None:
         (call("nothing"), -32601, "method 'nothing' is unknown"),
         (call("x" * 100), -32601, "x" * 64 + "'"),
         ({"jsonrpc": "2.0", "id": 1}, -32600, "method is missing"),
-        ({**call("add", [1]), "method": 5}, -32600, "method is missing or no string"),
+        ({**call("add", [1]), "method": 5}, -32600, "method is missing or not a string"),
         (call("add", []), -32602, "parameter 'one' is missing: add one [two=10]"),
         (call("add", {"two": 1}), -32602, "parameter 'one' is missing"),
         (call("add", [1, 2, 3]), -32602, "too many parameters: add one [two=10]"),

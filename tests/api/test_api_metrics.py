@@ -1,4 +1,4 @@
-"""/metrics as Prometheus reads it: true figures, content tools, and a dashboard that names what is there."""
+"""/metrics as Prometheus reads it: true figures, valid formats, and a dashboard whose metrics exist."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def merkle_root(leaves: list[bytes]) -> bytes:
 
 
 def solve(template: dict[str, Any]) -> bytes:
-    """A block made of a template by the public description alone, as any miner would."""
+    """A block built from a template by the public description, as any miner would."""
     parts = [bytes.fromhex(template["coinbasetxn"]["data"])]
     parts += [bytes.fromhex(transaction["data"]) for transaction in template["transactions"]]
     head = struct.pack("<i", template["version"]) + bytes.fromhex(template["previousblockhash"])[::-1]

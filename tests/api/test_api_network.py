@@ -56,7 +56,7 @@ def test_a_peer_is_added_seen_from_both_sides_and_removed(node: ApiNode, other: 
     assert other.call("waitforblockheight", 1)["hash"] == block_hash
 
     node.call("addnode", there, "remove")
-    assert connections(node) == 1, "a connection that stands stays"
+    assert connections(node) == 1, "an open connection stays"
     node.call("disconnectnode", there)
     until(lambda: connections(node) == connections(other) == 0)
     with pytest.raises(ApiError, match=r"-24: .* was not added"):

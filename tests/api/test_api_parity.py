@@ -1,7 +1,7 @@
 """One API, two runtimes: whatever can be read of a node is answered alike by a daemon and by a simulated host.
 
 Both are given the same chain of 60 blocks with two forks, and the same transfers, by the same calls in the same order;
-then every method that only reads and every resource is asked of both. A new one must be in the tables below.
+then every read-only method and every resource is called on both. A new one must be in the tables below.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ differ, and are there in both."""
 
 @dataclass
 class Story:
-    """What both nodes are told, and the names of what is in it."""
+    """The inputs of both nodes, and the names in them."""
 
     steps: list[tuple[str, Any]] = field(default_factory=list)
     stale: str = ""
@@ -79,7 +79,7 @@ class Story:
     """A transaction of the active chain."""
     pending: str = ""
     spare: str = ""
-    """A valid transfer, in hex, that no node was told of."""
+    """A valid transfer, in hex, that no node has."""
 
 
 class Author:
@@ -105,7 +105,7 @@ class Author:
         return sign_transfer(dev_key(payer), SPEC.genesis_hash, self._sequences[payer], payment).raw.hex()
 
     def mine(self, count: int) -> list[str]:
-        """Blocks on the author's tip, each with what is pending."""
+        """Blocks on the author's tip, each with the pending transfers."""
         hashes = []
         for _ in range(count):
             self._time += SPACING_S
@@ -162,7 +162,7 @@ def written() -> Story:
 
 
 class Both:
-    """The two nodes, told the same story, and what listeners of their events heard of it."""
+    """The two nodes with the same inputs, and the events that their listeners got."""
 
     def __init__(self, daemon: ApiNode, host: Host, story: Story) -> None:
         self.daemon = daemon

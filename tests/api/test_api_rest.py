@@ -1,4 +1,4 @@
-"""The resources of /api/v1: what they show, how pages go on, and what is refused."""
+"""The resources of /api/v1: results, paging, and refusals."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_samples_cover_the_chain_evenly(node: ApiNode) -> None:
     heights = [sample["height"] for sample in read(node, "/series?points=4")["samples"]]
     assert heights == sorted(set(heights))
     assert heights[-1] == height
-    assert len(heights) == 3, "each tells of the stretch since the point before it"
+    assert len(heights) == 3, "each covers the blocks since the previous point"
     stretch = [sample["height"] for sample in read(node, "/series?blocks=2")["samples"]]
     assert stretch == [height - 1, height]
 

@@ -1,4 +1,4 @@
-"""The HTTP server on a real socket: what comes in, what is refused, who is hung up on, and how it ends."""
+"""The HTTP server on a real socket: input, refusals, disconnects, and the end."""
 
 from __future__ import annotations
 
@@ -383,13 +383,13 @@ def test_who_asks_whether_to_send_a_body_is_told() -> None:
         caller.send(CALL)
         assert (await caller.answer())[0] == 200
         caller.call(b"", Expect="100-continue", Content_Length=str(MAX_BODY + 1))
-        assert (await caller.answer())[0] == 413, "before he sent it"
+        assert (await caller.answer())[0] == 413, "before it was sent"
 
     on_a_server(test)
 
 
 def test_who_does_not_read_is_not_served_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls without end from one who leaves the answers lie: the server stops reading, and goes on where he does."""
+    """Endless calls from a client that does not read: the server stops reading, and resumes when it does."""
 
     async def test(server: HttpServer, connect: Connect) -> None:
         caller = await connect()

@@ -1,4 +1,4 @@
-"""Strangers to the API: programs of others that know it by its description, or by Bitcoin's custom, alone."""
+"""Third-party programs that know the API only by its description, or by Bitcoin's conventions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OPERATIONS = [
     ],
 )
 def test_every_operation_answers_as_described(node: ApiNode, operation: APIOperation, mode: GenerationMode) -> None:
-    """Statuses, types, schemas; what fits the description is taken, what does not is refused, nothing fails inside."""
+    """Statuses, types, schemas; valid calls are accepted, others are refused, and there are no internal errors."""
     session = requests.Session()
 
     @given(case=operation.as_strategy(generation_mode=mode))
@@ -76,7 +76,7 @@ def test_schemathesis_has_nothing_to_report(node: ApiNode, tmp_path: Path, which
         "--request-timeout=1",
         "--no-color",
     ]
-    # What it finds it keeps in `.schemathesis` of the directory that it runs in.
+    # It stores its findings in `.schemathesis` of its working directory.
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200)
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -1,4 +1,4 @@
-"""Configured users, and reads that need a password: from the command that makes a user to the node that lets him in."""
+"""Configured users, and reads with a password: from the command that creates a user to the node that accepts it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_user_is_made_on_the_command_line(capsys: pytest.CaptureFixture[str]) 
     assert line[0].startswith("bob:")
 
 
-def test_his_own_password_is_not_repeated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_chosen_password_is_not_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("correct horse\n")
     out = Shell(capsys).ok("rpc-auth", "alice", "--password-file", str(file)).out

@@ -1,4 +1,4 @@
-"""verifychain finds what is wrong on disk, each kind of damage at the level that promises to."""
+"""verifychain finds damage on disk, each kind at its level."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MINER, PAYER, PAYEE = dev_key(9), dev_key(0), dev_key(1)
 
 
 class World:
-    """A chain of a few blocks, a transfer in each, and what the check needs of a daemon around it."""
+    """A chain of a few blocks, a transfer in each, and the parts of a daemon that the check needs."""
 
     def __init__(self) -> None:
         self.lone = LoneNode(Rulebook(SPEC), SPEC.genesis_time + 1000)
@@ -103,7 +103,7 @@ def test_a_damaged_body_is_found_by_the_rules(world: World, caplog: pytest.LogCa
 def test_another_block_in_its_place_is_found(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.damage(Batch(bodies={world.hash_at(3): world.lone.store.body(world.hash_at(2)) or b""}))
     assert first_failing_level(world) == 1
-    assert "in its place is block" in caplog.text
+    assert "it is another block: " in caplog.text
 
 
 @pytest.mark.parametrize("record", [b"", b"\x01", b"\xff" * 100])
@@ -138,7 +138,7 @@ def test_a_wrong_reward_is_found(world: World) -> None:
     assert first_failing_level(world) == 3
 
 
-def test_a_tip_that_moves_on_the_way_ends_the_check(world: World) -> None:
+def test_a_tip_change_ends_the_check(world: World) -> None:
     moves = iter([True])
 
     def move() -> None:
@@ -152,6 +152,6 @@ def test_a_tip_that_moves_on_the_way_ends_the_check(world: World) -> None:
                     assert world.lone.ask(SubmitBlock(block.raw)) is None
                     return
 
-    with pytest.raises(RpcError, match="the tip moved during the check"):
+    with pytest.raises(RpcError, match="the tip changed during the check"):
         world.check(4, before_body=move)
     assert world.check(4)

@@ -1,4 +1,4 @@
-"""Listeners: many at once, slow ones, silent ones, and those who fall out of the ring."""
+"""Listeners: many at once, slow ones, silent ones, and those that fall behind the ring."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUERIES = SimpleNamespace(spec=SimpleNamespace(hrp="dpyc"))
 
 
 class Sink:
-    """A connection that takes so many bytes before it is full."""
+    """A connection that takes a number of bytes before it is full."""
 
     def __init__(self, room: int = 10**9) -> None:
         self.room = room
@@ -125,7 +125,7 @@ def test_a_slow_listener_is_told_later_and_costs_no_memory_meanwhile() -> None:
     staged(test)
 
 
-def test_one_who_falls_out_of_the_ring_is_hung_up_on_and_told_so_when_he_comes_back() -> None:
+def test_a_listener_behind_the_ring_is_disconnected_and_gets_a_reset_on_reconnecting() -> None:
     async def test(stage: Stage) -> None:
         slow, quick = stage.listen(room=0), stage.listen()
         stage.happen()
@@ -133,7 +133,7 @@ def test_one_who_falls_out_of_the_ring_is_hung_up_on_and_told_so_when_he_comes_b
         stage.happen(KEPT["peer"] + 1)
         await turn_until(lambda: slow.ended)
         assert slow.stream not in stage.broadcaster.listeners
-        assert quick.data.count(b"event: reset") == 1, "it all happened before even the quick one could be told"
+        assert quick.data.count(b"event: reset") == 1, "it all happened before even the quick one was served"
         stage.happen()
         await turn_until(lambda: quick.events == 3)
         again = stage.listen(last_event_id="run-1")
@@ -152,7 +152,7 @@ def test_a_listener_who_reads_nothing_at_all_is_hung_up_on(monkeypatch: pytest.M
         stage.happen()
         await turn_until(lambda: stalled.ended)
         assert not quick.ended
-        assert b"\n\n:\n\n" in quick.data, "those who read are shown that the connection lives"
+        assert b"\n\n:\n\n" in quick.data, "those that read get keep-alives"
 
     staged(test)
 
@@ -169,7 +169,7 @@ def test_what_fails_for_one_is_told_to_the_others(caplog: pytest.LogCaptureFixtu
         await turn_until(lambda: sound.events == 1)
 
     staged(test)
-    assert "internal error in telling events" in caplog.text
+    assert "internal error in sending events" in caplog.text
 
 
 def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Listener(asyncio.Protocol):
-    """Counts the tips that a stream tells of."""
+    """Counts the tips in a stream."""
 
     def __init__(self) -> None:
         self.data = b""

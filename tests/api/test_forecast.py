@@ -1,4 +1,4 @@
-"""The forecast of a sync: silent about what it cannot know, right where the speed is even, new where the goal moves."""
+"""The forecast of a sync: silent if it cannot know, right at even speed, restarted when the goal moves."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_old_speed_is_forgotten() -> None:
     assert abs(left - 640) <= 2
 
 
-def test_a_longer_chain_begins_anew_and_the_end_is_zero() -> None:
+def test_a_longer_chain_restarts_the_estimate_and_the_end_is_zero() -> None:
     sync = Syncing()
     sync.go(1, 0.5)
     sync.go(10, 0.9)

@@ -41,7 +41,7 @@ def request(method: str = "GET", target: str = "/", remote: str = "", **headers:
 
 
 class Time:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that stands still until it is set."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.ns = NS
@@ -141,7 +141,7 @@ LOGIN = "Basic em9lOnNlY3JldA=="
         (request("POST", authorization=LOGIN, content_type="application/json"), (200, "call")),
     ],
 )
-def test_where_requests_lead(asked: Request, expected: tuple[int, str]) -> None:
+def test_requests_are_routed(asked: Request, expected: tuple[int, str]) -> None:
     assert ask(router(), asked) == expected
 
 
@@ -157,7 +157,7 @@ def test_where_requests_lead(asked: Request, expected: tuple[int, str]) -> None:
         (request(host="attacker.example"), 403),
     ],
 )
-def test_what_leads_nowhere(asked: Request, status: int) -> None:
+def test_unknown_routes_are_refused(asked: Request, status: int) -> None:
     assert ask(router(), asked)[0] == status
 
 

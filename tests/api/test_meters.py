@@ -1,4 +1,4 @@
-"""Meters: distributions against counting by hand, and what events add up to."""
+"""Meters: distributions against counting by hand, and totals of events."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Event(NamedTuple):
 
 
 class EventSource:
-    """A listener. As a context manager it hangs up at the end."""
+    """A listener. As a context manager it closes at the end."""
 
     def __init__(self, base: str, query: str = "", **headers: str) -> None:
         url = urlsplit(base)

@@ -1,4 +1,4 @@
-"""Real daemons for tests: each a process of its own, started from Python, asked over its API."""
+"""Real daemons for tests: each a process of its own, started from Python, called over its API."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Kind = TypeVar("Kind", bound=Input)
 
 
 class ScriptedNode:
-    """A `Machine`: remembers what it was given, answers as `script` says, and wants a call when `due_ns` says."""
+    """A `Machine`: records its inputs, answers by `script`, and has the deadline `due_ns`."""
 
     def __init__(self, script: Callable[[Input, Now], list[Effect]] = lambda event, now: []) -> None:
         self.script = script
@@ -40,7 +40,7 @@ class ScriptedNode:
 
 
 class Inbox:
-    """Remembers inputs, and lets a test wait until they are what it waits for."""
+    """Records inputs, and lets a test wait for a condition on them."""
 
     def __init__(self) -> None:
         self.inputs: list[Input] = []
@@ -59,7 +59,7 @@ class Inbox:
             await self._changed.wait()
 
     async def opened(self, count: int = 1) -> list[int]:
-        """The ids of the first `count` peers, once so many have opened."""
+        """The ids of the first `count` peers, once that many have opened."""
         await self.until(lambda: len(self.of(PeerOpened)) >= count)
         return [event.peer for event in self.of(PeerOpened)][:count]
 

@@ -1,4 +1,4 @@
-"""Chain files: what was written is read back; what is not whole, of another network or oversize is one clear line."""
+"""Chain files: a written file is read back; a truncated, foreign or oversize one gives one clear line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_file_that_was_cut_says_so(blocks: list[bytes], data: st.DataObject) -
 
 
 def test_what_is_not_of_this_network_says_so() -> None:
-    with pytest.raises(ChainFileError, match="no chain of this network: 00010203 is due there, not 706b6c21"):
+    with pytest.raises(ChainFileError, match="not a chain of this network: 00010203 is expected, not 706b6c21"):
         read(b"pkl!" + bytes(100))
     with pytest.raises(ChainFileError, match="record 2 is damaged"):
         read(written([b"one"]) + bytes(8))

@@ -13,7 +13,7 @@ LONG_S = 3600.0
 
 
 class Busy(MemoryStore):
-    """A store whose work has so many steps, of which the last `kept` are only done in a quiet time."""
+    """A store with a number of maintenance steps, of which the last `kept` are only done when it is idle."""
 
     def __init__(self, steps: int, kept: int = 0) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ def addresses(ready_address: str) -> tuple[str, int]:
 
 
 def announced(node: Daemon) -> list[tuple[int, str]]:
-    """Height and hash of each tip that the processes on this directory told of, whole lines of the log alone."""
+    """Height and hash of each tip in the logs of the processes on this directory, complete lines only."""
     return [(int(height), tip) for height, tip in re.findall(r"new tip at height (\d+).*: ([0-9a-f]{64})\n", node.log)]
 
 
@@ -103,11 +103,11 @@ def test_identity_and_chain_survive_a_restart(tmp_path: Path, quick: str) -> Non
         assert node.stop() == 0
 
 
-# --- what cannot be is one clear line
+# --- an impossible setup is one clear line
 
 
 def refusal(node: Daemon) -> str:
-    """What a node that would not start said; it must have said one line and no more."""
+    """The output of a node that did not start: it must be exactly one line."""
     assert node.wait() == 1
     (line,) = node.log.splitlines()
     return line
@@ -209,7 +209,7 @@ def test_a_killed_node_starts_again_with_every_tip_that_it_announced(tmp_path: P
 
 
 def test_a_full_disk_stops_a_node_and_leaves_its_tip(tmp_path: Path, quick: str) -> None:
-    """The system allows files of at most so many bytes: to a node that is what a full disk is."""
+    """The system limits the size of files, which to a node is like a full disk."""
     prelude = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))"
     with Daemon(tmp_path / "node", prelude, network=quick, mine=QUICK_MINER).wait_ready() as node:
         assert node.wait() == 1

@@ -270,7 +270,7 @@ def test_requests_are_gathered_as_long_as_each_turn_brings_more(run: Run[None]) 
         await asyncio.gather(*(call(turns) for turns in range(10)))
         assert sizes == [10]
         await asyncio.gather(*(call(turns) for turns in range(100)))
-        assert sizes == [10, 64, 36], "nobody waits for more than so many others"
+        assert sizes == [10, 64, 36], "no batch is larger than the bound"
         await asyncio.gather(*(call(turns) for turns in (0, 10, 20)))
         assert sizes == [10, 64, 36, 1, 1, 1]
 

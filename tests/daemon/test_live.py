@@ -30,7 +30,7 @@ class Pool:
 
 
 def context(hub: EventHub | None = None, **changes: Any) -> Any:
-    """What the view reads of a node's API, as a table."""
+    """The values of a node's API that the view reads, as a table."""
     parts = {
         "tip": SimpleNamespace(height=1234, hash=HEADER.hash, header=HEADER),
         "sync": SyncState(headers=1234, blocks=1234, in_flight=0, verifying=0, behind=False, progress=1.0),
@@ -115,7 +115,7 @@ def test_reorganisations_are_counted_and_recent_events_are_told_safely() -> None
     hub.publish(PeerUp(1, "/ip4/192.0.2.1/tcp/1", True, "/[bold]evil\x1b[2J/"))
     hub.publish(Notice("warning", "mind the gap"))
     text = shown(view)
-    assert "2 reorganisations, the deepest left 2 blocks" in text
+    assert "2 reorganisations, the deepest of 2 blocks" in text
     assert r"/[bold]evil\x1b[2J/" in text
     assert "mind the gap" in text
 

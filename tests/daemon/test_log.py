@@ -47,14 +47,18 @@ EVENTS: list[tuple[Event, str, str]] = [
     (
         NewTip(HEADER, 7, (HASH,), (HASH, HEADER.hash)),
         "info",
-        f"reorganised to height 7, 1 blocks left, 2 taken: {HEADER.hash[::-1].hex()}",
+        f"reorganised to height 7, 1 blocks disconnected, 2 connected: {HEADER.hash[::-1].hex()}",
     ),
     (BlockRefused(HASH, "high-hash", "too high"), "warning", f"block {SHOWN} refused: high-hash (too high)"),
     (TransferAccepted(TRANSFER), "debug", f"transfer {TRANSFER.txid[::-1].hex()} accepted"),
     (TransferDropped(TRANSFER, "expired"), "debug", f"transfer {TRANSFER.txid[::-1].hex()} dropped: expired"),
     (PeerUp(3, "/ip4/192.0.2.1/tcp/1", True, "/x:1/"), "info", "peer 3 connected from /ip4/192.0.2.1/tcp/1, /x:1/"),
     (PeerUp(3, "/ip4/192.0.2.1/tcp/1", False, "/x:1/"), "info", "peer 3 connected to /ip4/192.0.2.1/tcp/1, /x:1/"),
-    (PeerDown(3, "/ip4/192.0.2.1/tcp/1", "timed out"), "info", "peer 3 at /ip4/192.0.2.1/tcp/1 gone: timed out"),
+    (
+        PeerDown(3, "/ip4/192.0.2.1/tcp/1", "timed out"),
+        "info",
+        "peer 3 at /ip4/192.0.2.1/tcp/1 disconnected: timed out",
+    ),
     (Notice("warning", "mind the gap"), "warning", "mind the gap"),
 ]
 

@@ -1,4 +1,4 @@
-"""What the daemon takes from the machine: clock, descriptors, priorities, identity, and a watch on its own loop."""
+"""The daemon's use of the machine: clock, descriptors, priorities, identity, and a watch on its own loop."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_identity_stays_and_is_private(tmp_path: Path) -> None:
 
 def test_a_damaged_identity_is_one_line(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(b"short")
-    with pytest.raises(ConfigError, match="is no node key: it has 5 bytes, not 32"):
+    with pytest.raises(ConfigError, match="is not a node key: it has 5 bytes, not 32"):
         load_identity(tmp_path, SystemEntropy())
 
 

@@ -48,7 +48,7 @@ def template(bits: int = EASY_BITS, height: int = 1, time: int = GENESIS_TIME + 
 
 
 class Mine:
-    """A miner, the blocks it found, and the bugs it told of."""
+    """A miner, the blocks it found, and the bugs it reported."""
 
     def __init__(self, threads: int) -> None:
         self.clock = Clock()

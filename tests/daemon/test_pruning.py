@@ -76,7 +76,7 @@ def test_what_is_not_deep_enough_stays_whatever_it_takes(store: LmdbStore) -> No
 
 
 def test_a_block_that_was_written_again_stays(store: LmdbStore) -> None:
-    """A damaged body is fetched again and stands in a later file: its row is not the old file's any more."""
+    """A damaged body is fetched again and is in a later file: its row no longer belongs to the old file."""
     blocks = chain(30)
     fill(store, blocks)
     store.commit(Batch(bodies={blocks[1].hash: blocks[1].raw}))

@@ -69,7 +69,7 @@ def test_a_file_in_the_default_directory_cannot_lead_elsewhere(tmp_path: Path, m
     monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: tmp_path)
     (tmp_path / "main").mkdir()
     (tmp_path / "main" / CONFIG_FILE).write_text('network = "race"\n')
-    with pytest.raises(ConfigError, match="leads to another data directory"):
+    with pytest.raises(ConfigError, match="sets another data directory"):
         load_settings({}, {})
     assert load_settings({"network": "race"}, {}).datadir == tmp_path / "race"
 
@@ -151,16 +151,16 @@ def test_mistyped_variables_are_named() -> None:
         ({}, {"PYCHAIN_CONNECT_ONLY": "maybe"}, "PYCHAIN_CONNECT_ONLY: "),
         ({}, {"PYCHAIN_LOG_LEVEL": "loud"}, "PYCHAIN_LOG_LEVEL: Invalid enum value 'loud'"),
         ({}, {"PYCHAIN_CONFIG": "/nowhere.toml"}, "there is no file /nowhere.toml"),
-        ({"mine_interval_s": 1.0}, {}, "mine_interval_s is for dev networks, 'main' is none"),
+        ({"mine_interval_s": 1.0}, {}, "mine_interval_s is only for dev networks, and 'main' is not one"),
         ({"mine_interval_s": float("nan"), "network": "dev"}, {}, "--mine-interval-s: "),
         ({"connect": ["nobody:port"]}, {}, "connect: 'nobody:port' is not an address"),
         ({"mine": "somebody"}, {}, "mine: an address is"),
         ({"mine": encode_address("dpyc", KEY)}, {}, "mine: the address is of network prefix 'dpyc'"),
         ({"threads": -1}, {}, "--threads: Expected `int` >= 0"),
-        ({"api_users": ["alone"]}, {}, "api_users: a user is written name:salt"),
-        ({"api_users": ["zoe:secret"]}, {}, "api_users: zoe: a password is kept as salt"),
-        ({"api_users": [f"__cookie__:ab${'0' * 64}"]}, {}, "no name is __cookie__"),
-        ({"datadir": "a\0b"}, {}, "is no path"),
+        ({"api_users": ["alone"]}, {}, "api_users: a user is name:salt"),
+        ({"api_users": ["zoe:secret"]}, {}, "api_users: zoe: a password is stored as salt"),
+        ({"api_users": [f"__cookie__:ab${'0' * 64}"]}, {}, "the name is not __cookie__"),
+        ({"datadir": "a\0b"}, {}, "is not a path"),
     ],
 )
 def test_one_line_says_what_is_wrong_and_where(

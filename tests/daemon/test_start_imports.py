@@ -35,7 +35,7 @@ NOT_FOR_ALL = {
     "pytest": "tests",
     "setuptools": "builds",
 }
-"""Module -> who needs it."""
+"""Module -> its users."""
 
 TELL = """
 import atexit, json, pathlib

@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 
 @asynccontextmanager
 async def listening(max_connections: int = 100) -> AsyncIterator[tuple[Transport, Inbox, Endpoint]]:
-    """A transport on a free port, what it reports, and its address."""
+    """A transport on a free port, its reports, and its address."""
     inbox = Inbox()
     transport = Transport(inbox.feed, max_connections)
     listeners = bind_listeners([LOOPBACK], 0)
@@ -216,9 +216,7 @@ def test_a_peer_who_never_closes_is_cut_off_after_the_grace(
     run(scenario())
 
 
-def test_a_peer_who_closes_his_side_and_reads_no_more_is_cut_off(
-    run: Run[None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_peer_that_half_closes_and_does_not_read_is_cut_off(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with listening() as (transport, inbox, address):
             client = await connect(address)

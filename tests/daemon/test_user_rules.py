@@ -1,4 +1,4 @@
-"""A network under a rule from a user's file: the daemon judges and mines by it, and says what is missing without it."""
+"""A network under a rule from a user's file: the daemon validates and mines by it, and reports a missing file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workers: results come back on the loop's thread, commits stay in order, a bug in a job is told."""
+"""The workers: results come back on the loop's thread, commits stay in order, a bug in a job is reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NETWORK = Network()
 
 
 class FaultyStore(MemoryStore):
-    """A store whose reads and commits do what a test wants first."""
+    """A store whose reads and commits first call the test."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class FaultyStore(MemoryStore):
 
 
 class Shop:
-    """Workers, their store, and what they delivered on which thread."""
+    """Workers, their store, and their results by thread."""
 
     def __init__(self, verifiers: int = 2) -> None:
         self.chain = ChainBuilder(NETWORK)
@@ -158,7 +158,7 @@ def test_blocks_are_read_raw_or_decoded_and_damage_is_a_missing_block(
     async def scenario() -> None:
         shop = Shop()
         block = shop.chain.extend()
-        damaged = DamagedBlockError(b"d" * 32, "its bytes rotted")
+        damaged = DamagedBlockError(b"d" * 32, "its bytes are damaged")
         shop.store.bodies = {block.hash: block.raw, b"t" * 32: block.raw[:-1], b"d" * 32: damaged}
         shop.workers.read_blocks(ReadBlocks(0, (block.hash, b"d" * 32, b"m" * 32), decoded=False))
         shop.workers.read_blocks(ReadBlocks(1, (block.hash, b"m" * 32, b"t" * 32), decoded=True))
@@ -174,7 +174,7 @@ def test_blocks_are_read_raw_or_decoded_and_damage_is_a_missing_block(
         await shop.workers.close()
 
     run(scenario())
-    assert "its bytes rotted" in caplog.text
+    assert "its bytes are damaged" in caplog.text
 
 
 def test_commits_are_done_in_order_on_one_thread(run: Run[None]) -> None:

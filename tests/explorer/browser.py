@@ -39,7 +39,7 @@ _FLAGS = (
     "--disable-gpu",
     "--disable-sync",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # what asks for another host is seen, and gets nothing
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # requests to other hosts are recorded, and fail
     "--no-first-run",
 )
 
@@ -89,7 +89,7 @@ class Browser:
     # --- where one is
 
     def open(self, route: str = "/") -> None:
-        """Load the site anew at a route."""
+        """Load the site again at a route."""
         self.driver.get("about:blank")
         self.driver.get(f"{self.base}/#{route}")
         self.until(lambda: self.find("#pulse[data-state=live]") and self.find("#network:not([hidden])"))
@@ -102,7 +102,7 @@ class Browser:
             self.open(route)
 
     def go(self, route: str) -> None:
-        """Follow a link to a route, without loading anything anew."""
+        """Follow a link to a route, without reloading."""
         self.js("location.hash = arguments[0]", f"#{route}")
 
     def view(self, screen: Screen, scheme: str = "light") -> None:
@@ -113,7 +113,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self._scheme = scheme
 
-    # --- what is there
+    # --- content
 
     def js(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -136,7 +136,7 @@ class Browser:
 
     @property
     def text(self) -> str:
-        """What the page's main part says."""
+        """The text of the page's main part."""
         text: str = self.js("return document.getElementById('main').innerText")
         return text
 
@@ -163,10 +163,10 @@ class Browser:
         path.write_bytes(base64.b64decode(shot["data"]))
         self.view(screen, self._scheme)
 
-    # --- what went on
+    # --- activity
 
     def forget(self) -> None:
-        """What the site stored and what was noted of it; and another site that is open."""
+        """Clear the site's storage and its records."""
         if not self.driver.current_url.startswith(f"{self.base}/"):
             self.driver.get("about:blank")
         self.driver.execute_cdp_cmd(
@@ -176,18 +176,18 @@ class Browser:
         self.requests()
 
     def complaints(self) -> list[str]:
-        """What the console has said since the last look: errors, violations of the policy, failed loads."""
+        """The console's messages since the last call: errors, violations of the policy, failed loads."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """The URLs that were asked for since the last look."""
+        """The URLs requested since the last call."""
         messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         return [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
 
 
 @contextmanager
 def same_document(browser: Browser) -> Iterator[None]:
-    """Fails where the page is loaded anew within."""
+    """Fails if the page is reloaded meanwhile."""
     browser.js("window.sameDocument = true")
     yield
     assert browser.js("return window.sameDocument === true")

@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def browser(chromium: Browser, node: ApiNode) -> Iterator[Browser]:
-    """A desktop in light, on the module's node. Fails where the page asked another host or the console complained."""
+    """A desktop in light, on the module's node. Fails if the page requested another host or the console has errors."""
     chromium.base = node.base
     chromium.view(DESKTOP)
     chromium.forget()

@@ -132,7 +132,7 @@ def _moments(dice: random.Random, began: int, now: int) -> list[int]:
 
 @contextmanager
 def _miner(play: Scene) -> Iterator[None]:
-    """Somebody who is there, and has had a few shares."""
+    """A connected miner with a few shares."""
     assert play.node.ready is not None
     with Miner(play.node.ready["stratum"], f"{play.address(KEYS[3])}.attic") as miner:
         miner.call("mining.subscribe", "harbour-miner/1.0")

@@ -17,7 +17,7 @@ SCHEMES = ("light", "dark")
 
 
 def pages(play: Scene) -> dict[str, tuple[str, str]]:
-    """What is shown: name -> (route, text that the page has when it is complete)."""
+    """Screens: name -> (route, text of the complete page)."""
     waiting = play.node.rpc("getrawmempool")[0]
     return {
         "overview": ("/", "Latest transfers"),
@@ -25,7 +25,7 @@ def pages(play: Scene) -> dict[str, tuple[str, str]]:
         "block": ("/block/tip", "Merkle root"),
         "transaction": (f"/tx/{waiting}", "Signature"),
         "account": (f"/account/{play.address(KEYS[0])}", "History"),
-        "mempool": ("/mempool", "Best paying first"),
+        "mempool": ("/mempool", "Highest fee rate first"),
         "peers": ("/peers", "This node"),
         "forks": ("/forks", "Reorganisations"),
         "charts": ("/charts", "Difficulty"),

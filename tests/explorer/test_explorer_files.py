@@ -28,9 +28,9 @@ MAX_BYTES = 100_000
 MARKUP = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\b"
 )
-"""What makes markup or code of a string."""
+"""Functions that turn a string into markup or code."""
 ELSEWHERE = re.compile(r"""\b(?:https?|wss?|ftp):|["'`(]//|@import""")
-"""What leads to another host."""
+"""Patterns of links to other hosts."""
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 
@@ -65,7 +65,7 @@ def test_all_modules_are_asked_for_at_once() -> None:
 
 
 def test_the_package_has_all_files(tmp_path: Path) -> None:
-    """Built as for a wheel, which holds what this leaves."""
+    """Built as for a wheel."""
     build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr

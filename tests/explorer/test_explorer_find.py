@@ -1,4 +1,4 @@
-"""What is looked for is found, and long lists come in pages."""
+"""Search results, and paging of long lists."""
 
 from __future__ import annotations
 

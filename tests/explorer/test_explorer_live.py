@@ -1,4 +1,4 @@
-"""What happens on the node is seen without a reload."""
+"""The node's events are shown without a reload."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ window.fetch = async (address, ...rest) => {
   return new Response(JSON.stringify(status));
 };
 """
-"""A node that is far behind, which no test can hold still: what it would say, put in the answer of one that is not."""
+"""A node that is far behind, simulated by changing the answers of one that is not."""
 
 
 def test_sync_is_shown_with_its_progress(browser: Browser) -> None:

@@ -119,4 +119,4 @@ def test_branches_without_a_lane_are_counted(shown: Browser) -> None:
 
 def test_links_lead_to_own_pages_alone(shown: Browser) -> None:
     for target in ("javascript:alert(1)", "https:" + "//example.org", "/" + "/example.org", "data:text/html,x"):
-        assert "own pages only" in call(shown, "dom.js", "h", "a", {"href": target})
+        assert "only to the explorer's own pages" in call(shown, "dom.js", "h", "a", {"href": target})

@@ -1,4 +1,4 @@
-"""Every page on every screen: nothing sticks out, nothing is unnamed, colours are told apart."""
+"""Every page on every screen: nothing overflows, everything has a name, contrasts suffice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = {
     "block": ("/block/tip", "Merkle root"),
     "transaction": ("/tx/{txid}", "Signature"),
     "account": ("/account/{address}", "History"),
-    "mempool": ("/mempool", "Best paying first"),
+    "mempool": ("/mempool", "Highest fee rate first"),
     "peers": ("/peers", "This node"),
     "forks": ("/forks", "Reorganisations"),
     "charts": ("/charts", "Difficulty"),
@@ -29,7 +29,7 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def routes(node: ApiNode) -> dict[str, tuple[str, str]]:
-    """Pages with something on them: amounts with all their digits, a branch that lost, transfers that wait."""
+    """Pages with something on them: amounts with all their digits, a stale branch, pending transfers."""
     node.call("sendrawtransaction", node.transfer(dev_key(0), dev_key(1), 12_345_678_901_234, 987_654))
     (lost,) = node.generate(1)
     node.call("invalidateblock", lost)
@@ -135,7 +135,7 @@ def test_by_keyboard_alone(node: ApiNode, browser: Browser) -> None:
     browser.open()
     keys = ActionChains(browser.driver)
     keys.send_keys(Keys.TAB, Keys.ENTER).perform()
-    assert browser.js("return document.activeElement.id") == "main", "the first key skips what is above the content"
+    assert browser.js("return document.activeElement.id") == "main", "the first key skips to the content"
     keys.send_keys("/", "0", Keys.ENTER).perform()
     browser.until(lambda: browser.texts("h1") == ["Block 0"])
 

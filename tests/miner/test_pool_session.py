@@ -122,7 +122,7 @@ def test_a_share_is_written_as_servers_read_it(mask: str | None) -> None:
         (False, [23, "low\ndifficulty", None], "low\\ndifficulty (code 23)"),
         (None, {"code": 22, "message": "dup"}, "dup (code 22)"),
         (None, "stale", "stale"),
-        (False, None, "for no reason given"),
+        (False, None, "no reason given"),
         (True, [20, "yes and no", None], "yes and no (code 20)"),
         (None, [], "[]"),
     ],

@@ -1,4 +1,4 @@
-"""The parts that both ends are made of: lines, messages, difficulties, jobs."""
+"""The parts shared by both ends: lines, messages, difficulties, jobs."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def test_ids_are_echoed_as_they_came() -> None:
 
 
 @given(difficulties)
-def test_what_is_searched_for_is_always_accepted(difficulty: float) -> None:
+def test_searched_targets_are_always_accepted(difficulty: float) -> None:
     searched, accepted = searched_target(difficulty), accepted_target(difficulty)
     assert 0 < searched <= accepted <= MAX_TARGET
     assert accepted - searched <= accepted >> 15, "65535 / 65536"
 
 
-def test_difficulties_that_everybody_knows() -> None:
+def test_well_known_difficulties() -> None:
     assert searched_target(1) == DIFFICULTY_1_TARGET
     assert accepted_target(1) == 2**224
     assert accepted_target(MIN_DIFFICULTY) == MAX_TARGET
@@ -105,20 +105,20 @@ def test_difficulties_that_everybody_knows() -> None:
 
 
 @given(st.integers(1, MAX_TARGET))
-def test_the_network_s_difficulty_passes_no_block_over(target: int) -> None:
+def test_the_network_s_difficulty_misses_no_block(target: int) -> None:
     difficulty = difficulty_of(target)
     assert searched_target(difficulty) >= target
     assert difficulty == pytest.approx(DIFFICULTY_1_TARGET / target)
 
 
-def test_what_is_a_difficulty() -> None:
+def test_valid_difficulties() -> None:
     assert all(is_difficulty(value) for value in (1, 0.001, 2**40, MIN_DIFFICULTY))
     no_difficulties = (0, -1, True, "1", None, [1], float("nan"), float("inf"), 1e-30, 10**400)
     assert not any(is_difficulty(value) for value in no_difficulties)
 
 
 @given(jobs)
-def test_a_job_is_read_as_it_was_told_here_and_by_a_stranger(job: Job) -> None:
+def test_a_job_is_read_as_it_was_written_here_and_independently(job: Job) -> None:
     params = json.loads(json.dumps(job.params()))
     assert Job.from_params(params) == job
     work = Work.told(params, 1.0)

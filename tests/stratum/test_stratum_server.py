@@ -1,4 +1,4 @@
-"""The Stratum server of a real node, met by a miner that knows the public protocol alone."""
+"""The Stratum server of a real node, with a miner that knows only the public protocol."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_two_addresses_are_both_paid(node: ApiNode, pool: str) -> None:
     assert paid(OTHER) - before[1] == SPEC.initial_subsidy
 
 
-def test_versions_are_rolled_where_that_was_agreed(node: ApiNode, pool: str) -> None:
+def test_versions_are_rolled_if_agreed(node: ApiNode, pool: str) -> None:
     with Miner(pool, ONE).log_in(roll=True) as miner:
         at_tip(node, miner)
         height = node.call("getblockcount")
@@ -104,7 +104,7 @@ def test_a_new_tip_brings_a_clean_job_and_makes_the_old_one_stale(node: ApiNode,
     assert info_of(node, ONE)["rejected"]["stale"] == 1
 
 
-def test_whoever_has_no_address_of_this_network_gets_no_work(pool: str) -> None:
+def test_a_user_without_an_address_of_this_network_gets_no_work(pool: str) -> None:
     with Miner(pool, "rpyc1qqqq.rig") as miner:
         with pytest.raises(StratumError, match="ADDRESS") as refused:
             miner.log_in()
@@ -115,7 +115,7 @@ def test_whoever_has_no_address_of_this_network_gets_no_work(pool: str) -> None:
 
 
 def test_500_idle_connections_and_20_active_ones_are_held(node: ApiNode, pool: str) -> None:
-    """Half of the idle ones are logged in, the other half say nothing at all."""
+    """Half of the idle ones are logged in, the other half never send anything."""
     idle = [Miner(pool, f"{ONE}.idle{number}") for number in range(IDLE)]
     for miner in idle[::2]:
         miner.log_in()
@@ -161,7 +161,7 @@ def test_without_a_port_there_is_no_server(tmp_path: Path) -> None:
         assert node.call("getstratuminfo")["workers"] == []
 
 
-def test_a_node_that_stops_hangs_up_on_its_miners(tmp_path: Path) -> None:
+def test_a_stopping_node_disconnects_its_miners(tmp_path: Path) -> None:
     with ApiNode(tmp_path / "node", stratum_port=0) as node:
         assert node.process.ready is not None
         with Miner(node.process.ready["stratum"], ONE).log_in() as miner:

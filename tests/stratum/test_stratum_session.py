@@ -1,4 +1,4 @@
-"""One miner's connection without sockets: what it may say when, what shares are worth, how it is told of work."""
+"""One miner's connection without sockets: states, shares, jobs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Line:
         return answer["result"]
 
     def refuses(self, method: str, *params: Any) -> int:
-        """The code of an error that has to come."""
+        """The code of an expected error."""
         with pytest.raises(StratumError) as refused:
             self.call(method, *params)
         return refused.value.code
@@ -129,7 +129,7 @@ def ready(password: str = f"x,d={EASY}", made: BlockTemplate | None = None) -> L
     return line.log_in(password=password)
 
 
-# --- the way in
+# --- logging in
 
 
 def test_the_table_has_a_row_for_every_state_and_event() -> None:
@@ -138,7 +138,7 @@ def test_the_table_has_a_row_for_every_state_and_event() -> None:
 
 
 @pytest.mark.parametrize("authorize_first", [False, True])
-def test_work_comes_when_both_steps_are_done_in_whatever_order(authorize_first: bool) -> None:
+def test_work_comes_after_both_steps_in_any_order(authorize_first: bool) -> None:
     line = Line()
     line.workbook.renew(template())
     share = ("mining.submit", MINER, "1", "00000000", "00000000", "00000000")
@@ -187,7 +187,7 @@ def test_a_user_is_an_address_of_this_network(user: object) -> None:
     assert line.registry.workers == []
 
 
-def test_a_connection_speaks_for_several_workers_of_one_address() -> None:
+def test_a_connection_can_have_several_workers_of_one_address() -> None:
     line = ready()
     assert line.call("mining.authorize", f"{MINER}.two") is True
     assert line.refuses("mining.authorize", OTHER) == 24
@@ -202,7 +202,7 @@ def test_a_connection_speaks_for_several_workers_of_one_address() -> None:
     assert {worker.connections for worker in line.registry.workers} == {0}
 
 
-def test_whoever_does_not_log_in_is_sent_away() -> None:
+def test_a_connection_that_does_not_log_in_is_closed() -> None:
     line = Line()
     line.call("mining.subscribe")
     assert line.carry(line.session.tick(Now(NS + LOGIN_TIMEOUT_NS - 1, 0))) == []
@@ -227,7 +227,7 @@ def test_a_job_s_coinbase_is_ours_and_pays_the_user() -> None:
     assert coinbase.extra[:8] == bytes([1, 2, 3, 4, 5, 6, 7, 8])
 
 
-def test_a_solution_is_the_whole_block_and_is_handed_over_before_its_answer() -> None:
+def test_a_solution_is_a_complete_block_and_is_submitted_before_its_answer() -> None:
     line = ready(made=template(bits=bits_from_target(2**250), transfers=5))
     found = line.client.search(target=2**250)
     assert line.submit(found) is True
@@ -239,7 +239,7 @@ def test_a_solution_is_the_whole_block_and_is_handed_over_before_its_answer() ->
     assert len(block.transactions) == 6
 
 
-def test_a_share_that_is_no_block_is_just_counted() -> None:
+def test_a_share_that_is_not_a_block_is_only_counted() -> None:
     line = ready()
     found = line.client.search()
     assert line.submit(found) is True
@@ -268,7 +268,7 @@ def test_a_new_tip_cleans_the_table_and_a_fresh_template_does_not() -> None:
     assert line.refuses_share(kept) == 22, "it came before, which says more"
 
 
-def test_a_share_on_an_old_tip_is_stale_before_the_connection_hears_of_the_new_one() -> None:
+def test_a_share_on_an_old_tip_is_stale_before_the_new_job_is_sent() -> None:
     line = ready()
     found = line.client.search()
     line.workbook.renew(template(parent=b"\x22" * 32))
@@ -277,7 +277,7 @@ def test_a_share_on_an_old_tip_is_stale_before_the_connection_hears_of_the_new_o
     assert line.refuses_share(found) == 21
 
 
-def test_jobs_are_forgotten_in_order() -> None:
+def test_jobs_are_dropped_in_order() -> None:
     line = ready()
     first = line.client.search()
     for _ in range(MAX_SENT_JOBS - 1):
@@ -324,7 +324,7 @@ def test_a_share_counts_once() -> None:
     assert line.registry.total.accepted == 1
 
 
-def test_a_share_that_is_too_easy_counts_not_at_all() -> None:
+def test_a_share_that_is_too_easy_does_not_count() -> None:
     line = ready()
     work = line.client.work
     assert work is not None
@@ -332,7 +332,7 @@ def test_a_share_that_is_too_easy_counts_not_at_all() -> None:
     assert [line.refuses_share(found), line.refuses_share(found)] == [23, 23]
 
 
-def test_a_share_by_the_rounder_difficulty_1_counts() -> None:
+def test_a_share_by_the_rounded_difficulty_1_counts() -> None:
     """2^224 / d, and not 0xFFFF * 2^208 / d: some miners search for that."""
     line = ready(password=f"d={2.0**-31}")
     found = line.client.search(target=2**255, above=line.client.work.share_target if line.client.work else 0)
@@ -383,7 +383,7 @@ def test_time_may_be_rolled_as_far_as_blocks_may_be_in_the_future() -> None:
 # --- versions (BIP 310)
 
 
-def test_versions_are_rolled_inside_the_mask_that_was_agreed() -> None:
+def test_versions_are_rolled_inside_the_agreed_mask() -> None:
     line = Line()
     line.workbook.renew(template(bits=bits_from_target(2**252)))
     granted = line.call(
@@ -432,7 +432,7 @@ def test_a_share_is_never_harder_than_a_block() -> None:
     assert line.client.work.difficulty == pytest.approx(work.difficulty / 2)
 
 
-def test_difficulty_is_told_before_the_job_that_has_it() -> None:
+def test_difficulty_is_sent_before_its_job() -> None:
     line = ready(password="x")
     assert line.client.difficulty == START_DIFFICULTY
     line.call("mining.suggest_difficulty", 2.0**-20)
@@ -488,10 +488,10 @@ def test_idle_miners_get_an_easier_job() -> None:
     assert line.client.work is not before
 
 
-# --- what does not belong here
+# --- invalid input
 
 
-def test_garbage_is_borne_for_a_while() -> None:
+def test_some_garbage_is_tolerated() -> None:
     line = ready()
     for _ in range(MAX_FAULTS - 1):
         assert line.say(b"GET / HTTP/1.1") == []
@@ -558,7 +558,7 @@ calls = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(calls | st.binary(max_size=60), max_size=12), st.booleans())
-def test_whatever_is_said_every_answer_is_a_message_and_the_session_stands(lines: list[bytes], logged_in: bool) -> None:
+def test_for_any_input_every_answer_is_a_message_and_the_session_survives(lines: list[bytes], logged_in: bool) -> None:
     line = ready() if logged_in else Line()
     for each in lines:
         for message in line.say(each):

@@ -1,4 +1,4 @@
-"""The server's sockets in one process with the test: supply of jobs, places, rates, and a node that says no."""
+"""The server's sockets in one process with the test: supply of jobs, slots, rates, and a node that refuses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EASY_BITS = 0x207FFFFF
 
 
 class Backing:
-    """What the server asks of a node: templates, and what becomes of blocks."""
+    """The server's requests to a node: templates and blocks."""
 
     def __init__(self, room: int = 100) -> None:
         self.made = template(bits=EASY_BITS)
@@ -97,7 +97,7 @@ class Client:
         return self.client.work
 
     async def gone(self) -> bool:
-        """Wait for the end."""
+        """Wait until the connection is closed."""
         try:
             while await self.reader.read(65536):
                 pass
@@ -108,7 +108,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(backing: Backing) -> AsyncIterator[Callable[[], Coroutine[Any, Any, Client]]]:
-    """A server on a free port of loopback; gives what connects to it."""
+    """A server on a free port of loopback; yields a function that connects to it."""
     [listener] = bind_listeners(("127.0.0.1",), 0)
     host, port = listener.getsockname()
     await backing.server.start(listener)
@@ -139,7 +139,7 @@ def test_a_job_comes_with_every_tip_and_from_time_to_time(run: Run[None], monkey
             assert second.clean
             assert second.prev_hash == b"\x33" * 32
             monkeypatch.setattr(server_module, "REFRESH_S", 0.01)
-            backing.move_tip(b"\x44" * 32)  # from here the supply is in a hurry
+            backing.move_tip(b"\x44" * 32)  # from here on a template is urgent
             third = await miner.work(after=second)
             fourth = await miner.work(after=third)
             assert not fourth.clean
@@ -148,7 +148,7 @@ def test_a_job_comes_with_every_tip_and_from_time_to_time(run: Run[None], monkey
     run(check())
 
 
-def test_nothing_is_asked_of_the_node_while_nobody_mines(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_node_gets_no_requests_while_nobody_mines(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "POLL_S", 0.001)
     monkeypatch.setattr(server_module, "REFRESH_S", 0.001)
 
@@ -168,7 +168,7 @@ def test_nothing_is_asked_of_the_node_while_nobody_mines(run: Run[None], monkeyp
 
 
 @pytest.mark.parametrize("ahead", [False, True], ids=["syncing", "the chain is ahead of the clock"])
-def test_work_waits_until_it_is_worth_something(run: Run[None], monkeypatch: pytest.MonkeyPatch, ahead: bool) -> None:
+def test_no_work_is_sent_until_it_is_useful(run: Run[None], monkeypatch: pytest.MonkeyPatch, ahead: bool) -> None:
     monkeypatch.setattr(server_module, "POLL_S", 0.01)
 
     async def check() -> None:
@@ -188,7 +188,7 @@ def test_work_waits_until_it_is_worth_something(run: Run[None], monkeypatch: pyt
     run(check())
 
 
-def test_a_block_is_handed_in_and_the_next_job_comes_before_its_answer(run: Run[None]) -> None:
+def test_a_block_is_submitted_and_the_next_job_comes_before_its_answer(run: Run[None]) -> None:
     async def check() -> None:
         backing = Backing()
         async with serving(backing) as connect:
@@ -232,7 +232,7 @@ def test_a_block_that_the_node_refuses_is_still_a_share(run: Run[None]) -> None:
     run(check())
 
 
-def test_a_node_that_has_stopped_leaves_the_server_standing(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_survives_a_stopped_node(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "POLL_S", 0.01)
 
     async def check() -> None:
@@ -250,7 +250,7 @@ def test_a_node_that_has_stopped_leaves_the_server_standing(run: Run[None], monk
     run(check())
 
 
-def test_who_sends_too_much_waits_and_loses_nothing(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_sender_waits_and_loses_nothing(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "MESSAGE_RATE", Rate(tokens=500, period_ns=NS, burst=5))
     pauses = 0
     pause = MinerConnection._pause
@@ -275,7 +275,7 @@ def test_who_sends_too_much_waits_and_loses_nothing(run: Run[None], monkeypatch:
     run(check())
 
 
-def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "REFRESH_S", 0.0)
 
     def small_buffers(tcp: socket.socket) -> None:
@@ -291,8 +291,8 @@ def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.Monkey
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             try:
                 deaf.connect(reads.writer.get_extra_info("peername"))
-                state = MinerClient()
-                deaf.sendall(state.request("mining.subscribe")[1] + state.request("mining.authorize", MINER)[1])
+                client = MinerClient()
+                deaf.sendall(client.request("mining.subscribe")[1] + client.request("mining.authorize", MINER)[1])
                 while len(backing.info().connections) < 2:
                     await reads.work(after=reads.client.work)
                 while len(backing.info().connections) == 2:
@@ -303,7 +303,7 @@ def test_who_does_not_read_is_dropped(run: Run[None], monkeypatch: pytest.Monkey
     run(check())
 
 
-def test_places_are_bounded(run: Run[None]) -> None:
+def test_slots_are_bounded(run: Run[None]) -> None:
     async def check() -> None:
         backing = Backing(room=3)
         async with serving(backing) as connect:
@@ -321,7 +321,7 @@ def test_places_are_bounded(run: Run[None]) -> None:
     run(check())
 
 
-def test_places_are_bounded_for_a_host(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slots_are_bounded_per_host(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS_A_HOST", 2)
 
     async def check() -> None:
@@ -333,7 +333,7 @@ def test_places_are_bounded_for_a_host(run: Run[None], monkeypatch: pytest.Monke
     run(check())
 
 
-def test_whoever_does_not_log_in_is_closed_in_the_end(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_without_login_is_closed_in_the_end(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "SWEEP_S", 0.01)
     monkeypatch.setattr("pychain.stratum.server.session.LOGIN_TIMEOUT_NS", NS // 20)
 

@@ -28,11 +28,11 @@ TICK_S = 2.0
 
 
 def mine(vardiff: VarDiff, hash_rate: float, seconds: float, seed: int, meter: ShareMeter | None = None) -> int:
-    """Find shares as chance would have it, at a hash rate, for so long; how many there were."""
+    """Find shares at random, at a hash rate, for a time; returns their number."""
     random, now, next_tick, shares = Random(seed), 0.0, TICK_S, 0
     while now < seconds:
         now += -math.log(1 - random.unit()) * vardiff.difficulty * HASHES_PER_DIFFICULTY / hash_rate
-        if now >= next_tick:  # a search has no memory: from here it can begin anew
+        if now >= next_tick:  # a search has no memory: it can start again from here
             now, next_tick = next_tick, next_tick + TICK_S
             vardiff.tick(round(now * NS))
             continue
@@ -46,7 +46,7 @@ def mine(vardiff: VarDiff, hash_rate: float, seconds: float, seed: int, meter: S
 @settings(max_examples=40, deadline=None)
 @given(st.floats(3.5, 14), st.integers(0, 2**32))
 def test_every_miner_from_a_script_to_a_rack_of_asics_comes_to_its_share_rate(exponent: float, seed: int) -> None:
-    """One in 1,500 is off when time is up, after a window of ill luck: of five miners the median is not."""
+    """One in 1,500 is off at the end, after an unlucky window; the median of five miners is not."""
     hash_rate = 10**exponent
     vardiffs = [VarDiff(0) for _ in range(5)]
     shares = [mine(vardiff, hash_rate, 1200, seed + number) for number, vardiff in enumerate(vardiffs)]
@@ -68,7 +68,7 @@ def test_a_window_without_shares_lowers_the_difficulty_but_not_for_ever() -> Non
 
 
 @given(st.lists(st.tuples(st.floats(2.0**-32, 2.0**64), st.integers(0, 200 * NS)), max_size=100))
-def test_no_step_is_larger_than_allowed_whatever_comes(shares: list[tuple[float, int]]) -> None:
+def test_no_step_is_larger_than_allowed(shares: list[tuple[float, int]]) -> None:
     vardiff, now = VarDiff(0), 0
     for difficulty, later in shares:
         now += later
@@ -86,7 +86,7 @@ def test_shares_in_one_read_raise_it_at_once() -> None:
     assert vardiff.difficulty == START_DIFFICULTY * MAX_RETARGET_FACTOR
 
 
-def test_what_a_miner_asks_for() -> None:
+def test_a_miner_s_requests() -> None:
     suggested, fixed, floored = VarDiff(0), VarDiff(0), VarDiff(0)
     suggested.suggest(0.3, 0)
     assert suggested.difficulty == 0.3
@@ -120,7 +120,7 @@ def test_a_young_meter_divides_by_its_age_and_an_empty_one_by_nothing() -> None:
     assert meter.rate(10 * NS) == pytest.approx(HASHES_PER_DIFFICULTY / 10, rel=0.03)
 
 
-def test_workers_gone_longest_are_forgotten_first_and_connected_ones_never() -> None:
+def test_workers_disconnected_longest_are_dropped_first_and_connected_ones_never() -> None:
     registry = Registry(0)
     stays = registry.log_in("stays", b"", 0)
     for number in range(2 * MAX_WORKERS):

@@ -1,1 +1,1 @@
-"""For development networks: going back to a snapshot of the whole node, and mining by itself."""
+"""For development networks: reverting to a snapshot of the whole node, and automatic mining."""

@@ -1,4 +1,4 @@
-"""Mining by itself on a development network: a block for each transfer that arrives, or one every so often."""
+"""Automatic mining on a development network: a block for each transfer that arrives, or one per interval."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pychain.node.requests import GetTemplate, SubmitBlock
 _log = logging.getLogger(__name__)
 
 Mode = Literal["off", "transaction"] | float
-"""Off, a block for each transfer, or one every so many seconds."""
+"""Off, a block for each transfer, or the seconds between blocks."""
 TRIES = 1 << 24
-"""Hashes for one block, far more than a development network asks for."""
+"""Hashes tried for one block, far more than a development network needs."""
 
 
 class Automine:
-    """One a node."""
+    """One per node."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -31,11 +31,11 @@ class Automine:
         self._task: Task | None = None
         self.mode: Mode = "off"
         self.recipient: bytes | None = None
-        """Whom the blocks pay, None while it is off."""
+        """The key that the blocks pay, None while mining is off."""
         backend.listen(self._note)
 
     def set(self, mode: Mode, recipient: bytes) -> None:
-        """Mine in this mode from now on, to a public key."""
+        """Mine in this mode from now on, paying to a public key."""
         self.close()
         if mode == "off":
             return
@@ -59,7 +59,7 @@ class Automine:
             await self._mine(recipient)
 
     async def _each_transfer(self, recipient: bytes) -> None:
-        """A block is mined while transfers wait; those that come meanwhile are in the next one."""
+        """Mine while transfers wait; those that arrive meanwhile are in the next block."""
         while True:
             while len(self._backend.queries.mempool):
                 self._wanted.clear()

@@ -1,7 +1,7 @@
-"""Snapshots of a node on a development network: its tip, its pending transfers, its clock; and the way back to one.
+"""Snapshots of a node on a development network (tip, pending transfers, clock), and reverting to one.
 
-Going back is local: the blocks since then are treated as invalid, as by `invalidateblock`, and networking is switched
-off, since peers would not follow and would send them again.
+A revert is local: the blocks since then are invalidated, as by `invalidateblock`, and networking is switched off,
+since peers would not follow and would send them again.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pychain.node.requests import (
 )
 
 MAX_SNAPSHOTS = 1_000
-"""The oldest is forgotten for one more; each holds references to what was pending."""
+"""At the limit the oldest is dropped; each holds references to the transfers that were pending."""
 MAX_STEPS = 10_000
-"""Branches to be left on the way back; a miner that never rests could keep us busy for ever."""
+"""Branches to leave on the way back; a miner that never stops could keep us busy for ever."""
 _ACCOUNTS_A_TURN = 500
 
 
 class RevertError(PychainError):
-    """The way back to a snapshot is barred."""
+    """The node cannot revert to a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A node at a moment. `pending`: raw transfers, in the order in which they came; `mocked_s` as the clock's."""
+    """A node at one moment. `pending`: raw transfers in the order of arrival; `mocked_s`: see the clock."""
 
     tip: Entry
     pending: tuple[bytes, ...]
@@ -40,7 +40,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """One a node."""
+    """One per node."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -52,7 +52,7 @@ class Snapshots:
         self._free = backend.signal()
 
     def take(self) -> int:
-        """Keep the present, and return its number."""
+        """Store the current state and return its number."""
         pending = tuple(each.transfer.raw for each in self._queries.mempool.entries())
         self._last += 1
         self._kept[self._last] = Snapshot(self._queries.tip, pending, self._backend.mocked_s)
@@ -61,8 +61,8 @@ class Snapshots:
         return self._last
 
     async def revert(self, number: int) -> bool:
-        """Go back to a snapshot, and forget it and all that were taken later. False where there is none of that number;
-        RevertError where the node does not come to rest there."""
+        """Revert to a snapshot, and drop it and all later ones. False if there is none with that number; RevertError if
+        the node does not end up there."""
         while self._reverting:
             await self._free.wait()
         self._reverting = True
@@ -89,7 +89,7 @@ class Snapshots:
         return True
 
     async def _go_back(self, goal: Entry) -> None:
-        """Leave branches until the goal is the tip."""
+        """Invalidate branches until the goal is the tip."""
         if goal.invalid:
             await self._ask(ReconsiderBlock(goal.hash))
         for _ in range(MAX_STEPS):
@@ -98,6 +98,6 @@ class Snapshots:
                 return
             fork = self._queries.fork_point(tip, goal)
             if fork is tip:
-                raise RevertError("the blocks on the way back are not stored any more")
+                raise RevertError("the blocks on the way back are no longer stored")
             await self._ask(InvalidateBlock(tip.ancestor(fork.height + 1).hash))
         raise RevertError("new blocks keep coming: stop mining first")

@@ -1,6 +1,6 @@
 "use strict";
 
-// Renders /openapi.json and /openrpc.json. All text is set as text: nothing here is ever read as markup.
+// Renders /openapi.json and /openrpc.json. All text is set as text, never as markup.
 
 const MAX_DEPTH = 8; // of nested schemas; none of ours is deeper
 
@@ -46,7 +46,7 @@ class Schemas {
     return [isNamed ? "" : schema.description || "", ...this.bounds(schema)].filter(Boolean).join("; ");
   }
 
-  // The objects inside a schema, wherever lists and alternatives hide them.
+  // The objects inside a schema, also within lists and alternatives.
   objects(given) {
     const schema = this.resolve(given);
     const options = schema.anyOf || schema.oneOf;

@@ -1,5 +1,5 @@
-"""Server-sent events: what happens on the node, told to any number of listeners.
+"""Server-sent events: the node's events, sent to any number of listeners.
 
-`views` says what an event looks like, `ring` keeps the last ones for those who come back, `broadcast` tells all
-listeners at the pace that each reads, `stream` is one listener.
+`views` defines what an event looks like, `ring` keeps the last ones for listeners that reconnect, `broadcast` sends
+to all listeners at each one's reading pace, `stream` is one listener.
 """

@@ -1,7 +1,7 @@
-"""Telling all listeners: events are rendered once, and handed to thousands of listeners in slices of time.
+"""Sending to all listeners: events are rendered once, and sent to thousands of listeners in time slices.
 
-A listener is a place in the ring and nothing more: who reads slowly is told later, from the ring, and who falls out of
-it, or does not read at all, is hung up on. So a listener costs no memory but what its connection has unsent.
+A listener is only a position in the ring: a slow reader gets events later, from the ring, and one that falls behind
+the ring, or does not read at all, is disconnected. So a listener costs no memory beyond its connection's unsent bytes.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _log = logging.getLogger(__name__)
 
 MAX_LISTENERS = 8_192
 GATHER_S = 0.005
-"""How long events are gathered before they are told, so that a burst of transfers is one write."""
+"""How long events are collected before they are sent, so that a burst of transfers is one write."""
 HEARTBEAT_S = 15.0
-"""Proxies and firewalls forget connections that are silent for a minute; a browser notices a dead one by it."""
+"""Proxies and firewalls drop connections that are silent for a minute; it also lets a browser notice a dead one."""
 STALL_S = 30.0
-"""How long a listener may leave unread what was sent."""
+"""How long a listener may leave sent data unread."""
 _SLICE_NS = NS // 200
-"""After 5 ms of telling everything else has a turn."""
+"""After sending for 5 ms, yield to everything else."""
 _LOOKS = 16
-"""Listeners told between two looks at the clock."""
+"""Listeners served between two reads of the clock."""
 
 
 class Listener(Protocol):
-    """One who is told."""
+    """A receiver of events."""
 
     def tell(self) -> None:
-        """Send what there is that was not sent, as far as the listener takes it."""
+        """Send the events not yet sent, as far as the listener accepts them."""
         ...
 
     def beat(self, now_ns: int) -> None:
-        """Show that the connection lives, or end one that has stalled."""
+        """Send a keep-alive, or end a stalled connection."""
         ...
 
 
 class Broadcaster:
-    """One a node. Nothing runs while nobody listens."""
+    """One per node. Nothing runs while there are no listeners."""
 
     def __init__(self, backend: Backend, ring: Ring) -> None:
         self.ring = ring
@@ -66,12 +66,12 @@ class Broadcaster:
         self._task = self._backend.spawn(self._run())
 
     def close(self) -> None:
-        """Tell nothing more; the server ends the connections."""
+        """Stop sending; the server ends the connections."""
         if self._task is not None:
             self._task.cancel()
 
     def join(self, listener: Listener) -> None:
-        """Tell a listener of what happens from now on."""
+        """Send a listener all events from now on."""
         self.listeners[listener] = None
         if len(self.listeners) == 1:
             self._news.set()
@@ -91,7 +91,7 @@ class Broadcaster:
             await self._tell_while_heard()
 
     async def _tell_while_heard(self) -> None:
-        """Tell what happens, and give signs of life in between, until nobody listens."""
+        """Send events, and keep-alives in between, until there are no listeners."""
         next_beat_ns = self.clock.mono_ns() + seconds(HEARTBEAT_S)
         while self.listeners:
             left_ns = next_beat_ns - self.clock.mono_ns()
@@ -110,7 +110,7 @@ class Broadcaster:
             try:
                 do(listener)
             except Exception:
-                _log.exception("internal error in telling events")
+                _log.exception("internal error in sending events")
             if count % _LOOKS == _LOOKS - 1 and self.clock.mono_ns() >= until_ns:
                 await self.clock.sleep(0)
                 until_ns = self.clock.mono_ns() + _SLICE_NS

@@ -1,4 +1,4 @@
-"""The last events, kept for listeners who come back, and rendered once for all of them."""
+"""The last events, kept for listeners that reconnect, and rendered once for all of them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import msgspec
 from pychain.api.events.views import KINDS, EventView, Kind
 
 KEPT: dict[Kind, int] = {"tip": 1024, "reorg": 64, "tx": 4096, "peer": 256}
-"""Events of each kind that can be told again. A flood of one kind does not push the others out; a few megabytes."""
+"""Events of each kind kept for replay, a few megabytes. A flood of one kind does not push out the others."""
 CHUNK_EVENTS = 256
-"""What one listener is told at a time: some 80 KB."""
+"""Events sent to one listener at a time: about 80 KB."""
 
 
 class Chunk(NamedTuple):
-    """Rendered events, and the number of the last one that they account for."""
+    """Rendered events, and the number of the last event covered."""
 
     data: bytes
     last: int
 
 
 class _Kept:
-    """An event and, from when it was first told, its text."""
+    """An event and, once it was first sent, its text."""
 
     __slots__ = ("make", "number", "text")
 
@@ -39,7 +39,7 @@ class Ring:
     """Numbers events from 1 on, and keeps the last ones of each kind."""
 
     def __init__(self, name: str) -> None:
-        """`name` stands before the numbers in ids, so that those of another run are not taken for ours."""
+        """`name` precedes the numbers in ids, so that ids of another run are recognised."""
         self.name = name
         self.last = 0
         self._kept: dict[Kind, deque[_Kept]] = {kind: deque() for kind in KINDS}
@@ -47,7 +47,7 @@ class Ring:
         self._chunks: dict[tuple[int, tuple[Kind, ...]], Chunk] = {}
 
     def add(self, kind: Kind, make: Callable[[], EventView]) -> None:
-        """An event happened; `make` is called when the first listener is told."""
+        """Add an event; `make` is called when it is first sent."""
         self.last += 1
         kept = self._kept[kind]
         kept.append(_Kept(self.last, make))
@@ -56,18 +56,18 @@ class Ring:
         self._chunks.clear()
 
     def parse(self, event_id: str) -> int | None:
-        """The number in an id of ours; None for any other text."""
+        """The number in an id of this run; None for any other text."""
         name, dash, number = event_id.partition("-")
         if name != self.name or not dash or not number.isascii() or not number.isdecimal() or len(number) > 18:
             return None
         return int(number) if int(number) <= self.last else None
 
     def covers(self, since: int, kinds: tuple[Kind, ...]) -> bool:
-        """Whether all events of these kinds after a number are still here."""
+        """Whether all events of these kinds after a number are still kept."""
         return all(self._forgotten[kind] <= since for kind in kinds)
 
     def chunk(self, since: int, kinds: tuple[Kind, ...]) -> Chunk:
-        """The next events of these kinds after a number, so many at a time."""
+        """The next events of these kinds after a number, up to the chunk size."""
         known = self._chunks.get((since, kinds))
         if known is None:
             known = self._chunks[since, kinds] = self._render(since, kinds)
@@ -95,5 +95,5 @@ class Ring:
 
 
 def render(event_id: str, kind: str, data: object) -> bytes:
-    """One event as it is sent; JSON has no line ends, so its data is one line."""
+    """One event as it is sent; JSON text has no line ends, so its data is one line."""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), kind.encode(), msgspec.json.encode(data))

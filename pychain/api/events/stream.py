@@ -1,4 +1,4 @@
-"""One listener of GET /api/v1/events, and the handler that lets it in."""
+"""One listener of GET /api/v1/events, and the request handler that accepts it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pychain.http.message import SNIFF_NOT, Header, Request, Response, Sink, lin
 _HEADERS: tuple[Header, ...] = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # proxies that gather answers would sit on the events
+    (b"x-accel-buffering", b"no"),  # proxies that buffer responses would delay the events
     SNIFF_NOT,
 )
 _GREETING = b"retry: 2000\n\n"
-"""How soon a browser comes back after a broken connection, in milliseconds; sent at once, so that the head is too."""
+"""How soon a browser reconnects after a broken connection, in milliseconds; sent at once, and the head with it."""
 _HEARTBEAT = b":\n\n"
 RESET = "reset"
 
 
 class EventStream:
-    """A listener: where it is in the ring, and the connection that it reads from."""
+    """A listener: its position in the ring, and its connection."""
 
     headers = _HEADERS
 
@@ -82,7 +82,7 @@ class EventStream:
             self._sink.abort()
 
     def _resume(self) -> bytes:
-        """Go back to the event that the listener had last; where that cannot be, what tells it to begin anew."""
+        """Resume after the listener's last event; if that is impossible, return a reset event."""
         if self._last_event_id is None:
             return b""
         ring = self._broadcaster.ring
@@ -94,12 +94,12 @@ class EventStream:
 
     def _reset(self) -> bytes:
         ring = self._broadcaster.ring
-        reason = "the events since then are not kept any more: read the state anew"
+        reason = "the events since then are no longer kept: read the state again"
         return render(f"{ring.name}-{ring.last}", RESET, ResetEvent(reason=reason))
 
 
 class Events:
-    """The handler: `?types=` picks kinds, and Last-Event-ID (or `?last_event_id=`) goes on where a listener was."""
+    """The request handler: `?types=` selects kinds, and Last-Event-ID (or `?last_event_id=`) resumes after an event."""
 
     def __init__(self, broadcaster: Broadcaster) -> None:
         self._broadcaster = broadcaster

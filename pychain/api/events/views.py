@@ -19,18 +19,18 @@ from pychain.node.queries import Queries
 Kind = Literal["tip", "reorg", "tx", "peer"]
 KINDS: tuple[Kind, ...] = ("tip", "reorg", "tx", "peer")
 MAX_BRANCH_BLOCKS = 1_000
-"""Of a branch that a reorganisation leaves or joins, so many blocks are named: those next to the fork."""
+"""Blocks listed of each branch in a reorganisation: those next to the fork."""
 
 
 class BlockRef(Struct):
-    """A block by name and place."""
+    """A block's hash and height."""
 
     hash: HashHex
     height: Height
 
 
 class TipEvent(Struct, kw_only=True):
-    """`tip`: the durable tip is another one. `connected` blocks joined the active chain since the event before it."""
+    """`tip`: the durable tip changed. `connected` blocks joined the active chain since the previous event."""
 
     hash: HashHex
     height: Height
@@ -45,7 +45,7 @@ class TipEvent(Struct, kw_only=True):
 class ReorgEvent(Struct, kw_only=True):
     """`reorg`: blocks left the active chain for another branch; a `tip` follows. Both branches from the fork up.
 
-    The new one is empty where the operator invalidated blocks and none took their place."""
+    The new one is empty if the operator invalidated blocks and none replaced them."""
 
     fork: BlockRef
     depth: Annotated[int, Meta(ge=1, description="blocks that left the active chain")]
@@ -56,7 +56,7 @@ class ReorgEvent(Struct, kw_only=True):
 
 
 class TxEvent(Struct, kw_only=True):
-    """`tx`: a transfer entered the mempool or, not mined, left it (`reason` says why)."""
+    """`tx`: a transfer entered the mempool, or left it without being mined (`reason` says why)."""
 
     txid: HashHex
     status: Literal["accepted", "dropped"]
@@ -81,7 +81,7 @@ class PeerEvent(Struct, kw_only=True):
 
 
 class ResetEvent(Struct, kw_only=True):
-    """`reset`: what happened since the event that the listener had last is not kept any more."""
+    """`reset`: the events since the listener's last one are no longer kept."""
 
     reason: str
 
@@ -91,7 +91,7 @@ VIEWS = (TipEvent, ReorgEvent, TxEvent, PeerEvent)
 
 
 def kinds_of(event: Event) -> tuple[Kind, ...]:
-    """What an event of the node is to listeners, in order; nothing for those that are none of their business."""
+    """The kinds of event that listeners get for an event of the node, in order; none for internal ones."""
     match event:
         case NewTip(disconnected=()):
             return ("tip",)
@@ -118,7 +118,7 @@ def view(kind: Kind, event: Event, queries: Queries) -> EventView:
             return PeerEvent(id=peer, addr=address, status="up", inbound=inbound, subver=agent)
         case PeerDown(peer, address, reason):
             return PeerEvent(id=peer, addr=address, status="down", reason=reason)
-    raise AssertionError(f"{event} is nobody's business")
+    raise AssertionError(f"{event} is not shown to listeners")
 
 
 def _tip(event: NewTip) -> TipEvent:

@@ -1,1 +1,1 @@
-"""The explorer: the files in `static` are served under `/`, `index.html` at `/` itself, as the package has them."""
+"""The explorer: the files in `static` are served unchanged under `/`, and `index.html` at `/` itself."""

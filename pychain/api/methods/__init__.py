@@ -1,1 +1,1 @@
-"""The methods of JSON-RPC, a file for each concern; `control.GROUPS` is all of them."""
+"""The methods of JSON-RPC, one file per topic; `control.GROUPS` lists them all."""

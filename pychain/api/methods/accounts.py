@@ -1,4 +1,6 @@
-"""Accounts: what an address has, and what its next transfer must carry."""
+"""Accounts: an address's balance, and the sequence of its next transfer.
+
+`sequence` is the account's nonce, as geth calls it."""
 
 from __future__ import annotations
 
@@ -26,17 +28,17 @@ group = Group("accounts", "Accounts")
 Shape = TypeVar("Shape")
 
 MAX_HISTORY = 1_000
-"""Transactions in one answer: each may lie in a block of its own, which is read for it."""
+"""Transactions in one answer: each may be in a different block, which has to be read."""
 
-Sequence = Annotated[int, Meta(ge=0, description="what the next transfer must carry")]
+Sequence = Annotated[int, Meta(ge=0, description="the sequence (nonce) that the next transfer must have")]
 
 
 class AccountView(Struct, kw_only=True):
-    """An account in the state after the tip; what was never paid to has zeros.
+    """An account in the state after the tip; an address that was never paid has zeros.
 
-    `available` is the balance less all that the account's pending transfers spend. `immature` are rewards that were
-    mined and not credited yet. `next_sequence` is what the state demands of the next transfer; `pending_sequence`
-    follows those in the mempool.
+    `available` is the balance minus what the account's pending transfers spend. `immature` are mined rewards that are
+    not credited yet. `next_sequence` is the next sequence (nonce) in the state; `pending_sequence` is the one after
+    the account's transfers in the mempool.
     """
 
     address: Address
@@ -46,11 +48,11 @@ class AccountView(Struct, kw_only=True):
     immature: Amount
     next_sequence: Sequence
     pending_sequence: Sequence
-    pending: Annotated[int, Meta(ge=0, description="transfers in the mempool that the account sends")]
+    pending: Annotated[int, Meta(ge=0, description="the account's own transfers in the mempool")]
 
 
 class AddressCheck(Struct, kw_only=True):
-    """What an address is. `address` is as this node writes it."""
+    """The check of an address. `address` is in this node's form."""
 
     isvalid: bool
     address: Address | UnsetType = UNSET
@@ -58,13 +60,13 @@ class AddressCheck(Struct, kw_only=True):
     error: str | UnsetType = UNSET
 
 
-@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
+@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "not an address of this network"}, example=("dpyc1...",))
 def getaccount(context: Context, address: Address) -> AccountView:
-    """An account's balance, and the sequence of its next transfer."""
+    """An account's balance, and the sequence (nonce) of its next transfer."""
     queries = context.queries
     key = key_of(context, address)
     account = queries.account(key)
-    pending_sequence = queries.mempool.next_sequence(key)  # of the working tip, which may be a moment ahead
+    pending_sequence = queries.mempool.next_sequence(key)  # of the working tip, which may be slightly ahead
     queue = queries.mempool.queue(key)
     return AccountView(
         address=encode_address(queries.spec.hrp, key),
@@ -80,7 +82,7 @@ def getaccount(context: Context, address: Address) -> AccountView:
 
 @group.method(example=("dpyc1...",))
 def validateaddress(context: Context, address: Annotated[str, Meta(max_length=1000)]) -> AddressCheck:
-    """Whether a text is an address of this network that coins may be paid to, and why not."""
+    """Whether a text is an address of this network that can be paid, and if not, why."""
     try:
         key = payable_key(context, address)
     except RpcError as error:
@@ -90,7 +92,7 @@ def validateaddress(context: Context, address: Annotated[str, Meta(max_length=10
 
 @group.method(
     errors={
-        Code.INVALID_ADDRESS_OR_KEY: "no address of this network, or `before` is not in the active chain",
+        Code.INVALID_ADDRESS_OR_KEY: "not an address of this network, or `before` is not in the active chain",
         Code.MISC_ERROR: "the body of a block is not available",
     },
     example=("dpyc1...", 10),
@@ -98,12 +100,12 @@ def validateaddress(context: Context, address: Annotated[str, Meta(max_length=10
 async def getaccounthistory(
     context: Context,
     address: Address,
-    count: Annotated[int, Meta(ge=1, le=MAX_HISTORY, description="at most so many")] = 100,
+    count: Annotated[int, Meta(ge=1, le=MAX_HISTORY, description="the most to return")] = 100,
     before: HashHex | None = None,
 ) -> list[HistoryView]:
-    """An account's transactions in the active chain, newest first: what it sent, received and mined.
+    """An account's transactions in the active chain, newest first: sent, received and mined.
 
-    For the next page give the last txid of this one as `before`. Pending transfers are in the mempool alone.
+    For the next page give the last txid of this one as `before`. Pending transfers are only in the mempool.
     """
     return await account_history(context, address, count, before, lambda views: views)
 
@@ -115,16 +117,16 @@ async def account_history(
     before: HashHex | None,
     shape: Callable[[list[HistoryView]], Shape],
 ) -> Shape:
-    """A page of an account's history in the shape that is asked for, made and encoded aside."""
+    """A page of an account's history in the requested shape, built and encoded on a thread."""
     queries = context.queries
     key = key_of(context, address)
     last = None if before is None else parse_hash_hex(before)
     if last is not None and queries.transaction(last) is None:
-        raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "No such transaction in the active chain to go on from")
+        raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "No such transaction in the active chain")
     blocks = []
     for block_hash, places in groupby(queries.history(key, count, last), lambda place: place.block_hash):
         entry = queries.entry(block_hash)
-        assert entry is not None, "the store has a block connected that the tree does not know"
+        assert entry is not None, "the store has a connected block that the tree does not have"
         block = Confirmed(block_hash, entry.height, entry.header.time, queries.confirmations(entry))
         blocks.append((block, list(places)))
     hrp = queries.spec.hrp
@@ -132,9 +134,9 @@ async def account_history(
     return await rendered(backend, lambda: shape(_history(backend.read_body, hrp, key, blocks)))
 
 
-@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",))
+@group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "not an address of this network"}, example=("dpyc1...",))
 def getaccountpending(context: Context, address: Address) -> list[PendingPaymentView]:
-    """What an account sends that waits in the mempool, in the order of its sequences."""
+    """The account's transfers in the mempool, in the order of their sequences."""
     queries = context.queries
     return [pending_payment_view(queries.spec.hrp, each) for each in queries.mempool.queue(key_of(context, address))]
 
@@ -142,7 +144,7 @@ def getaccountpending(context: Context, address: Address) -> list[PendingPayment
 def _history(
     read: Callable[[bytes], bytes | None], hrp: str, key: bytes, blocks: list[tuple[Confirmed, list[TransactionPlace]]]
 ) -> list[HistoryView]:
-    """The views of an account's transactions, a block read and decoded at a time. For work aside."""
+    """The views of an account's transactions, reading and decoding one block at a time. It runs on a thread."""
     views = []
     for block, places in blocks:
         raw = read(block.hash)

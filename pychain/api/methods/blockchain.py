@@ -35,12 +35,12 @@ group = Group("blockchain", "The chain")
 
 BLOCK_UNKNOWN = {Code.INVALID_ADDRESS_OR_KEY: "no such block"}
 MAX_HEADERS = 2_000
-"""Of one answer: a millisecond or two of the node's time."""
+"""In one answer: a millisecond or two of the node's time."""
 Milliseconds = Annotated[int, Meta(ge=0, le=2**31 - 1, description="milliseconds to wait, 0 for ever")]
 
 
 class ChainInfo(Struct, kw_only=True):
-    """The state of the chain. `headers` counts those known, `blocks` those connected."""
+    """The state of the chain. `headers` is the height of the best header, `blocks` that of the tip."""
 
     chain: str
     genesis: HashHex
@@ -54,18 +54,20 @@ class ChainInfo(Struct, kw_only=True):
     mediantime: UnixTime
     verificationprogress: Share
     initialblockdownload: bool
-    secondsleft: Annotated[int | None, Meta(description="until the best header, by the last minute's speed")]
+    secondsleft: Annotated[int | None, Meta(description="seconds until the best header, at the last minute's speed")]
     chainwork: Work
     pruned: bool
-    pruneheight: Annotated[int | None, Meta(description="the lowest block from which on all are stored, where old go")]
+    pruneheight: Annotated[
+        int | None, Meta(description="the height from which on all blocks are stored, if the node prunes")
+    ]
 
 
 class HeadersView(Struct, kw_only=True):
     """Consecutive headers of the active chain."""
 
     start: Height
-    count: Annotated[int, Meta(ge=0, description="fewer than were asked for where the chain ends")]
-    headers: Annotated[str, Meta(description="80 bytes each, joined, in hex")]
+    count: Annotated[int, Meta(ge=0, description="fewer than requested at the end of the chain")]
+    headers: Annotated[str, Meta(description="80 bytes each, concatenated, in hex")]
 
 
 class ChainTipView(Struct, kw_only=True):
@@ -85,12 +87,12 @@ class TipView(Struct):
 
 
 class ChainSpecView(Struct, kw_only=True):
-    """The rules of the network: as genesis commits to them, and the advice that it does not commit to."""
+    """The rules of the network: those that genesis commits to, and the defaults that it does not commit to."""
 
     name: str
     genesis: HashHex
-    genesis_block: Annotated[str, Meta(description="the whole first block, in hex")]
-    canonical: Annotated[str, Meta(description="the text whose sha256d is the extra of genesis' coinbase")]
+    genesis_block: Annotated[str, Meta(description="the first block, in hex")]
+    canonical: Annotated[str, Meta(description="the text whose sha256d is in the extra of the genesis coinbase")]
     spec: Annotated[dict[str, Any], Meta(description="the same, as JSON")]
     p2p_port: int
     api_port: int
@@ -143,7 +145,7 @@ def getdifficulty(context: Context) -> Difficulty:
     return difficulty(context.queries.tip.header.bits)
 
 
-@group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(0,))
+@group.method(errors={Code.INVALID_PARAMETER: "the chain is lower than that"}, example=(0,))
 def getblockhash(context: Context, height: Height) -> HashHex:
     """Hash of the active block at a height."""
     entry = context.queries.at(height)
@@ -154,16 +156,16 @@ def getblockhash(context: Context, height: Height) -> HashHex:
 
 @group.method(errors=BLOCK_UNKNOWN, example=("00" * 32,))
 def getblockheader(context: Context, blockhash: HashHex, verbose: bool = True) -> HeaderView | str:
-    """A header with its place in the chain, or (verbose false) its 80 bytes in hex."""
+    """A header with its position in the chain, or (verbose false) its 80 bytes in hex."""
     entry = known_block(context, blockhash)
     return header_view(context.queries, entry) if verbose else entry.header.raw.hex()
 
 
-@group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(0, 2))
+@group.method(errors={Code.INVALID_PARAMETER: "the chain is lower than that"}, example=(0, 2))
 def getblockheaders(
     context: Context, start: Height, count: Annotated[int, Meta(ge=1, le=MAX_HEADERS)] = MAX_HEADERS
 ) -> HeadersView:
-    """Raw headers of the active chain from a height on, for who checks work and links himself."""
+    """Raw headers of the active chain from a height on, for clients that check the proof of work themselves."""
     queries = context.queries
     if start > queries.tip.height:
         raise RpcError(Code.INVALID_PARAMETER, "Block height out of range")
@@ -183,7 +185,7 @@ def getblockheaders(
 async def getblock(
     context: Context, blockhash: HashHex, verbosity: Annotated[int, Meta(ge=0, le=2)] | bool = 1
 ) -> BlockView | str:
-    """A block: 0 for its bytes in hex, 1 with txids, 2 with whole transactions."""
+    """A block: verbosity 0 is its bytes in hex, 1 has txids, 2 has whole transactions."""
     entry = known_block(context, blockhash)
     raw = await body(context, entry)
     if not verbosity:
@@ -198,8 +200,8 @@ async def getblock(
 def getchaintips(context: Context) -> list[ChainTipView]:
     """The ends of all branches, the active one first.
 
-    As in Core: `valid-fork` was once connected, `valid-headers` has its block here but was never tried, `headers-only`
-    lacks it, `invalid` breaks a rule or was invalidated.
+    As in Core: `valid-fork` was once connected, `valid-headers` has its blocks but was never connected, `headers-only`
+    lacks blocks, `invalid` breaks a rule or was invalidated.
     """
     return [
         ChainTipView(
@@ -217,7 +219,7 @@ def getchaintips(context: Context) -> list[ChainTipView]:
 async def getblockstats(
     context: Context, hash_or_height: HashHex | Height, stats: list[str] | None = None
 ) -> BlockStats:
-    """Statistics of a block; `stats` picks some by name."""
+    """Statistics of a block; `stats` selects some by name."""
     queries = context.queries
     if isinstance(hash_or_height, int):
         entry = queries.at(hash_or_height)
@@ -235,7 +237,7 @@ async def getblockstats(
     return BlockStats(**{name: getattr(found, name) for name in stats}) if stats else found
 
 
-@group.method(errors={Code.MISC_ERROR: "the tip moved on the way"}, waits=True, example=(1, 10))
+@group.method(errors={Code.MISC_ERROR: "the tip changed meanwhile"}, waits=True, example=(1, 10))
 async def verifychain(
     context: Context,
     checklevel: Annotated[int, Meta(ge=0, le=MAX_LEVEL)] = 3,
@@ -243,8 +245,9 @@ async def verifychain(
 ) -> bool:
     """Check the last blocks on disk against the rules.
 
-    Level 0 reads them, 1 checks structure and everything semantic (signatures included), 2 the undo records, 3 takes
-    the blocks back in memory, 4 connects them again and compares. False where something is wrong; the log says what.
+    Level 0 reads the blocks, 1 checks all rules that need no state (signatures included), 2 checks the undo records, 3
+    disconnects the blocks in memory, 4 connects them again and compares. False if something is wrong; the log says
+    what.
     """
     return await ChainCheck(context.backend, checklevel).run(nblocks)
 
@@ -255,7 +258,7 @@ async def waitfornewblock(
     timeout: Milliseconds = 0,  # noqa: ASYNC109  # Core's name
     current_tip: HashHex | None = None,
 ) -> TipView:
-    """Wait until the tip is another than it was at the call, or than `current_tip`."""
+    """Wait until the tip differs from the tip at the time of the call, or from `current_tip`."""
     old = hash_hex(context.queries.tip.hash) if current_tip is None else current_tip.lower()
     await wait_for_tip(context.backend, lambda tip: hash_hex(tip.hash) != old, timeout / 1000 or None)
     return _tip(context)
@@ -286,14 +289,14 @@ async def waitforblock(
 
 @group.method(errors=BLOCK_UNKNOWN, example=("00" * 32,))
 async def invalidateblock(context: Context, blockhash: HashHex) -> None:
-    """Treat a block and all that builds on it as invalid, until `reconsiderblock`; returns when the tip has moved."""
+    """Treat a block and its descendants as invalid, until `reconsiderblock`; returns when the tip has changed."""
     answer = await context.ask(InvalidateBlock(known_block(context, blockhash).hash))
     granted(answer, {"not-found": Code.INVALID_ADDRESS_OR_KEY})
 
 
 @group.method(errors=BLOCK_UNKNOWN, example=("00" * 32,))
 async def reconsiderblock(context: Context, blockhash: HashHex) -> None:
-    """Take `invalidateblock` back for a block, its ancestors and descendants."""
+    """Undo `invalidateblock` for a block, its ancestors and descendants."""
     answer = await context.ask(ReconsiderBlock(known_block(context, blockhash).hash))
     granted(answer, {"not-found": Code.INVALID_ADDRESS_OR_KEY})
 

@@ -1,4 +1,4 @@
-"""The node itself: help, uptime, and its end. It knows all other groups, since `help` tells of them."""
+"""The node itself: help, uptime and stop. It imports all other groups, since `help` lists them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def discover(context: Context) -> dict[str, Any]:
 
 
 def openrpc(dev: bool) -> dict[str, Any]:
-    """The OpenRPC document of a node, on a development network or another one. It takes some 20 ms: for work aside."""
+    """The OpenRPC document of a node, with or without the methods of dev networks. Takes some 20 ms: use a thread."""
     return document(table(GROUPS, dev=dev))
 
 
@@ -49,6 +49,6 @@ def uptime(context: Context) -> int:
 
 @group.method()
 def stop(context: Context) -> str:
-    """Stop the node in order; answers at once."""
+    """Stop the node cleanly; returns at once."""
     context.machine.stop()
     return "pychain stopping"

@@ -1,4 +1,4 @@
-"""For development: what only a network whose spec says `dev = true` allows."""
+"""For development: methods that only a network whose spec says `dev = true` allows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pychain.api.types import Address, UnixTime
 from pychain.chain.address import encode_address
 from pychain.wallet.keys import dev_key
 
-group = Group("dev", "Development networks alone", dev_only=True)
+group = Group("dev", "Development networks only", dev_only=True)
 
-SnapshotId = Annotated[int, Meta(ge=0, description="what dev_snapshot gave")]
+SnapshotId = Annotated[int, Meta(ge=0, description="the number from dev_snapshot")]
 AutomineMode = Annotated[
     Literal["off", "transaction"] | bool | float,
     Meta(
@@ -29,7 +29,7 @@ MAX_INTERVAL_S = 1e6
 
 
 class AutomineView(Struct, kw_only=True):
-    """How the node mines by itself. `address` is whom the blocks pay."""
+    """The automatic mining. `address` is paid by the blocks."""
 
     mode: Literal["off", "transaction", "interval"]
     interval: Annotated[float | None, Meta(description="seconds between blocks")]
@@ -38,40 +38,40 @@ class AutomineView(Struct, kw_only=True):
 
 @group.method(example=(1795132800,))
 def setmocktime(context: Context, timestamp: UnixTime) -> None:
-    """Let the node's clock stand still at a time, or (0) go with the machine's again."""
+    """Stop the node's clock at a time, or (0) let it follow the machine's again."""
     context.backend.mock_time(timestamp or None)
 
 
 @group.method()
 def dev_snapshot(context: Context) -> SnapshotId:
-    """Keep the present state: tip, pending transfers, clock. Gives a number for dev_revert.
+    """Take a snapshot: tip, pending transfers, clock. Returns a number for dev_revert.
 
-    Snapshots live in memory, as long as the node runs.
+    Snapshots are in memory and end with the node.
     """
     return context.snapshots.take()
 
 
-@group.method(errors={Code.MISC_ERROR: "new blocks keep coming, or old ones are not stored any more"}, example=(1,))
+@group.method(errors={Code.MISC_ERROR: "new blocks keep coming, or old ones are no longer stored"}, example=(1,))
 async def dev_revert(context: Context, snapshot: SnapshotId) -> bool:
-    """Go back to a snapshot, clock and pending transfers included; it and later ones are forgotten.
+    """Revert to a snapshot, with clock and pending transfers; it and later ones are dropped.
 
-    False where there is no such snapshot. The blocks since then count as invalid here, and networking is switched off,
-    since peers do not follow; `setnetworkactive true` switches it on.
+    False if there is no such snapshot. The blocks since then become invalid on this node, and networking is switched
+    off, since peers do not follow; `setnetworkactive true` switches it on.
     """
     return await context.snapshots.revert(snapshot)
 
 
 @group.method(
     errors={
-        Code.INVALID_ADDRESS_OR_KEY: "no address of this network",
-        Code.INVALID_PARAMETER: "no mode, or an interval that is none",
+        Code.INVALID_ADDRESS_OR_KEY: "not an address of this network",
+        Code.INVALID_PARAMETER: "an unknown mode, or a bad interval",
     },
     example=("transaction",),
 )
 def dev_automine(context: Context, mode: AutomineMode | None = None, address: Address | None = None) -> AutomineView:
-    """Mine by itself: a block for each transfer that arrives, one every so many seconds, or not; without a mode, tell.
+    """Set automatic mining: a block for each transfer that arrives, one per interval, or off; without a mode, show it.
 
-    Blocks pay `address`, by default whom the node mines to, else the first of the well-known keys.
+    Blocks pay `address`, by default the node's mining address, else the first of the well-known keys.
     """
     automine, queries = context.automine, context.queries
     if mode is not None:
@@ -91,5 +91,5 @@ def _mode(mode: AutomineMode) -> Literal["off", "transaction"] | float:
     if isinstance(mode, str):
         return mode
     if not MIN_INTERVAL_S <= mode <= MAX_INTERVAL_S:
-        raise out_of_range(f"the seconds between blocks are {MIN_INTERVAL_S} to {MAX_INTERVAL_S}")
+        raise out_of_range(f"the interval between blocks is {MIN_INTERVAL_S} to {MAX_INTERVAL_S}")
     return mode

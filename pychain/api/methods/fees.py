@@ -19,7 +19,7 @@ Target = Annotated[int, Meta(ge=1, le=MAX_TARGET, description="blocks")]
 
 
 class FeeEstimateView(Struct, kw_only=True):
-    """A suggestion, and the target that it is for."""
+    """A suggestion, and its target."""
 
     feerate: FeeRate
     blocks: Target
@@ -27,10 +27,10 @@ class FeeEstimateView(Struct, kw_only=True):
 
 @group.method(example=(3,))
 async def estimatesmartfee(context: Context, conf_target: Target) -> FeeEstimateView:
-    """What a transfer should pay to be mined within so many blocks.
+    """The fee rate for a transfer to be mined within a number of blocks.
 
-    The dearer of two answers: the least rate with which it would have been mined within that time, whenever in the last
-    24 blocks it had been sent; and the rate that overtakes enough of the mempool. Never less than the relay fee. This
-    is arithmetic on what happened, no forecast.
+    The higher of two rates: the lowest that would have been mined within that time, at any point of the last 24 blocks;
+    and the rate that outbids enough of the mempool. Never less than the relay fee. This is arithmetic on past blocks,
+    not a forecast.
     """
     return FeeEstimateView(feerate=await context.fees.rate(conf_target), blocks=conf_target)

@@ -1,4 +1,4 @@
-"""What methods look up alike, and the errors that callers know from Core where nothing is found."""
+"""Look-ups that methods share, with Core's errors if nothing is found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pychain.wallet.payment import check_recipient
 
 
 def known_block(context: Context, blockhash: HashHex) -> Entry:
-    """The block of that hash, on whatever branch."""
+    """The block with that hash, on any branch."""
     entry = context.queries.entry(parse_hash_hex(blockhash))
     if entry is None:
         raise RpcError(Code.INVALID_ADDRESS_OR_KEY, "Block not found")
@@ -26,7 +26,7 @@ async def body(context: Context, entry: Entry) -> bytes:
     """The raw block, from memory or disk."""
     raw = context.queries.raw_block(entry) or await context.backend.body(entry.hash)
     if raw is None:
-        why = "pruned data" if Status.CONNECTED in entry.status else "its body has not come yet"
+        why = "pruned data" if Status.CONNECTED in entry.status else "its body has not arrived yet"
         raise RpcError(Code.MISC_ERROR, f"Block not available ({why})")
     return raw
 
@@ -40,7 +40,7 @@ def key_of(context: Context, address: Address) -> bytes:
 
 
 def payable_key(context: Context, address: Address) -> bytes:
-    """As `key_of`, for a key that coins are to go to."""
+    """Like `key_of`, for an address to be paid."""
     key = key_of(context, address)
     try:
         check_recipient(key)
@@ -54,4 +54,6 @@ def from_hex(text: Hex, what: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise RpcError(Code.DESERIALIZATION_ERROR, f"{what} decode failed: it has characters that are no hex") from None
+        raise RpcError(
+            Code.DESERIALIZATION_ERROR, f"{what} decode failed: it has characters that are not hex digits"
+        ) from None

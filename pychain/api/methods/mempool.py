@@ -1,4 +1,4 @@
-"""Transactions: those that wait, those in blocks, and new ones."""
+"""Transactions: pending, in blocks, and new ones."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ group = Group("mempool", "Transactions")
 
 MAX_TESTED = 25
 """As in Core."""
-NOT_DECODED = {Code.DESERIALIZATION_ERROR: "the hex is no transaction"}
+NOT_DECODED = {Code.DESERIALIZATION_ERROR: "the hex is not a transaction"}
 SETTLING_S = 2.0
-"""How long a transaction that is nowhere may be on its way from the mempool into a block that is being written."""
+"""How long a transaction may be in neither the mempool nor the chain while its block is being written."""
 UNSAFE_RECIPIENT = "unsafe-recipient"
 
 
 class MempoolInfo(Struct, kw_only=True):
-    """The state of the mempool. `usage` is what counts against `maxmempool`: the transfers' own bytes."""
+    """The state of the mempool. `usage` counts against `maxmempool`: the transfers' own bytes."""
 
     loaded: bool
     size: Annotated[int, Meta(ge=0, description="transfers")]
@@ -54,17 +54,20 @@ class MempoolInfo(Struct, kw_only=True):
     total_fee: Amount
     maxmempool: Bytes
     mempoolminfee: Annotated[
-        int, Meta(ge=0, description="base units a kilobyte that a transfer must pay to get in now")
+        int, Meta(ge=0, description="base units per kilobyte that a transfer must pay to be accepted now")
     ]
     minrelaytxfee: FeeRate
     incrementalrelayfee: Annotated[
-        int, Meta(ge=0, description="base units a kilobyte that a replacement must pay beyond what it replaces")
+        int,
+        Meta(
+            ge=0, description="base units per kilobyte that a replacement must pay above the transfer that it replaces"
+        ),
     ]
-    fullrbf: Annotated[bool, Meta(description="whether any transfer may be replaced by one that pays more")]
+    fullrbf: Annotated[bool, Meta(description="whether any transfer can be replaced by one that pays more")]
 
 
 class Acceptance(Struct, kw_only=True):
-    """Whether the mempool would take a transaction."""
+    """Whether the mempool would accept a transaction."""
 
     txid: HashHex | UnsetType = UNSET
     allowed: bool
@@ -75,7 +78,7 @@ class Acceptance(Struct, kw_only=True):
 
 
 @group.method(
-    errors={Code.INVALID_ADDRESS_OR_KEY: "it is neither in the mempool nor in the block or chain"},
+    errors={Code.INVALID_ADDRESS_OR_KEY: "it is not in the mempool, nor in the block or the active chain"},
     example=("00" * 32, True),
 )
 async def getrawtransaction(
@@ -84,7 +87,7 @@ async def getrawtransaction(
     verbose: bool | Annotated[int, Meta(ge=0, le=2)] = False,
     blockhash: HashHex | None = None,
 ) -> TransferView | CoinbaseView | Hex:
-    """A transaction of the mempool or of the active chain (or of the named block): its bytes in hex, or verbose."""
+    """A transaction in the mempool or the active chain (or in the given block): its bytes in hex, or verbose."""
     queries = context.queries
     wanted = parse_hash_hex(txid)
     pending = queries.mempool.get(wanted) if blockhash is None else None
@@ -101,16 +104,16 @@ async def getrawtransaction(
 @group.method(
     errors=NOT_DECODED
     | {
-        Code.VERIFY_ERROR: "transfers before it in its account are missing",
-        Code.VERIFY_REJECTED: "it breaks a rule, of consensus or of the mempool",
+        Code.VERIFY_ERROR: "earlier transfers of its account are missing",
+        Code.VERIFY_REJECTED: "it breaks a consensus or mempool rule",
         Code.VERIFY_ALREADY_IN_CHAIN: "it is in a block",
     },
     example=("00",),
 )
 async def sendrawtransaction(context: Context, hexstring: Hex) -> HashHex:
-    """Take a signed transfer into the mempool and tell the network; gives its txid.
+    """Accept a signed transfer into the mempool and relay it; returns its txid.
 
-    One that pays to a key that is no canonical point of large order is refused: its coins could be anybody's.
+    A transfer to a key that is not a canonical point of large order is refused: anybody could spend its coins.
     """
     raw = from_hex(hexstring, "TX")
     refused = _judge_recipient(raw)
@@ -127,13 +130,13 @@ async def sendrawtransaction(context: Context, hexstring: Hex) -> HashHex:
 async def testmempoolaccept(
     context: Context, rawtxs: Annotated[list[Hex], Meta(min_length=1, max_length=MAX_TESTED)]
 ) -> list[Acceptance]:
-    """Would the mempool take these? Each is judged by itself, signature included; nothing changes."""
+    """Whether the mempool would accept these. Each is checked by itself, signature included; nothing changes."""
     return [await _try(context, from_hex(text, "TX")) for text in rawtxs]
 
 
 @group.method(errors=NOT_DECODED, example=("00",))
 def decoderawtransaction(context: Context, hexstring: Hex) -> TransferView | CoinbaseView:
-    """What the bytes of a transaction say; nothing is checked but their form."""
+    """The fields of a raw transaction; only its encoding is checked."""
     try:
         transaction = decode_transaction(from_hex(hexstring, "TX"))
     except DecodeError as error:
@@ -161,7 +164,7 @@ def getmempoolinfo(context: Context) -> MempoolInfo:
 
 @group.method(errors={Code.INVALID_ADDRESS_OR_KEY: "it is not in the mempool"}, example=("00" * 32,))
 def getmempoolentry(context: Context, txid: HashHex) -> PendingView:
-    """What a transfer in the mempool pays, and since when it waits."""
+    """A transfer in the mempool: its fee, and its time of arrival."""
     queries = context.queries
     pending = queries.mempool.get(parse_hash_hex(txid))
     if pending is None:
@@ -171,7 +174,7 @@ def getmempoolentry(context: Context, txid: HashHex) -> PendingView:
 
 @group.method(example=(True,))
 async def getrawmempool(context: Context, verbose: bool = False) -> list[HashHex] | dict[HashHex, PendingView]:
-    """The mempool's txids, oldest first; verbose, with what each pays."""
+    """The mempool's txids, oldest first; verbose adds each one's fee."""
     entries = list(context.queries.mempool.entries())
     hrp = context.spec.hrp
     if verbose:
@@ -206,7 +209,7 @@ async def _mined(context: Context, txid: bytes, blockhash: HashHex | None) -> tu
 
 
 def _judge_recipient(raw: bytes) -> Refused | None:
-    """The API pays to no key that is not a canonical point of large order; what is no transfer the node judges."""
+    """The refusal to pay a key that is not a canonical point of large order; the node checks everything else."""
     recipient = recipient_of(raw)
     try:
         if recipient is not None:
@@ -217,7 +220,7 @@ def _judge_recipient(raw: bytes) -> Refused | None:
 
 
 def _refusal(context: Context, raw: bytes, refused: Refused) -> RpcError:
-    """What the node refused, under Core's codes."""
+    """The node's refusal, under Core's codes."""
     message = f"{refused.code}: {refused.text}"
     if refused.code == Rule.TX_ENCODING.code:
         return RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {refused.text}")
@@ -237,7 +240,7 @@ async def _try(context: Context, raw: bytes) -> Acceptance:
             raise RpcError(Code.DESERIALIZATION_ERROR, f"TX decode failed: {error.detail}") from None
         return Acceptance(allowed=False, reject_reason=error.rule.code, reject_details=error.detail)
     if not isinstance(refused, Refused) and not _is_signed(context, transfer):
-        refused = Refused(Policy.SIGNATURE.value, "the signature does not hold")
+        refused = Refused(Policy.SIGNATURE.value, "the signature is invalid")
     txid = hash_hex(transfer.txid)
     if isinstance(refused, Refused):
         return Acceptance(txid=txid, allowed=False, reject_reason=refused.code, reject_details=refused.text)

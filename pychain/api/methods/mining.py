@@ -1,4 +1,4 @@
-"""Mining: templates for miners outside, blocks from them, and blocks on demand."""
+"""Mining: templates for external miners, blocks from them, and blocks on demand."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from pychain.wallet.keys import dev_key
 group = Group("mining", "Mining")
 
 DEFAULT_TRIES = 1_000_000
-"""As in Core: enough on a dev network, and an end on any other."""
+"""As in Core: enough on a dev network, and a bound on any other."""
 HASH_RATE_BLOCKS = 120
 """Blocks over which the network's hash rate is estimated, as in Core."""
 INCONCLUSIVE = "inconclusive"
-BAD_ADDRESS = {Code.INVALID_ADDRESS_OR_KEY: "the address is none of this network, or none that coins can go to"}
+BAD_ADDRESS = {Code.INVALID_ADDRESS_OR_KEY: "not an address of this network, or one that cannot be paid"}
 SearchTries = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
 class NextBlock(Struct, kw_only=True):
-    """What the block after the tip must meet."""
+    """The requirements of the block after the tip."""
 
     height: Height
     bits: Bits
@@ -51,7 +51,7 @@ class NextBlock(Struct, kw_only=True):
 
 
 class MiningInfo(Struct, kw_only=True):
-    """The state of mining. `hashespersec` is this node's own of late, `networkhashps` is estimated from the chain."""
+    """The state of mining. `hashespersec` is the node's own rate, `networkhashps` is estimated from the chain."""
 
     chain: str
     blocks: Height
@@ -69,8 +69,8 @@ class MiningInfo(Struct, kw_only=True):
 
 
 class TemplateRequest(Struct, kw_only=True):
-    """BIP 22's request object. `address` is whom the coinbase pays, by default whom the node mines to, and where it
-    mines to nobody on a dev network the first of its well-known keys.
+    """BIP 22's request object. The coinbase pays `address`, by default the node's mining address; without one, on a dev
+    network, the first of its well-known keys.
     """
 
     mode: Literal["template"] = "template"
@@ -81,7 +81,7 @@ class TemplateRequest(Struct, kw_only=True):
 
 
 class GeneratedBlock(Struct, kw_only=True):
-    """A block made on demand. `hex` is there where it was not submitted."""
+    """A block mined on demand. `hex` is present if it was not submitted."""
 
     hash: HashHex
     hex: Hex | UnsetType = UNSET
@@ -118,17 +118,17 @@ def getmininginfo(context: Context) -> MiningInfo:
 
 @group.method()
 def getstratuminfo(context: Context) -> StratumInfo:
-    """Who mines over Stratum: shares, rejects and estimated hash rates of workers and connections."""
+    """The Stratum miners: shares, rejects and estimated hash rates of workers and connections."""
     return context.stratum_info()
 
 
-@group.method(errors={Code.INVALID_PARAMETER: "the chain is not that high"}, example=(120,))
+@group.method(errors={Code.INVALID_PARAMETER: "the chain is lower than that"}, example=(120,))
 def getnetworkhashps(
     context: Context,
     nblocks: Annotated[int, Meta(ge=1)] = HASH_RATE_BLOCKS,
-    height: Annotated[int, Meta(ge=-1, description="of the last of them, -1 for the tip")] = -1,
+    height: Annotated[int, Meta(ge=-1, description="height of the last of them, -1 for the tip")] = -1,
 ) -> float:
-    """Hashes a second of the whole network, by the work and the time of some blocks."""
+    """The network's hashes per second, from the work and time of a number of blocks."""
     queries = context.queries
     last = queries.tip if height == -1 else queries.at(height)
     if last is None:
@@ -138,7 +138,7 @@ def getnetworkhashps(
 
 @group.method(errors=BAD_ADDRESS, example=(None,))
 async def setmining(context: Context, address: Address | None) -> None:
-    """Mine to an address from now on, or not at all for null."""
+    """Mine to an address from now on; null stops mining."""
     await context.ask(SetMining(None if address is None else payable_key(context, address)))
 
 
@@ -152,9 +152,9 @@ async def setmining(context: Context, address: Address | None) -> None:
     example=({"rules": []},),
 )
 async def getblocktemplate(context: Context, template_request: TemplateRequest | None = None) -> TemplateView:
-    """A block to mine, as BIP 22 has it, its coinbase whole in `coinbasetxn`.
+    """A block to mine, as in BIP 22, with the whole coinbase in `coinbasetxn`.
 
-    With the `longpollid` of an earlier answer, waits for a new tip, or for better paying transfers after a minute.
+    With the `longpollid` of an earlier answer, waits for a new tip, or after a minute for better paying transfers.
     `submitblock` takes header, count, coinbase and transactions in Bitcoin's framing.
     """
     request = template_request or TemplateRequest()
@@ -163,9 +163,9 @@ async def getblocktemplate(context: Context, template_request: TemplateRequest |
     if recipient is None and queries.spec.dev:
         recipient = dev_key(0).public_key
     if recipient is None:
-        raise RpcError(Code.MISC_ERROR, "whom shall the block pay? give an address, or let the node mine to one")
+        raise RpcError(Code.MISC_ERROR, "there is no address to pay: give one, or set the node's mining address")
     if queries.sync().behind:
-        raise RpcError(Code.IN_INITIAL_DOWNLOAD, f"{queries.spec.name} is still being synced")
+        raise RpcError(Code.IN_INITIAL_DOWNLOAD, f"{queries.spec.name} is still syncing")
     if request.longpollid is not None:
         await wait_for_template(context.backend, request.longpollid)
     template = await _template(context)
@@ -176,12 +176,12 @@ async def getblocktemplate(context: Context, template_request: TemplateRequest |
     )
 
 
-@group.method(errors={Code.DESERIALIZATION_ERROR: "the hex is no block"}, example=("00",))
+@group.method(errors={Code.DESERIALIZATION_ERROR: "the hex is not a block"}, example=("00",))
 async def submitblock(context: Context, hexdata: Hex, dummy: str | None = None) -> str | None:
-    """Take a block as if mined here. Null once it is the durable tip, else why not, as BIP 22 words it.
+    """Submit a block. Null once it is the durable tip, else the reason as in BIP 22.
 
-    That is a rule's code, `duplicate`, `duplicate-invalid`, `duplicate-inconclusive`, or `inconclusive` for a block
-    that is valid but not on the best chain. `dummy` is ignored, for compatibility.
+    The reason is a rule's code, `duplicate`, `duplicate-invalid`, `duplicate-inconclusive`, or `inconclusive` for a
+    block that is valid but not on the best chain. `dummy` is ignored, for compatibility.
     """
     raw = from_hex(hexdata, "Block")
     try:
@@ -191,14 +191,14 @@ async def submitblock(context: Context, hexdata: Hex, dummy: str | None = None) 
     return await _submit(context, raw)
 
 
-@group.method(errors=BAD_ADDRESS | {Code.MISC_ERROR: "the chain refused a block"}, waits=True, example=(1, "dpyc1..."))
+@group.method(errors=BAD_ADDRESS | {Code.MISC_ERROR: "a block was refused"}, waits=True, example=(1, "dpyc1..."))
 async def generatetoaddress(
     context: Context,
     nblocks: Annotated[int, Meta(ge=0, le=1_000_000)],
     address: Address,
     maxtries: SearchTries = DEFAULT_TRIES,
 ) -> list[HashHex]:
-    """Mine blocks to an address, one after the other, and give their hashes: fewer where `maxtries` hashes run out."""
+    """Mine blocks to an address, one after the other, and return their hashes: fewer if `maxtries` hashes run out."""
     recipient = payable_key(context, address)
     hashes: list[HashHex] = []
     while len(hashes) < nblocks and maxtries:
@@ -212,7 +212,7 @@ async def generatetoaddress(
 @group.method(
     errors=BAD_ADDRESS
     | {
-        Code.DESERIALIZATION_ERROR: "a transaction is neither the hex of one nor a txid",
+        Code.DESERIALIZATION_ERROR: "neither a transaction's hex nor a txid",
         Code.VERIFY_ERROR: "the block would not be valid",
         Code.MISC_ERROR: "no block was found, or the tip moved first",
     },
@@ -222,7 +222,7 @@ async def generatetoaddress(
 async def generateblock(
     context: Context, output: Address, transactions: list[Hex], submit: bool = True
 ) -> GeneratedBlock:
-    """Mine one block to an address, with exactly these transactions, in this order: hex, or txids of the mempool."""
+    """Mine one block to an address, with exactly these transactions, in this order: hex, or txids in the mempool."""
     recipient = payable_key(context, output)
     transfers = tuple(_transfer(context, text) for text in transactions)
     template = await _template(context)
@@ -258,15 +258,15 @@ async def _submit(context: Context, raw: bytes) -> str | None:
 
 
 async def _extended(context: Context, block: Block) -> bool:
-    """Submit a block that was just mined; False where another one became the tip first."""
+    """Submit a block that was just mined; False if another one became the tip first."""
     refused = await _submit(context, block.raw)
     if refused not in (None, INCONCLUSIVE):
-        raise RpcError(Code.MISC_ERROR, f"the chain refused the block: {refused}")
+        raise RpcError(Code.MISC_ERROR, f"the block was refused: {refused}")
     return refused is None
 
 
 def _transfer(context: Context, text: Hex) -> Transfer:
-    """A transfer from its hex, or from the mempool by its txid."""
+    """A transfer from its hex, or by its txid from the mempool."""
     raw = from_hex(text, "TX")
     if len(raw) == HASH_BYTES:
         pending = context.queries.mempool.get(parse_hash_hex(text))
@@ -280,7 +280,7 @@ def _transfer(context: Context, text: Hex) -> Transfer:
 
 
 def network_hash_rate(tip: Entry, blocks: int = HASH_RATE_BLOCKS) -> float:
-    """Hashes a second by the work and the time of the last blocks up to one; 0 before there are any."""
+    """Hashes per second from the work and time of the last blocks up to `tip`; 0 if there are none."""
     first = tip.ancestor(max(1, tip.height - blocks)) if tip.height else tip
     elapsed = max(tip.header.time - first.header.time, 0)
     return (tip.work - first.work) / elapsed if elapsed else 0.0

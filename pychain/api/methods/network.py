@@ -1,4 +1,4 @@
-"""The network: peers, who is kept connected, who is kept out."""
+"""The network: peers, manual connections, bans."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pychain.p2p.netaddress import AddressError
 
 group = Group("network", "Peers")
 
-PeerText = Annotated[str, Meta(max_length=512, description="host:port or a multiaddr; the port may be left out")]
-HostText = Annotated[str, Meta(max_length=512, description="an IP address, or a network like 192.0.2.0/24")]
+PeerText = Annotated[str, Meta(max_length=512, description="host:port or a multiaddr; the port is optional")]
+HostText = Annotated[str, Meta(max_length=512, description="an IP address, or a subnet like 192.0.2.0/24")]
 
 
 class NetworkInfo(Struct, kw_only=True):
@@ -34,9 +34,9 @@ class NetworkInfo(Struct, kw_only=True):
     connections: Count
     connections_in: Count
     connections_out: Count
-    localaddresses: Annotated[list[str], Meta(description="where peers can connect to, host:port")]
-    addednodes: Annotated[list[str], Meta(description="peers that are kept connected, host:port")]
-    knownaddresses: Annotated[int, Meta(description="addresses of nodes that are known")]
+    localaddresses: Annotated[list[str], Meta(description="where peers can connect, host:port")]
+    addednodes: Annotated[list[str], Meta(description="manual peers, host:port")]
+    knownaddresses: Annotated[int, Meta(description="known addresses of nodes")]
     relayfee: FeeRate
 
 
@@ -49,7 +49,7 @@ class NetTotals(Struct, kw_only=True):
 
 
 class BanView(Struct, kw_only=True):
-    """A network whose connections are refused."""
+    """A banned address or subnet."""
 
     address: str
     ban_created: UnixTime
@@ -60,7 +60,7 @@ class BanView(Struct, kw_only=True):
 
 @group.method()
 def getnetworkinfo(context: Context) -> NetworkInfo:
-    """This node in the network. Connections count once both sides have said hello."""
+    """This node in the network. Connections count once the handshake is complete."""
     queries, machine = context.queries, context.machine
     ready = [peer for peer in queries.peers() if peer.hello is not None]
     inbound = sum(peer.inbound for peer in ready)
@@ -82,13 +82,13 @@ def getnetworkinfo(context: Context) -> NetworkInfo:
 
 @group.method()
 def getconnectioncount(context: Context) -> Count:
-    """How many peers have said hello."""
+    """The number of peers whose handshake is complete."""
     return sum(peer.hello is not None for peer in context.queries.peers())
 
 
 @group.method(example=(True,))
 async def setnetworkactive(context: Context, state: bool) -> bool:
-    """Have connections with peers, or none at all until it is switched on again; gives the new state."""
+    """Switch networking with peers on or off; returns the new state."""
     await context.ask(SetNetworking(state))
     return context.queries.networking
 
@@ -114,14 +114,14 @@ def getpeerinfo(context: Context) -> list[PeerView]:
 @group.method(
     errors={
         Code.INVALID_PARAMETER: "no address",
-        Code.NODE_ALREADY_ADDED: "it is kept connected already",
+        Code.NODE_ALREADY_ADDED: "it was already added",
         Code.NODE_NOT_ADDED: "it was not added",
         Code.NETWORK_DISABLED: "networking is switched off",
     },
     example=("192.0.2.1:30700", "add"),
 )
 async def addnode(context: Context, node: PeerText, command: Literal["add", "remove", "onetry"]) -> None:
-    """Keep a connection to a peer up for good, no longer, or try to connect once."""
+    """Add or remove a manual peer, or try to connect once."""
     try:
         endpoint = Endpoint.parse(node, context.spec.p2p_port or None)
     except AddressError as error:
@@ -144,13 +144,13 @@ async def addnode(context: Context, node: PeerText, command: Literal["add", "rem
 
 @group.method(
     errors={
-        Code.INVALID_PARAMETER: "neither an address nor an id, or both",
+        Code.INVALID_PARAMETER: "give exactly one of address and id",
         Code.NODE_NOT_CONNECTED: "no such connection",
     },
     example=("192.0.2.1:30700",),
 )
 async def disconnectnode(context: Context, address: PeerText | None = None, nodeid: PeerId | None = None) -> None:
-    """End a connection, named by its `addr` or its `id` in `getpeerinfo`."""
+    """Disconnect a peer, given by its `addr` or its `id` in `getpeerinfo`."""
     if (address is None or address == "") == (nodeid is None):
         raise RpcError(Code.INVALID_PARAMETER, "Only one of address and nodeid should be provided.")
     if nodeid is None:
@@ -162,7 +162,7 @@ async def disconnectnode(context: Context, address: PeerText | None = None, node
 
 @group.method(
     errors={
-        Code.INVALID_IP_OR_SUBNET: "neither an address nor a network, or not banned",
+        Code.INVALID_IP_OR_SUBNET: "not an address or a subnet, or not banned",
         Code.INVALID_PARAMETER: "absolute time in the past",
     },
     example=("192.0.2.0/24", "add", 3600),
@@ -174,9 +174,9 @@ async def setban(
     bantime: UnixTime = 0,
     absolute: bool = False,
 ) -> None:
-    """Refuse connections with an address or network for `bantime` seconds (0: a day), or no longer.
+    """Ban an address or subnet for `bantime` seconds (0: a day), or remove a ban.
 
-    `absolute` means that `bantime` is a Unix time. Connections that stand are ended.
+    `absolute` means that `bantime` is a Unix time. Existing connections are closed.
     """
     duration_s = 0
     if command == "add":
@@ -189,7 +189,7 @@ async def setban(
 
 @group.method()
 def listbanned(context: Context) -> list[BanView]:
-    """The bans that hold."""
+    """The current bans."""
     now = context.clock.now()
     return [
         BanView(

@@ -1,1 +1,1 @@
-"""Metrics: what is counted from the process' start on (`meters`), and how Prometheus reads it (`exposition`)."""
+"""Metrics: counts since the process started (`meters`), and their Prometheus format (`exposition`)."""

@@ -1,7 +1,8 @@
-"""What Prometheus reads: the node's state and its meters as metric families.
+"""The Prometheus endpoint: the node's state and its meters as metric families.
 
-The families are gathered at one moment, in about a millisecond; the text is made of them aside. The library is imported
-here alone, since loading it takes longer than everything else that a node without a Prometheus does at its start.
+The families are collected at one moment, in about a millisecond; the text is encoded on a thread. The library is
+imported only here, since loading it takes longer than everything else that a node without Prometheus does at its
+start.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Exposition:
         self._counters = counters
 
     async def serve(self, request: Request) -> Response:
-        """In OpenMetrics for who accepts it, as Prometheus does, else in the plain text format."""
+        """Answer in OpenMetrics if the client accepts it, as Prometheus does, else in the plain text format."""
         encode, content_type = choose_encoder(request.headers.get(b"accept", b"").decode("latin-1"))
         machine = self._context.machine
         gathered = _Gathered([*families(self._context, self._counters), *machine.process_metrics()])
@@ -37,7 +38,7 @@ class Exposition:
 
 @dataclass(frozen=True, eq=False)
 class _Gathered(Collector):
-    """Families that were gathered already; all that the encoders ask of a registry."""
+    """Families already collected, with the interface of a registry that the encoders need."""
 
     metrics: list[Metric]
 

@@ -26,11 +26,11 @@ from pychain.p2p.messages import type_name
 from pychain.p2p.peer import Traffic
 
 MAX_WORKERS_SHOWN = 100
-"""Workers told apart, those with the highest rates: miners choose their names, and each is a handful of series."""
+"""Workers shown singly, those with the highest rates: miners choose their names, and each is a handful of series."""
 
 
 def families(context: Context, counters: Counters) -> Iterator[Metric]:
-    """All families, as of now."""
+    """All families, with their current values."""
     yield from _chain(context)
     yield from _peers(context)
     yield from _mempool(context)
@@ -55,26 +55,26 @@ def _chain(context: Context) -> Iterator[Metric]:
     yield _gauge("pychain_block_height", "Height of the durable tip.", tip.height)
     yield _gauge("pychain_header_height", "Height of the best header.", sync.headers)
     yield _gauge("pychain_tip_timestamp_seconds", "Time in the tip's header.", tip.header.time)
-    yield _gauge("pychain_difficulty", "Times harder than Bitcoin's easiest target.", difficulty(tip.header.bits))
+    yield _gauge("pychain_difficulty", "Difficulty relative to Bitcoin's easiest target.", difficulty(tip.header.bits))
     yield _gauge("pychain_sync_progress_ratio", "Share of the best header's work that is connected.", sync.progress)
     yield _gauge("pychain_syncing", "1 while the tip is well behind the best header.", sync.behind)
     if (left := context.forecast.seconds_left()) is not None:
-        yield _gauge("pychain_sync_remaining_seconds", "Until the best header, by the last minute's speed.", left)
-    yield _gauge("pychain_blocks_in_flight", "Blocks asked of peers and not come yet.", sync.in_flight)
+        yield _gauge("pychain_sync_remaining_seconds", "Until the best header, at the last minute's speed.", left)
+    yield _gauge("pychain_blocks_in_flight", "Blocks requested from peers and not yet received.", sync.in_flight)
     yield _gauge("pychain_blocks_verifying", "Blocks under verification.", sync.verifying)
     yield _counter("pychain_blocks_connected", "Blocks that joined the active chain.", events.connected)
     yield _counter("pychain_blocks_disconnected", "Blocks that left the active chain.", events.disconnected)
     refused = CounterMetricFamily("pychain_blocks_refused", "Blocks found invalid, by rule.", labels=["rule"])
     _add(refused, events.refused)
     yield refused
-    depths = HistogramMetricFamily("pychain_reorg_depth_blocks", "Blocks that a reorganisation left.")
+    depths = HistogramMetricFamily("pychain_reorg_depth_blocks", "Blocks disconnected by a reorganisation.")
     _observe(depths, [], events.reorganisations, 1)
     yield depths
 
 
 def _peers(context: Context) -> Iterator[Metric]:
     queries = context.queries
-    peers = GaugeMetricFamily("pychain_peers", "Peers that have said hello.", labels=["direction"])
+    peers = GaugeMetricFamily("pychain_peers", "Peers whose handshake is complete.", labels=["direction"])
     ready = [peer for peer in queries.peers() if peer.hello is not None]
     inbound = sum(peer.inbound for peer in ready)
     peers.add_metric(["inbound"], inbound)
@@ -92,20 +92,20 @@ def _peers(context: Context) -> Iterator[Metric]:
     yield transferred
     yield messages
     refused = context.machine.refused_connections
-    yield _counter("pychain_peer_connections_refused", "Connections closed for want of room.", refused)
-    yield _gauge("pychain_known_addresses", "Addresses of nodes that are known.", queries.known_addresses())
-    yield _gauge("pychain_banned_networks", "Bans that hold.", len(queries.bans(context.clock.now())))
+    yield _counter("pychain_peer_connections_refused", "Connections closed because there was no room.", refused)
+    yield _gauge("pychain_known_addresses", "Known addresses of nodes.", queries.known_addresses())
+    yield _gauge("pychain_banned_networks", "Current bans.", len(queries.bans(context.clock.now())))
 
 
 def _mempool(context: Context) -> Iterator[Metric]:
     mempool, events = context.queries.mempool, context.events
-    yield _gauge("pychain_mempool_transfers", "Transfers that wait to be mined.", len(mempool))
+    yield _gauge("pychain_mempool_transfers", "Transfers in the mempool.", len(mempool))
     yield _gauge("pychain_mempool_bytes", "Their bytes.", mempool.bytes)
-    yield _gauge("pychain_mempool_fees", "What they pay, in base units.", mempool.fees)
+    yield _gauge("pychain_mempool_fees", "Their fees, in base units.", mempool.fees)
     yield _gauge("pychain_mempool_limit_bytes", "Bytes that the mempool may hold.", mempool.limits.max_bytes)
     yield _counter("pychain_transfers_accepted", "Transfers that entered the mempool.", events.accepted)
     dropped = CounterMetricFamily(
-        "pychain_transfers_dropped", "Transfers that left the mempool unmined.", labels=["reason"]
+        "pychain_transfers_dropped", "Transfers that left the mempool without being mined.", labels=["reason"]
     )
     _add(dropped, events.dropped)
     yield dropped
@@ -113,14 +113,14 @@ def _mempool(context: Context) -> Iterator[Metric]:
 
 def _work(context: Context) -> Iterator[Metric]:
     meters = context.machine.meters
-    checks = HistogramMetricFamily("pychain_verify_seconds", "Verify jobs beside the loop.", labels=["kind"])
+    checks = HistogramMetricFamily("pychain_verify_seconds", "Verification jobs on threads.", labels=["kind"])
     _observe(checks, ["blocks"], meters.block_checks, NS)
     _observe(checks, ["transfers"], meters.transfer_checks, NS)
     yield checks
     for name, text, distribution in (
         ("pychain_commit_seconds", "Durable commits to the store.", meters.commits),
-        ("pychain_turn_seconds", "Turns of the node: one input, and what it set off.", meters.turns),
-        ("pychain_loop_lag_seconds", "How late the event loop comes to a timer.", meters.lag),
+        ("pychain_turn_seconds", "Turns of the node: one input and its effects.", meters.turns),
+        ("pychain_loop_lag_seconds", "How late the event loop runs a timer.", meters.lag),
     ):
         family = HistogramMetricFamily(name, text)
         _observe(family, [], distribution, NS)
@@ -131,22 +131,22 @@ def _mining(context: Context) -> Iterator[Metric]:
     miner = context.machine.miner
     yield _gauge("pychain_mining_threads", "Threads that mine.", miner.threads if miner.template is not None else 0)
     yield _gauge("pychain_mining_hashes_per_second", "This node's hash rate.", miner.hash_rate())
-    yield _counter("pychain_mining_hashes", "Hashes that this node tried.", miner.hashes)
+    yield _counter("pychain_mining_hashes", "Hashes tried by this node.", miner.hashes)
     rate = network_hash_rate(context.queries.tip)
-    yield _gauge("pychain_network_hashes_per_second", "The network's hash rate by its last blocks.", rate)
+    yield _gauge("pychain_network_hashes_per_second", "The network's hash rate, from its last blocks.", rate)
 
 
 def _stratum(server: Stratum, now_ns: int) -> Iterator[Metric]:
     total = server.registry.total
     yield _gauge("pychain_stratum_connections", "Connections of miners.", len(server.sessions))
-    shares = CounterMetricFamily("pychain_stratum_shares", "Shares by what became of them.", labels=["result"])
+    shares = CounterMetricFamily("pychain_stratum_shares", "Shares by result.", labels=["result"])
     shares.add_metric(["accepted"], total.accepted)
     for code, count in total.rejected.items():
         shares.add_metric([code.name.lower()], count)
     yield shares
-    yield _counter("pychain_stratum_blocks", "Blocks that miners found and that became the tip.", total.blocks)
+    yield _counter("pychain_stratum_blocks", "Blocks found by miners that became the tip.", total.blocks)
     rates = GaugeMetricFamily(
-        "pychain_stratum_worker_hashes_per_second", "Hash rate of each worker by its shares.", labels=["worker"]
+        "pychain_stratum_worker_hashes_per_second", "Hash rate of each worker, from its shares.", labels=["worker"]
     )
     by_worker = CounterMetricFamily(
         "pychain_stratum_worker_shares", "Shares of each worker.", labels=["worker", "result"]
@@ -163,9 +163,9 @@ def _stratum(server: Stratum, now_ns: int) -> Iterator[Metric]:
 def _api(context: Context, counters: Counters) -> Iterator[Metric]:
     calls = context.calls
     durations = HistogramMetricFamily(
-        "pychain_api_request_seconds", "Calls and reads of the API until their answer was ready.", labels=["method"]
+        "pychain_api_request_seconds", "API calls and reads until the answer was ready.", labels=["method"]
     )
-    failed = CounterMetricFamily("pychain_api_errors", "Those answered by an error.", labels=["method"])
+    failed = CounterMetricFamily("pychain_api_errors", "API calls and reads answered with an error.", labels=["method"])
     for name, distribution in calls.durations.items():
         _observe(durations, [name], distribution, NS)
         failed.add_metric([name], calls.errors.get(name, 0))

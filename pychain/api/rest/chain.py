@@ -1,4 +1,4 @@
-"""The chain as resources: status, blocks, branches, and what is drawn of them."""
+"""The chain as resources: blocks, branches, and data for charts."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from pychain.ledger.tree import Entry
 chain = Resources("Chain")
 
 MAX_TREE_BLOCKS = 2_000
-"""Of a tree; beyond it the oldest are left out."""
+"""Blocks in a tree; beyond it the oldest are left out."""
 BlockName = Annotated[
     str, Meta(pattern="^([0-9]{1,10}|[0-9A-Fa-f]{64}|tip)$", description="a height, a hash, or `tip`")
 ]
-Offset = Annotated[int, Meta(ge=0, le=10_000_000, description="how many to pass over")]
+Offset = Annotated[int, Meta(ge=0, le=10_000_000, description="how many to skip")]
 
 
 class BlockSummary(Struct, kw_only=True):
-    """A block in a list. `transactions`, `size`, `miner` and `reward` are missing where its body is not here."""
+    """A block in a list. `transactions`, `size`, `miner` and `reward` are missing if its body is not stored."""
 
     hash: HashHex
     height: Height
@@ -97,12 +97,12 @@ class Sample(Struct, kw_only=True):
     height: Height
     time: UnixTime
     difficulty: Difficulty
-    interval: Annotated[float, Meta(ge=0, description="seconds a block")]
-    hashrate: Annotated[float, Meta(ge=0, description="hashes a second that the work speaks for")]
+    interval: Annotated[float, Meta(ge=0, description="seconds per block")]
+    hashrate: Annotated[float, Meta(ge=0, description="hashes per second, from the work")]
 
 
 class Series(Struct, kw_only=True):
-    """Difficulty and hash rate over a stretch of the active chain."""
+    """Difficulty and hash rate over a part of the active chain."""
 
     samples: list[Sample]
 
@@ -141,7 +141,7 @@ async def block(
 
 @chain.get("/header/{block}", errors=BLOCK_UNKNOWN, example=("0",))
 def header(context: Context, block: BlockName) -> HeaderView:
-    """A block's header and its place in the chain; known before the block itself has come."""
+    """A block's header and its position in the chain; known before the block's body arrives."""
     return header_view(context.queries, entry_of(context, block))
 
 
@@ -181,11 +181,13 @@ def tree(
 def series(
     context: Context,
     points: Annotated[int, Meta(ge=2, le=300)] = 100,
-    blocks: Annotated[int, Meta(ge=1, description="how many of the last ones; all without it")] | None = None,
+    blocks: Annotated[int, Meta(ge=1, description="only this many of the last blocks; default: all")] | None = None,
 ) -> Series:
     """Difficulty, block interval and hash rate over time, for charts."""
     tip = context.queries.tip
-    first = 1 if blocks is None else max(1, tip.height - blocks)  # genesis' time says nothing of how long block 1 took
+    first = (
+        1 if blocks is None else max(1, tip.height - blocks)
+    )  # the time of genesis does not tell how long block 1 took
     count = min(points, tip.height - first + 1)
     heights = dict.fromkeys(first + (tip.height - first) * each // max(1, count - 1) for each in range(count))
     entries = [tip.ancestor(height) for height in heights]
@@ -193,7 +195,7 @@ def series(
 
 
 def entry_of(context: Context, name: BlockName) -> Entry:
-    """The block that a path names."""
+    """The block in a path."""
     queries = context.queries
     if name == "tip":
         return queries.tip
@@ -220,7 +222,7 @@ async def _summary(context: Context, entry: Entry) -> BlockSummary:
 
 
 def _detail(hrp: str, header: HeaderView, raw: bytes, offset: int, limit: int) -> BlockDetail:
-    """Reads nothing of the node: for work aside."""
+    """Reads nothing of the node: it may run on a thread."""
     block = decode_block(raw)
     shown = block.transactions[offset : offset + limit]
     end = offset + len(shown)

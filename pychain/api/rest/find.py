@@ -1,4 +1,4 @@
-"""Looking things up by what people paste: a height, a hash, a transaction's id, an address."""
+"""Search for pasted text: a height, a hash, a transaction's id, an address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_HEIGHT_DIGITS = 10
 
 
 class Found(Struct, kw_only=True):
-    """What was found: its kind, and the fields that name it."""
+    """The thing found: its kind, and the fields that identify it."""
 
     kind: Literal["block", "transaction", "account", "nothing"]
     hash: HashHex | UnsetType = UNSET
@@ -30,8 +30,8 @@ class Found(Struct, kw_only=True):
 
 
 @find.get("/search", example=("0",))
-def search(context: Context, q: Annotated[str, Meta(max_length=128, description="what is looked for")]) -> Found:
-    """What a height, a block's hash, a transaction's id or an address names."""
+def search(context: Context, q: Annotated[str, Meta(max_length=128, description="the text to find")]) -> Found:
+    """Find the block, transaction or account of a height, a hash, a transaction's id or an address."""
     text = q.strip()
     if text.isdecimal() and len(text) <= MAX_HEIGHT_DIGITS:
         entry = context.queries.at(int(text))

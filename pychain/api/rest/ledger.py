@@ -1,4 +1,4 @@
-"""Transactions and accounts as resources: those in blocks, those that wait, and what an address has."""
+"""Transactions and accounts as resources: in blocks, in the mempool, and by address."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pychain.ledger.pending import Pending
 
 ledger = Resources("Transactions and accounts")
 
-NO_ADDRESS = {Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}
+NO_ADDRESS = {Code.INVALID_ADDRESS_OR_KEY: "not an address of this network"}
 MAX_PENDING_SHOWN = 10_000
-"""How deep into the mempool pages go; below that nobody reads, and choosing the best of many costs time."""
+"""How far pages go into the mempool; nobody reads further, and selecting the best of many costs time."""
 
 
 class HistoryPage(Struct, kw_only=True):
@@ -52,7 +52,7 @@ class PendingTransfer(PendingView, kw_only=True):
 
 
 class MempoolView(MempoolInfo, kw_only=True):
-    """The mempool, best paying transfers first. `bands` go by doubling fee rates, the lowest first."""
+    """The mempool, highest fee rates first. `bands` have doubling fee rates, the lowest first."""
 
     bands: list[FeeBand]
     transactions: list[PendingTransfer]
@@ -60,17 +60,17 @@ class MempoolView(MempoolInfo, kw_only=True):
 
 @ledger.get("/tx/{txid}", errors={Code.INVALID_ADDRESS_OR_KEY: "no such transaction"}, example=("00" * 32,))
 async def tx(context: Context, txid: HashHex) -> TransferView | CoinbaseView:
-    """A transaction of the mempool (`confirmations` 0) or of the active chain, with its place there."""
+    """A transaction of the mempool (`confirmations` 0) or of the active chain, with its position there."""
     view = await mempool.getrawtransaction(context, txid, True)
     assert not isinstance(view, str)
     return view
 
 
 @ledger.get(
-    "/account/{address}", errors={Code.INVALID_ADDRESS_OR_KEY: "no address of this network"}, example=("dpyc1...",)
+    "/account/{address}", errors={Code.INVALID_ADDRESS_OR_KEY: "not an address of this network"}, example=("dpyc1...",)
 )
 def account(context: Context, address: Address) -> AccountView:
-    """What an account has, and the sequence of its next transfer. One that was never paid to has zeros."""
+    """An account's balance, and the sequence (nonce) of its next transfer. An address that was never paid has zeros."""
     return accounts.getaccount(context, address)
 
 
@@ -78,10 +78,10 @@ def account(context: Context, address: Address) -> AccountView:
 async def history(
     context: Context,
     address: Address,
-    before: Annotated[HashHex, Meta(description="only what is older than this txid")] | None = None,
+    before: Annotated[HashHex, Meta(description="only transactions older than this txid")] | None = None,
     limit: Annotated[int, Meta(ge=1, le=MAX_HISTORY)] = 25,
 ) -> HistoryPage:
-    """An account's transactions in the active chain, newest first: what it sent, received and mined."""
+    """An account's transactions in the active chain, newest first: sent, received and mined."""
 
     def page(views: list[HistoryView]) -> HistoryPage:
         return HistoryPage(transactions=views, next=views[-1].txid if len(views) == limit else None)
@@ -95,14 +95,14 @@ async def mempool_view(
     offset: Annotated[int, Meta(ge=0, le=MAX_PENDING_SHOWN)] = 0,
     limit: Annotated[int, Meta(ge=0, le=500)] = 100,
 ) -> MempoolView:
-    """The transfers that wait to be mined, best paying first, and how much waits at which fee."""
+    """The transfers in the mempool, highest fee rates first, and their sizes by fee rate."""
     info = mempool.getmempoolinfo(context)
     entries = list(context.queries.mempool.entries())
     return await context.backend.aside(lambda: _mempool(context.spec.hrp, info, entries, offset, limit))
 
 
 def _mempool(hrp: str, info: MempoolInfo, entries: Sequence[Pending], offset: int, limit: int) -> MempoolView:
-    """Reads nothing that the node changes: for work aside."""
+    """Reads nothing that the node changes: it may run on a thread."""
     best = heapq.nlargest(offset + limit, entries, key=lambda each: each.rate)[offset:]
     bands: dict[int, FeeBand] = {}
     for pending in entries:

@@ -1,4 +1,4 @@
-"""The node and its surroundings as resources: status, peers, mining."""
+"""The node and the network as resources: status, peers, mining."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ surroundings = Resources("Node and network")
 
 
 class SyncView(Struct, kw_only=True):
-    """How far along the node is. While it is `behind`, transfers are not judged and nothing is mined."""
+    """The node's sync. While it is `behind`, transfers are not accepted and nothing is mined."""
 
     behind: bool
     progress: Share
-    seconds_left: Annotated[int | None, Meta(description="until the best header, by the last minute's speed")]
+    seconds_left: Annotated[int | None, Meta(description="seconds until the best header, at the last minute's speed")]
     headers: Height
     blocks: Height
     in_flight: Count
@@ -36,7 +36,7 @@ class SyncView(Struct, kw_only=True):
 
 
 class Connections(Struct, kw_only=True):
-    """Peers that have said hello."""
+    """Peers whose handshake is complete."""
 
     inbound: Count
     outbound: Count
@@ -57,7 +57,7 @@ class Status(Struct, kw_only=True):
     mediantime: UnixTime
     difficulty: Difficulty
     chainwork: Work
-    spacing: Annotated[int, Meta(description="seconds between blocks that the network aims at")]
+    spacing: Annotated[int, Meta(description="the network's target seconds between blocks")]
     networkhashps: float
     sync: SyncView
     peers: Connections
@@ -117,7 +117,7 @@ def network_view(context: Context) -> NetworkInfo:
 
 @surroundings.get("/mining/stratum")
 def stratum(context: Context) -> StratumInfo:
-    """Who mines with this node over Stratum, and with what success."""
+    """The Stratum miners and their shares."""
     return context.stratum_info()
 
 

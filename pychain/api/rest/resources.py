@@ -14,7 +14,7 @@ RESOURCES = (surroundings, chain, ledger, find)
 
 
 def by_prefix(resources: Iterable[Resources]) -> dict[str, list[Endpoint]]:
-    """Endpoints by what their paths begin with, the most particular first."""
+    """Endpoints by the beginning of their paths, the most specific first."""
     found: dict[str, list[Endpoint]] = {}
     for section in resources:
         for endpoint in section.endpoints:

@@ -1,1 +1,1 @@
-"""Views: what the API shows. Typed data, and how it is made of the node's own objects."""
+"""Views: the API's results as typed data, built from the node's own objects."""

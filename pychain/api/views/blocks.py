@@ -1,4 +1,4 @@
-"""Headers and blocks as the API shows them, with Core's field names."""
+"""Headers and blocks in the API, with Core's field names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Confirmations = Annotated[int, Meta(description="1 for the tip, -1 for a block o
 
 
 class HeaderView(Struct, kw_only=True):
-    """A header and its place in the chain."""
+    """A header and its position in the chain."""
 
     hash: HashHex
     confirmations: Confirmations
@@ -50,7 +50,7 @@ class BlockView(HeaderView, kw_only=True):
 
 
 class BlockContent(NamedTuple):
-    """What a block holds, in short. `reward` is what its coinbase claims."""
+    """A block's summary. `reward` is the amount that its coinbase claims."""
 
     size: int
     transactions: int
@@ -81,7 +81,7 @@ def header_view(queries: Queries, entry: Entry) -> HeaderView:
 
 
 def block_view(hrp: str, header: HeaderView, block: Block, *, whole: bool) -> BlockView:
-    """`whole` for transactions instead of txids. Reads nothing of the node: for work aside."""
+    """`whole` for transactions instead of txids. Reads nothing of the node: it may run on a thread."""
     shown: list[HashHex | TransferView | CoinbaseView] = [
         transaction_view(hrp, each) if whole else hash_hex(each.txid) for each in block.transactions
     ]
@@ -89,7 +89,7 @@ def block_view(hrp: str, header: HeaderView, block: Block, *, whole: bool) -> Bl
 
 
 def block_content(hrp: str, raw: bytes) -> BlockContent:
-    """A stored block in short; of its transactions, only the coinbase is decoded."""
+    """The summary of a stored block; of its transactions, only the coinbase is decoded."""
     reader = Reader(raw, HEADER_BYTES)
     count = reader.compact_size()
     coinbase = decode_transaction(raw[reader.position : transaction_end(raw, reader.position)])

@@ -1,4 +1,4 @@
-"""An account's transactions as the account sees them."""
+"""An account's transactions from the account's side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pychain.chain.transaction import Transaction, Transfer
 
 Direction = Annotated[
     Literal["in", "out", "self", "mined"],
-    Meta(description="to the account, from it, from it to itself, or the reward of a block that pays it"),
+    Meta(description="received, sent, sent to itself, or the reward of a mined block"),
 ]
 
 
@@ -33,7 +33,7 @@ class HistoryView(Struct, kw_only=True):
 
 
 class Confirmed(NamedTuple):
-    """What an entry says of the block that it is in."""
+    """The block of an entry of the history."""
 
     hash: bytes
     height: int
@@ -42,7 +42,7 @@ class Confirmed(NamedTuple):
 
 
 def history_view(hrp: str, key: bytes, transaction: Transaction, block: Confirmed) -> HistoryView:
-    """A transaction that names `key`."""
+    """A transaction from or to `key`."""
     direction: Direction = "mined"
     counterparty, fee, memo = None, 0, b""
     if isinstance(transaction, Transfer):

@@ -1,4 +1,4 @@
-"""Peers as the API shows them, with Core's field names where the meaning is Core's."""
+"""Peers in the API, with Core's field names if the meaning is Core's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pychain.node.queries import Queries
 from pychain.p2p.messages import printable, type_name
 from pychain.p2p.peer import Peer, Traffic
 
-PeerId = Annotated[int, Meta(ge=0, description="a connection's number, never used twice")]
+PeerId = Annotated[int, Meta(ge=0, description="the connection's number, never reused")]
 
 
 class PeerView(Struct, kw_only=True):
-    """One connection. What the peer says of itself is missing until its hello has come."""
+    """One connection. Fields from the peer's `hello` are missing until it has arrived."""
 
     id: PeerId
     addr: str
@@ -28,7 +28,7 @@ class PeerView(Struct, kw_only=True):
     bytesrecv: Bytes
     messagessent: dict[str, Count]
     messagesrecv: dict[str, Count]
-    misbehaviour: Annotated[int, Meta(ge=0, description="points; 100 end the connection")]
+    misbehaviour: Annotated[int, Meta(ge=0, description="points; at 100 the peer is disconnected")]
     pingtime: Seconds | UnsetType = UNSET
     minping: Seconds | UnsetType = UNSET
     version: int | UnsetType = UNSET

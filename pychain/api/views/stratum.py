@@ -1,6 +1,6 @@
-"""The Stratum server as others see it: one typed snapshot, for the API, the explorer and the metrics.
+"""A typed snapshot of the Stratum server, for the API, the explorer and the metrics.
 
-What a miner calls itself and its workers is text from outside: it is printable, bounded, and not to be trusted.
+The names of miners and workers are untrusted text: printable and bounded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RejectedShares(Struct, kw_only=True):
-    """Shares that did not count, by the reason that the miner was told (codes 21, 22, 23, 24, 25 and 20)."""
+    """Rejected shares, by the reason sent to the miner (codes 21, 22, 23, 24, 25 and 20)."""
 
     stale: Count
     duplicate: Count
@@ -31,8 +31,8 @@ class RejectedShares(Struct, kw_only=True):
 
 
 class Shares(Struct, kw_only=True):
-    """Shares and what follows from them. `hashespersec` is estimated over some minutes; `blocks` are those that became
-    the tip; `lastshare` is when the last accepted one came."""
+    """Share counts. `hashespersec` is estimated over some minutes; `blocks` are those that became the tip;
+    `lastshare` is the time of the last accepted share."""
 
     accepted: Count
     rejected: RejectedShares
@@ -51,8 +51,8 @@ class StratumWorker(Struct, kw_only=True):
 
 
 class StratumConnection(Struct, kw_only=True):
-    """A connection. `agent` is what the miner calls itself, `difficulty` that of its shares; it is `ready` once it has
-    subscribed and authorized."""
+    """A connection. `agent` is the miner's name for itself, `difficulty` its share difficulty; it is `ready` once it
+    has subscribed and authorized."""
 
     addr: str
     agent: str
@@ -64,7 +64,7 @@ class StratumConnection(Struct, kw_only=True):
 
 
 class StratumInfo(Struct, kw_only=True):
-    """The Stratum server and all who mine with it. `listening` is host:port, null where the server is off."""
+    """The Stratum server and its miners. `listening` is host:port, null if the server is off."""
 
     listening: str | None
     shares: Shares
@@ -73,8 +73,7 @@ class StratumInfo(Struct, kw_only=True):
 
 
 def stratum_info(server: Stratum | None, now: Now) -> StratumInfo:
-    """The snapshot of a server at a moment, empty where there is none. Its hash rate is the workers' together: it
-    stood idle before they came."""
+    """The snapshot of a server, empty if there is none. Its hash rate is the sum of its workers'."""
     if server is None:
         nothing = _shares(Tally(ShareMeter(now.mono_ns)), now)
         return StratumInfo(listening=None, shares=nothing, workers=[], connections=[])

@@ -1,4 +1,4 @@
-"""Targets as people compare them."""
+"""Targets in readable forms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pychain.chain.target import DIFFICULTY_1_TARGET, target_from_bits
 
 
 def difficulty(bits: int) -> float:
-    """How many times harder than Bitcoin's easiest target."""
+    """The difficulty relative to Bitcoin's easiest target."""
     return DIFFICULTY_1_TARGET / target_from_bits(bits)
 
 

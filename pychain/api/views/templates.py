@@ -1,4 +1,4 @@
-"""Block templates as miners outside take them: BIP 22, with a whole coinbase, since ours is not Bitcoin's."""
+"""Block templates for external miners: BIP 22, with a whole coinbase, since its format is not Bitcoin's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TemplateCoinbase(Struct, kw_only=True):
 
 
 class TemplateView(Struct, kw_only=True):
-    """A block but for its nonce. `longpollid` waits for a better one when it is given to the next call."""
+    """A block without its nonce. Give `longpollid` to the next call to wait for a better template."""
 
     version: int
     previousblockhash: HashHex
@@ -45,14 +45,14 @@ class TemplateView(Struct, kw_only=True):
     mintime: UnixTime
     maxtime: UnixTime
     mutable: list[str]
-    noncerange: Annotated[str, Meta(description="the least and the greatest nonce, 8 hex digits each")]
+    noncerange: Annotated[str, Meta(description="the lowest and the highest nonce, 8 hex digits each")]
     sizelimit: Bytes
     capabilities: list[str]
     rules: list[str]
 
 
 def template_view(template: BlockTemplate, coinbase: Coinbase, long_poll_id: str, max_block_bytes: int) -> TemplateView:
-    """Reads nothing of the node: for work aside."""
+    """Reads nothing of the node: it may run on a thread."""
     return TemplateView(
         version=BLOCK_VERSION,
         previousblockhash=hash_hex(template.prev_hash),

@@ -1,4 +1,4 @@
-"""Transactions as the API shows them."""
+"""Transactions in the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Confirmations = Annotated[int, Meta(description="1 in the tip, -1 off the active
 
 
 class _Transaction(Struct, kw_only=True):
-    """What both kinds have. The last four say where it is; only getrawtransaction gives them."""
+    """The fields of both kinds. The last four are the position in the chain; only getrawtransaction returns them."""
 
     txid: HashHex
     size: Bytes
@@ -42,14 +42,14 @@ class TransferView(_Transaction, kw_only=True, tag_field="type", tag="transfer")
 
 
 class CoinbaseView(_Transaction, kw_only=True, tag_field="type", tag="coinbase"):
-    """A coinbase: what a block's miner claims."""
+    """A coinbase: a block's payment to its miner."""
 
     height: Height
     extra: Hex
 
 
 class PendingPaymentView(Struct, kw_only=True):
-    """A transfer in the mempool, for the account that sends it. `time` is when it came."""
+    """A transfer in the mempool, listed for its sender. `time` is its arrival."""
 
     txid: HashHex
     time: UnixTime
@@ -64,7 +64,7 @@ TransactionView = TransferView | CoinbaseView
 
 
 class PendingView(Struct, kw_only=True):
-    """A transfer in the mempool. `time` is when it came."""
+    """A transfer in the mempool. `time` is its arrival."""
 
     size: Bytes
     fee: Amount
@@ -100,7 +100,7 @@ def transaction_view(hrp: str, transaction: Transaction) -> TransactionView:
 
 
 def located(view: TransactionView, queries: Queries, entry: Entry | None) -> TransactionView:
-    """The view with its place: in a block, or (None) in the mempool."""
+    """The view with its position: in a block, or (None) in the mempool."""
     if entry is None:
         return structs.replace(view, confirmations=0)
     return structs.replace(

@@ -1,1 +1,1 @@
-"""The Stratum server on sockets: connections that move bytes to and from the sessions of `pychain.stratum.server`."""
+"""The Stratum server on sockets: connections move bytes to and from the sessions of `pychain.stratum.server`."""

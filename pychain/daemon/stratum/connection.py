@@ -1,4 +1,4 @@
-"""One TCP connection of a miner: lines by the token bucket into its session, the session's words out."""
+"""One TCP connection of a miner: lines in, limited by a token bucket, and the session's lines out."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pychain.stratum.server.limits import KEEPALIVE_S, MAX_LINE_BYTES, MAX_UNSEN
 from pychain.stratum.server.session import Effect, End, Say, Session, Solved
 
 GRACE_S = 2.0
-"""For the last words to leave."""
+"""Time for the last bytes to leave."""
 
 
 class Owner(Protocol):
-    """What a connection needs of the server that it belongs to."""
+    """A connection's interface to its server."""
 
     clock: Clock
     buffer: memoryview
-    """Where all connections receive, one at a time."""
+    """The shared receive buffer, used by one connection at a time."""
 
     def admit(self, connection: MinerConnection, host: str, port: int) -> Session | None:
-        """A session for a new connection, or None where there is no room."""
+        """A session for a new connection, or None if there is no room."""
         ...
 
     def solved(self, solved: Solved, connection: MinerConnection) -> None: ...
@@ -37,7 +37,7 @@ class Owner(Protocol):
         ...
 
     def release(self, connection: MinerConnection, reason: str) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         ...
 
 
@@ -56,12 +56,12 @@ class MinerConnection(asyncio.BufferedProtocol):
         self.host = ""
         self.session: Session | None = None
 
-    # --- what the loop reports
+    # --- called by the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         tcp = cast(asyncio.Transport, transport)
         name = tcp.get_extra_info("peername")
-        if name is not None:  # else it is gone already
+        if name is not None:  # else it is already gone
             self.host = name[0]
             self.session = self._owner.admit(self, name[0], name[1])
         if self.session is None:
@@ -97,7 +97,7 @@ class MinerConnection(asyncio.BufferedProtocol):
     # --- the server's side
 
     def carry(self, effects: list[Effect]) -> None:
-        """Do what the session wants."""
+        """Carry out the session's effects."""
         lines = []
         for effect in effects:
             match effect:
@@ -113,15 +113,15 @@ class MinerConnection(asyncio.BufferedProtocol):
             self.say(b"".join(lines))
 
     def say(self, data: bytes) -> None:
-        """Send bytes, if the connection still stands."""
+        """Send bytes, if the connection is still open."""
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            self.abort("it does not read what it is sent")
+            self.abort("it does not read")
 
     def end(self, reason: str) -> None:
-        """Close once what was said has left, or after a short grace."""
+        """Close once everything is sent, or after a short grace."""
         if self._reason is None and self._transport is not None:
             self._reason = reason
             self._waiting.clear()
@@ -137,7 +137,7 @@ class MinerConnection(asyncio.BufferedProtocol):
     # --- inside
 
     def _work(self) -> None:
-        """Handle lines as long as the bucket has tokens; read on when none wait."""
+        """Handle lines while the bucket has tokens; resume reading when none wait."""
         self._timer = None
         assert self.session is not None
         while self._waiting and self._reason is None:

@@ -1,4 +1,4 @@
-"""The Stratum server: connections, a supply of templates for them, and the way of their blocks into the node."""
+"""The Stratum server: connections, templates for them, and submission of their blocks to the node."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ _EXTRANONCES = 1 << 8 * EXTRANONCE1_BYTES
 
 
 class StratumServer:
-    """One a daemon; loop thread only. Templates are asked of the node only while somebody mines."""
+    """One per daemon; loop thread only. Templates are requested only while somebody mines."""
 
     def __init__(
         self, queries: Queries, ask: Callable[[Request], Awaitable[Answer]], events: EventHub, clock: Clock, room: int
     ) -> None:
-        """`room`: connections at a time, where the descriptors allow no more than that."""
+        """`room`: the connections that the descriptors allow."""
         entropy = SystemEntropy()
         self.clock = clock
         self.buffer = memoryview(bytearray(RECEIVE_BYTES))
         self.listening = ""
-        """host:port, once it serves."""
+        """host:port, once it is listening."""
         self._queries = queries
         self._ask = ask
         self._events = events
@@ -72,7 +72,7 @@ class StratumServer:
         self._closing = False
 
     async def start(self, listener: socket.socket) -> None:
-        """Accept connections on a bound socket, which from now on is the server's."""
+        """Accept connections on a bound socket, which the server then owns."""
         self.listening = NetAddress.observed(*listener.getsockname()[:2]).host_port
         self._events.listen(self._on_event)
         self._server = await asyncio.get_running_loop().create_server(lambda: MinerConnection(self), sock=listener)
@@ -80,7 +80,7 @@ class StratumServer:
         self._begin(self._sweep())
 
     async def close(self) -> None:
-        """Listen no more and hang up on everybody."""
+        """Stop listening and close all connections."""
         self._closing = True
         if self._server is not None:
             self._server.close()
@@ -90,27 +90,27 @@ class StratumServer:
         await asyncio.gather(*tasks, return_exceptions=True)
         for connection in list(self._connections):
             connection.abort("this node is stopping")
-        await asyncio.sleep(0)  # the connections hear of it
+        await asyncio.sleep(0)  # lets the connections notice
 
     def __len__(self) -> int:
-        """Connections that stand."""
+        """The number of open connections."""
         return len(self._connections)
 
     @property
     def registry(self) -> Registry:
-        """What is counted of shares."""
+        """Share counts."""
         return self._registry
 
     @property
     def sessions(self) -> Collection[Session]:
-        """Those of the connections that stand."""
+        """The sessions of the open connections."""
         return self._connections.values()
 
-    # --- the connections' side
+    # --- called by connections
 
     def admit(self, connection: MinerConnection, host: str, port: int) -> Session | None:
         if self._closing or self._hosts[host] >= MAX_CONNECTIONS_A_HOST or not self._has_room():
-            _log.debug("stratum: %s refused, %d stand already", host, len(self._connections))
+            _log.debug("stratum: %s refused, %d connections are open", host, len(self._connections))
             return None
         extranonce1 = (next(self._extranonces) % _EXTRANONCES).to_bytes(EXTRANONCE1_BYTES, "big")
         peer = NetAddress.observed(host, port).host_port
@@ -132,15 +132,15 @@ class StratumServer:
         if not self._hosts[connection.host]:
             del self._hosts[connection.host]
         session.close()
-        _log.debug("stratum: %s gone: %s", session.peer, reason)
+        _log.debug("stratum: %s disconnected: %s", session.peer, reason)
 
     def _has_room(self) -> bool:
-        """Room for one more; the oldest of those who have not logged in makes it where it has to."""
+        """Whether there is room for one more; the oldest connection that has not logged in is evicted if necessary."""
         if len(self._connections) < self._max_connections:
             return True
         idle = next((each for each, session in self._connections.items() if not session.is_ready), None)
         if idle is not None:
-            idle.abort("its place was needed")
+            idle.abort("its slot was needed")
         return False
 
     # --- templates
@@ -150,7 +150,7 @@ class StratumServer:
             self._wanted.set()
 
     async def _supply(self) -> None:
-        """Fetch a template for every new tip, and one from time to time in between, and hand it out."""
+        """Fetch a template for every new tip, and at intervals in between, and send jobs."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S if self._workbook.template is None else REFRESH_S):
@@ -163,7 +163,7 @@ class StratumServer:
                 self._handed_out.notify_all()
 
     async def _template(self) -> BlockTemplate | None:
-        """A template that can be mined now; None where the node has stopped, or the chain is ahead of its clock."""
+        """A template that can be mined now; None if the node has stopped, or the chain is ahead of its clock."""
         try:
             template = await self._ask(GetTemplate())
         except NodeEndedError:
@@ -180,7 +180,7 @@ class StratumServer:
             await self._each(Session.tick)
 
     async def _each(self, act: Callable[[Session, Now], list[Effect]]) -> None:
-        """Let every session act, in slices between which the loop has a turn."""
+        """Let every session act, in slices, yielding to the loop in between."""
         for place, connection in enumerate(list(self._connections), 1):
             if (session := self._connections.get(connection)) is not None:
                 connection.carry(act(session, self.clock.now()))
@@ -190,7 +190,7 @@ class StratumServer:
     # --- blocks
 
     async def _submit(self, solved: Solved, connection: MinerConnection) -> None:
-        """Hand a block in as if it was mined here, and answer who found it."""
+        """Submit a block, and answer the miner that found it."""
         session = self._connections[connection]
         name = hash_hex(solved.block.hash)
         try:
@@ -207,7 +207,7 @@ class StratumServer:
         connection.say(solved.answer)
 
     async def _next_job(self, block: Block) -> None:
-        """Wait until all have jobs that are not on this block's parent any more, but not for long."""
+        """Wait, with a timeout, until no connection has jobs on this block's parent."""
         with suppress(TimeoutError):
             async with asyncio.timeout(NEXT_JOB_S), self._handed_out:
                 await self._handed_out.wait_for(lambda: not self._workbook.is_on(block.header.prev_hash))

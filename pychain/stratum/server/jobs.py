@@ -1,4 +1,4 @@
-"""Work to hand out: the node's template with a coinbase for each address that is mined to, and the jobs made of it."""
+"""Work for miners: the node's template with a coinbase for each mining address, and the jobs made from it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pychain.stratum.server.limits import EXTRANONCE1_BYTES, EXTRANONCE2_BYTES
 _NOTIFY = NOTIFY.encode()
 _EXTRANONCE_BYTES = EXTRANONCE1_BYTES + EXTRANONCE2_BYTES
 _SALT_BYTES = MIN_EXTRA_BYTES - _EXTRANONCE_BYTES
-"""Random behind the extra nonces: no two works, on whatever node, ever have a header in common."""
+"""Random bytes after the extra nonces, so that no two works of any nodes share a header."""
 
 
 class Work:
-    """A template whose coinbase pays one address. `shares` holds the hashes of those found on it, against repeats."""
+    """A template whose coinbase pays one address. `shares` has the hashes of its shares, to detect duplicates."""
 
     def __init__(self, template: BlockTemplate, recipient: bytes, salt: bytes) -> None:
         coinbase = template.coinbase(recipient, bytes(_EXTRANONCE_BYTES) + salt).raw
@@ -45,7 +45,7 @@ class Work:
 
     @cached_property
     def _params_json(self) -> bytes:
-        """The parameters between the job id and `clean`: the same in the notifications of all connections."""
+        """The parameters between the job id and `clean`, the same for all connections."""
         return msgspec.json.encode(self.job.params()[1:-1])[1:-1]
 
     def notification(self, job_id: str, clean: bool) -> bytes:
@@ -59,17 +59,17 @@ class Work:
         )
 
     def block(self, extranonces: bytes, time: int, nonce: int, version: int) -> Block:
-        """The whole block of a solution."""
+        """The complete block of a solution."""
         coinbase = self.template.coinbase(self.recipient, extranonces + self._salt)
         return self.template.block(coinbase, time, nonce, version)
 
 
 class Workbook:
-    """The work of the latest template, one for each address, and the counter of job ids."""
+    """The works of the latest template, one per address, and the counter of job ids."""
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
-        # Not from 1: a miner that reconnects to a restarted node must not take a new job for the one that it knows.
+        # Not from 1: a miner that reconnects to a restarted node must not mistake a new job for an old one.
         self._numbers = itertools.count(int.from_bytes(entropy.bytes(3), "big") + 1)
         self._works: dict[bytes, Work] = {}
         self.template: BlockTemplate | None = None
@@ -77,7 +77,7 @@ class Workbook:
         self.network_difficulty = 0.0
 
     def renew(self, template: BlockTemplate | None) -> None:
-        """Hand out work of this template from now on; none for None."""
+        """Make work from this template from now on; None stops it."""
         if template is not None and (self.template is None or self.template.bits != template.bits):
             self.target = target_from_bits(template.bits)
             self.network_difficulty = difficulty_of(self.target)
@@ -85,7 +85,7 @@ class Workbook:
         self._works.clear()
 
     def work_for(self, recipient: bytes) -> Work | None:
-        """The current work that pays to a 32-byte key; None while there is no template."""
+        """The current work paying to a 32-byte key; None while there is no template."""
         if self.template is None:
             return None
         work = self._works.get(recipient)
@@ -94,9 +94,9 @@ class Workbook:
         return work
 
     def is_on(self, prev_hash: bytes) -> bool:
-        """Whether the latest work builds on this block."""
+        """Whether the current work builds on this block."""
         return self.template is not None and self.template.prev_hash == prev_hash
 
     def next_job_id(self) -> str:
-        """Never used before."""
+        """A job id never used before."""
         return f"{next(self._numbers):x}"

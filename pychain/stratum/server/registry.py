@@ -1,4 +1,4 @@
-"""What is counted of shares, for each connection and each worker, in bounded tables. Pure: times are arguments."""
+"""Share counts per connection and per worker, in bounded tables. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pychain.stratum.server.limits import MAX_WORKERS, RATE_SPAN_S
 
 
 class ShareMeter:
-    """Hashes a second, estimated from the shares found: their weights fade over `RATE_SPAN_S`."""
+    """The hash rate, estimated from shares whose weights decay over `RATE_SPAN_S`."""
 
     def __init__(self, now_ns: int) -> None:
         self._begun_ns = self._updated_ns = now_ns
         self._faded = 0.0
 
     def add(self, difficulty: float, now_ns: int) -> None:
-        """A share of this difficulty came."""
+        """Add a share of this difficulty."""
         self._fade(now_ns)
         self._faded += difficulty
 
     def rate(self, now_ns: int) -> float:
-        """Hashes a second. A young meter divides by its age, which is all that it has seen."""
+        """Hashes per second. A new meter divides by its age, since it has seen no more."""
         self._fade(now_ns)
         age = (now_ns - self._begun_ns) / NS
         seen_s = RATE_SPAN_S * -math.expm1(-age / RATE_SPAN_S)
@@ -45,7 +45,7 @@ class Tally:
     rejected: dict[ErrorCode, int] = field(default_factory=dict)
     blocks: int = 0
     last_share_s: int | None = None
-    """Unix time of the last accepted one."""
+    """Unix time of the last accepted share."""
 
     def accept(self, difficulty: float, mono_ns: int, wall_s: int) -> None:
         self.accepted += 1
@@ -58,7 +58,7 @@ class Tally:
 
 @dataclass
 class Worker:
-    """One user name as miners log in with it: `address` or `address.worker`."""
+    """One user name of miners: `address` or `address.worker`."""
 
     user: str
     recipient: bytes
@@ -67,18 +67,18 @@ class Worker:
 
 
 class Registry:
-    """Workers by user name, connected or gone, and the totals of the server's life."""
+    """Workers by user name, connected or not, and the totals since the server's start."""
 
     def __init__(self, now_ns: int) -> None:
         self.total = Tally(ShareMeter(now_ns))
-        self._workers: OrderedDict[str, Worker] = OrderedDict()  # those seen last at the end
+        self._workers: OrderedDict[str, Worker] = OrderedDict()  # the last seen at the end
 
     @property
     def workers(self) -> list[Worker]:
         return list(self._workers.values())
 
     def log_in(self, user: str, recipient: bytes, now_ns: int) -> Worker:
-        """A connection speaks for this user from now on."""
+        """A connection authorized this user."""
         worker = self._workers.get(user)
         if worker is None:
             self._make_room()
@@ -88,13 +88,13 @@ class Registry:
         return worker
 
     def log_out(self, worker: Worker) -> None:
-        """It does no more."""
+        """A connection of this worker ended."""
         worker.connections -= 1
         self._workers.move_to_end(worker.user)
 
     def _make_room(self) -> None:
         while len(self._workers) >= MAX_WORKERS:
             gone = next((user for user, worker in self._workers.items() if not worker.connections), None)
-            if gone is None:  # all are connected: the connections' bound is theirs
+            if gone is None:  # all are connected: the bound on connections applies
                 return
             del self._workers[gone]

@@ -1,4 +1,4 @@
-"""One miner's connection without I/O: lines in, effects out. It knows the time by its arguments alone."""
+"""One miner's connection without I/O: lines in, effects out. The time is an argument."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from pychain.wallet.payment import check_recipient
 
 SET_DIFFICULTY: Final = "mining.set_difficulty"
 _HARMLESS: Final = frozenset({ErrorCode.STALE, ErrorCode.NOT_SUBSCRIBED, ErrorCode.UNAUTHORIZED})
-"""Refusals that an honest miner meets, however often."""
+"""Rejections that an honest miner can get any number of times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """A share that is a block: submit it at once. `answer`, a line or nothing, is said when it has been judged: a miner
-    who reads it has the next job already."""
+    """A share that is a block: submit it at once. `answer`, a line or nothing, is sent after the block was checked: a
+    miner that reads it already has the next job."""
 
     block: Block
     worker: Worker
@@ -66,7 +66,7 @@ class Solved:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Close the connection, once what was said has left."""
+    """Close the connection once everything is sent."""
 
     reason: str
 
@@ -76,7 +76,7 @@ Effect = Say | Solved | End
 
 @dataclass(frozen=True, slots=True)
 class _SentJob:
-    """A job as this connection has it."""
+    """A job sent to this connection."""
 
     work: Work
     difficulty: float
@@ -84,7 +84,7 @@ class _SentJob:
 
 
 class Session:
-    """One connection. `peer` is its address as text, `extranonce1` its own alone."""
+    """One connection. `peer` is its address as text, `extranonce1` is unique to it."""
 
     def __init__(
         self, spec: ChainSpec, workbook: Workbook, registry: Registry, peer: str, extranonce1: bytes, now: Now
@@ -108,7 +108,7 @@ class Session:
         self.agent = ""
         self.vardiff = VarDiff(now.mono_ns)
         self.workers: dict[str, Worker] = {}
-        """Those that the connection speaks for, by user name; all are paid at one address."""
+        """The connection's workers by user name; all mine to one address."""
         self.tally = Tally(ShareMeter(now.mono_ns))
 
     @property
@@ -118,29 +118,29 @@ class Session:
 
     @property
     def difficulty(self) -> float:
-        """At which its next job is to be had: its own, and never harder than the network's."""
+        """The difficulty of its next job: its own, and never harder than the network's."""
         return min(self.vardiff.difficulty, self._workbook.network_difficulty or self.vardiff.difficulty)
 
     def receive(self, line: bytes, now: Now) -> list[Effect]:
-        """A line came."""
+        """Handle a line."""
         if not self._ended:
             try:
                 message = decode_message(line)
             except DecodeError as error:
                 self._fault(str(error))
             else:
-                if isinstance(message, Call):  # an answer to a question that we never put is of no use
+                if isinstance(message, Call):  # an answer to a call that we never made is ignored
                     self._serve(message, now)
         return self._drain()
 
     def offer(self, now: Now) -> list[Effect]:
-        """Hand out the workbook's latest work, if there is any and the miner is ready for it."""
+        """Send the current work, if there is any and the miner is ready for it."""
         if self.is_ready and not self._ended:
             self._offer()
         return self._drain()
 
     def tick(self, now: Now) -> list[Effect]:
-        """Time has passed."""
+        """Handle the passing of time."""
         if not self.is_ready:
             if now.mono_ns - self.since.mono_ns >= LOGIN_TIMEOUT_NS:
                 self._end("it did not subscribe and authorize in time")
@@ -149,7 +149,7 @@ class Session:
         return self._drain()
 
     def close(self) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         for worker in self.workers.values():
             self._registry.log_out(worker)
         self._ended = True
@@ -176,14 +176,14 @@ class Session:
         elif answer:
             self._say(answer)
         if handler is None:
-            self._fault("it calls methods that Stratum does not have")
+            self._fault("it calls unknown methods")
         elif self._bad_shares >= MAX_BAD_SHARES:
             self._end(f"{MAX_BAD_SHARES} shares in a row that could not count")
         elif self.is_ready and (self._on is None or self.difficulty != self._told_difficulty):
             self._offer()
 
     def _configure(self, params: list[Any], now: Now) -> dict[str, Any]:
-        """BIP 310: the extensions asked for, and what becomes of each."""
+        """BIP 310: the result of each requested extension."""
         names = params[0] if params and isinstance(params[0], list) else []
         wishes = params[1] if len(params) > 1 and isinstance(params[1], dict) else {}
         granted: dict[str, Any] = {}
@@ -208,11 +208,11 @@ class Session:
         self._happen(SessionEvent.SUBSCRIBED)
         if params and isinstance(params[0], str):
             self.agent = printable(params[0][:MAX_AGENT_CHARACTERS])
-        session_id = self._extranonce1.hex()  # nothing is resumed, but miners want to see one
+        session_id = self._extranonce1.hex()  # sessions are not resumed, but miners expect an id
         return [[[SET_DIFFICULTY, session_id], [NOTIFY, session_id]], self._extranonce1.hex(), EXTRANONCE2_BYTES]
 
     def _subscribe_extranonce(self, params: list[Any], now: Now) -> bool:
-        """A connection's extra nonce never changes, so whoever wants to hear of changes has heard of all."""
+        """A connection's extra nonce never changes, so there is nothing to announce."""
         return True
 
     def _suggest_difficulty(self, params: list[Any], now: Now) -> bool:
@@ -257,7 +257,7 @@ class Session:
                 raise RefusedError(ErrorCode.UNAUTHORIZED, "this worker is not authorized on this connection")
             sent = self._sent.get(submission.job_id)
             if sent is None:
-                raise RefusedError(ErrorCode.STALE, "stale share: the job is not known, or not any more")
+                raise RefusedError(ErrorCode.STALE, "stale share: the job is unknown or expired")
             max_time = now.wall_s + self._spec.max_future_s
             share = share_of(sent.work, self._extranonce1, submission, self._mask, max_time)
             check(share, sent.target, self._workbook.is_on(sent.work.template.prev_hash))
@@ -286,10 +286,10 @@ class Session:
         if code not in _HARMLESS:
             self._bad_shares += 1
 
-    # --- what is sent
+    # --- sending
 
     def _offer(self) -> None:
-        """Send the latest work as a job of its own, and before it the difficulty, where that has changed."""
+        """Send the current work as a new job, after the difficulty if that has changed."""
         worker = next(iter(self.workers.values()))
         work = self._workbook.work_for(worker.recipient)
         if work is None:
@@ -334,7 +334,7 @@ _HANDLERS: Final[dict[str, Callable[[Session, list[Any], Now], Any]]] = {
 
 
 def _wished_mask(text: object) -> int:
-    """The mask that a miner can roll; all bits where it does not say."""
+    """The mask that a miner can roll; all bits if it gives none."""
     try:
         return 0xFFFF_FFFF if text is None else hex_word("the mask", text)
     except DecodeError:
@@ -342,7 +342,7 @@ def _wished_mask(text: object) -> int:
 
 
 def _difficulty_in(password: object) -> float | None:
-    """The number behind `d=` in a password such as `x,d=0.5`, the custom of pools."""
+    """The number after `d=` in a password such as `x,d=0.5`, a convention of pools."""
     if not isinstance(password, str):
         return None
     for part in password.replace(";", ",").split(","):
@@ -357,5 +357,5 @@ def _difficulty_in(password: object) -> float | None:
 
 
 def _plain(difficulty: float) -> float | int:
-    """A whole number without a fraction: firmware exists that reads no other."""
+    """A whole number without a fraction: some firmware cannot read others."""
     return int(difficulty) if difficulty.is_integer() else difficulty

@@ -1,4 +1,4 @@
-"""Shares: what `mining.submit` says, and whether it is worth something. Pure functions."""
+"""Shares: parsing and checking `mining.submit`. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARAMS_ROLLED = 6
 
 
 class RefusedError(PychainError):
-    """A call that is not granted: the protocol's code, and one line for the person behind the miner."""
+    """A refused call: the protocol's code, and one line for the operator of the miner."""
 
     def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)
@@ -27,7 +27,7 @@ class RefusedError(PychainError):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The parameters of `mining.submit`. `version_bits` is None where the sixth is missing."""
+    """The parameters of `mining.submit`. `version_bits` is None if the sixth is missing."""
 
     user: str
     job_id: str
@@ -38,12 +38,14 @@ class Submission:
 
     @classmethod
     def from_params(cls, params: list[Any]) -> Submission:
-        """RefusedError with code 20 where they are malformed."""
+        """RefusedError with code 20 if they are malformed."""
         if len(params) not in (_PARAMS, _PARAMS_ROLLED):
-            raise RefusedError(ErrorCode.OTHER, "a share is user, job, extranonce2, ntime, nonce, maybe version bits")
+            raise RefusedError(
+                ErrorCode.OTHER, "a share is user, job, extranonce2, ntime, nonce and optional version bits"
+            )
         user, job_id, extranonce2, time, nonce = params[:_PARAMS]
         if not isinstance(user, str) or not isinstance(job_id, str):
-            raise RefusedError(ErrorCode.OTHER, "user and job id are texts")
+            raise RefusedError(ErrorCode.OTHER, "user and job id must be strings")
         try:
             return cls(
                 user=user,
@@ -59,7 +61,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share as it was found: the header's fields, its hash, and the extra nonces behind its merkle root."""
+    """A share: the header's fields, its hash, and the extra nonces of its coinbase."""
 
     work: Work
     extranonces: bytes
@@ -70,12 +72,12 @@ class Share:
 
     @property
     def value(self) -> int:
-        """The hash as the number that targets bound."""
+        """The hash as a number, to compare with targets."""
         return int.from_bytes(self.hash, "little")
 
 
 def rolled_version(version: int, mask: int, bits: int | None) -> int:
-    """The header's version with a miner's bits in the places that `mask` leaves to it (BIP 310)."""
+    """The header's version with the miner's bits where `mask` allows them (BIP 310)."""
     if bits is None:
         return version
     if bits & ~mask:
@@ -84,7 +86,7 @@ def rolled_version(version: int, mask: int, bits: int | None) -> int:
 
 
 def share_of(work: Work, extranonce1: bytes, submission: Submission, mask: int, max_time: int) -> Share:
-    """Hash what was submitted. RefusedError where no block could have this time or version."""
+    """Hash a submission. RefusedError if no block could have this time or version."""
     least = work.template.min_time
     if not least <= submission.time <= max_time:
         raise RefusedError(ErrorCode.OTHER, f"ntime {submission.time} is not in {least} to {max_time}")
@@ -96,12 +98,12 @@ def share_of(work: Work, extranonce1: bytes, submission: Submission, mask: int, 
 
 
 def check(share: Share, accepted_target: int, current: bool) -> None:
-    """RefusedError where the share came before, builds on a block that is not the tip any more, or is too easy. Else it
-    is remembered."""
+    """RefusedError if the share is a duplicate, builds on a block that is no longer the tip, or is too easy. Otherwise
+    it is recorded."""
     if share.hash in share.work.shares:
         raise RefusedError(ErrorCode.DUPLICATE, "duplicate share")
     if not current:
-        raise RefusedError(ErrorCode.STALE, "stale share: another block is the tip by now")
+        raise RefusedError(ErrorCode.STALE, "stale share: the tip has changed")
     if share.value > accepted_target:
         raise RefusedError(ErrorCode.LOW_DIFFICULTY, "low difficulty share")
     share.work.shares.add(share.hash)

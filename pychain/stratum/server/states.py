@@ -1,14 +1,14 @@
-"""The life of a miner's connection as a table: what it has told so far, and what it may not do yet.
+"""The states of a miner's connection as a table: what it has sent so far, and what it may do.
 
                   subscribe
        CONNECTED ───────────> SUBSCRIBED
            │                      │
            │ authorize            │ authorize
            v                      v
-       AUTHORIZED ──────────>   READY          shares are taken in READY alone
+       AUTHORIZED ──────────>   READY          shares are accepted only in READY
                   subscribe
 
-Both steps may be repeated. A connection that ends leaves the table.
+Both steps may be repeated. A closed connection has no state.
 """
 
 from __future__ import annotations
@@ -56,4 +56,4 @@ WHY_NO_SHARE: Final[dict[SessionState, ErrorCode | None]] = {
     SessionState.AUTHORIZED: ErrorCode.NOT_SUBSCRIBED,
     SessionState.READY: None,
 }
-"""The code that answers a share which comes too early."""
+"""The error code for a share that comes too early."""

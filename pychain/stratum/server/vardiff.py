@@ -1,8 +1,8 @@
-"""Variable difficulty: a controller that brings one connection to its share rate. Pure: times are arguments.
+"""Variable difficulty: a controller that keeps one connection at the target share rate. Pure: times are arguments.
 
 It counts work, not shares: a share is worth the difficulty at which its job was sent. At a retarget the difficulty
-becomes the power of two nearest to work per second times the wanted period, where that is at least twice or at most
-half of what it was: shares come at random, and twelve of them say no more. Powers of two are exact in every miner's
+becomes the power of two nearest to work per second times the target period, if that is at least twice or at most
+half the old one: shares are random, and twelve of them are no better estimate. Powers of two are exact in every miner's
 arithmetic.
 """
 
@@ -22,11 +22,11 @@ from pychain.stratum.server.limits import (
 )
 
 _HALF_A_SHARE = 0.5
-"""What a window without shares is taken for: its expectation is between none and one."""
+"""The assumed shares of a window without any: its expectation is between none and one."""
 
 
 class VarDiff:
-    """The difficulty of one connection. `fixed`: set by the miner for good; `least`: it asked for no lower."""
+    """The difficulty of one connection. `fixed`: set by the miner; `least`: the lowest that it accepts."""
 
     def __init__(self, now_ns: int) -> None:
         self.difficulty = START_DIFFICULTY
@@ -35,28 +35,28 @@ class VarDiff:
         self._begin(now_ns)
 
     def suggest(self, difficulty: float, now_ns: int) -> None:
-        """Go on from a difficulty that the miner proposes."""
+        """Continue from a difficulty that the miner suggests."""
         self.difficulty = max(difficulty, self.least)
         self._begin(now_ns)
 
     def fix(self, difficulty: float) -> None:
-        """Stay at the miner's own choice."""
+        """Stay at the difficulty that the miner set."""
         self.difficulty = difficulty
         self.fixed = True
 
     def demand(self, least: float) -> None:
-        """Never fall below what the miner can do with."""
+        """Never go below the lowest difficulty that the miner accepts."""
         self.least = least
         self.difficulty = max(self.difficulty, least)
 
     def share(self, difficulty: float, now_ns: int) -> bool:
-        """A share came, of a job of this difficulty; True where that changes the difficulty to be had from now on."""
+        """Count a share of a job of this difficulty; True if the connection's difficulty changes."""
         self._work += difficulty
         self._shares += 1
         return self._shares >= RETARGET_SHARES and self._retarget(now_ns)
 
     def tick(self, now_ns: int) -> bool:
-        """Time has passed; True as for `share`."""
+        """Handle the passing of time; True as for `share`."""
         return now_ns - self._since_ns >= RETARGET_WINDOW_S * NS and self._retarget(now_ns)
 
     def _begin(self, now_ns: int) -> None:

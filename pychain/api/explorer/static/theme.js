@@ -1,4 +1,4 @@
-// The theme that was chosen, set before anything is painted; without a choice the system's.
+// Set the chosen theme before anything is painted; the default is the system's.
 "use strict";
 {
   const chosen = localStorage.getItem("theme");

@@ -1,6 +1,6 @@
 /** The node's REST resources. */
 
-/** The node answered, but not with what was asked for. `status` is HTTP's. */
+/** The node answered with an error. `status` is HTTP's. */
 export class ApiError extends Error {
   constructor(status, message) {
     super(message);
@@ -8,7 +8,7 @@ export class ApiError extends Error {
   }
 }
 
-/** GET /api/v1/`path`; parameters that are null are left out. ApiError, or TypeError where no node answers. */
+/** GET /api/v1/`path`; null parameters are skipped. ApiError, or TypeError if no node answers. */
 export async function get(path, parameters = {}, signal = undefined) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined);
   const query = given.length ? `?${new URLSearchParams(given)}` : "";
@@ -18,7 +18,7 @@ export async function get(path, parameters = {}, signal = undefined) {
   throw new ApiError(response.status, messageOf(text));
 }
 
-/** Integers beyond 2^53 as BigInt, where the browser shows a number's source; amounts are exact in any case. */
+/** Integers beyond 2^53 as BigInt, if the browser provides a number's source; amounts are exact in any case. */
 function exact(key, value, context) {
   if (typeof value !== "number" || Number.isSafeInteger(value) || !/^\d+$/.test(context?.source ?? "")) return value;
   return BigInt(context.source);

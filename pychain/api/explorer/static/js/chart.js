@@ -32,18 +32,18 @@ export class LineChart {
   /** Show these: {height, time, ...}, oldest first. */
   update(samples) {
     let latest = 0;
-    // A block may be a little older than its parent by its own clock; the line does not go back for it.
+    // A block may be a little older than its parent by its own clock; the line does not go backwards.
     this.#samples = samples.map((sample) => ({ ...sample, at: (latest = Math.max(latest, sample.time)) }));
     this.#chosen = null;
     this.draw();
   }
 
-  /** Draw for the width that there is. */
+  /** Draw for the current width. */
   draw() {
     this.#width = this.frame.clientWidth;
     const samples = this.#samples;
     if (!this.#width || samples.length < 2) {
-      this.frame.replaceChildren(h("p", { class: "empty" }, "Too few blocks for a line yet."));
+      this.frame.replaceChildren(h("p", { class: "empty" }, "Too few blocks for a chart yet."));
       this.reading.textContent = "";
       return;
     }
@@ -125,7 +125,7 @@ export class LineChart {
   }
 }
 
-/** Round bounds around values and a round step between them; from zero unless the values lie close together. */
+/** Round bounds around values and a round step between them; from zero unless the values are close together. */
 function extent(least, most) {
   if (most <= 0) return [0, 1, 0.5];
   const from = least > most * 0.6 && least < most ? least : 0;

@@ -1,5 +1,5 @@
 /**
- * Elements made and brought up to date. Text is always inserted as text: nothing here, or anywhere in the explorer,
+ * Creating and updating elements. Text is always inserted as text: nothing here, or anywhere in the explorer,
  * takes markup from a string.
  */
 
@@ -8,7 +8,7 @@ const PAGES_BESIDE = new Set(["docs", "openapi.json"]);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const GLOW = [{ backgroundColor: "var(--glow)" }, { backgroundColor: "transparent" }];
 
-/** An HTML element. Children are nodes or text; null and false are left out, arrays are taken apart. */
+/** An HTML element. Children are nodes or text; null and false are skipped, arrays are flattened. */
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -29,7 +29,7 @@ function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "href" && !(value.startsWith("#/") || PAGES_BESIDE.has(value))) {
-      throw new Error(`a link may lead to the explorer's own pages only, not to ${value}`);
+      throw new Error(`a link may lead only to the explorer's own pages, not to ${value}`);
     }
     element.setAttribute(name, value === true ? "" : String(value));
   }
@@ -38,9 +38,9 @@ function fill(element, attributes, children) {
 }
 
 /**
- * Make the children of an element look like fresh ones, and keep every node that need not change: focus, selection
- * and hover stay where they are. Children with `data-key` are matched by it, others by their place; a component with
- * `data-live` draws itself and is left alone.
+ * Update the children of an element to match new ones, and keep every node that need not change, so that focus,
+ * selection and hover stay. Children with `data-key` are matched by it, others by position; a component with
+ * `data-live` draws itself and is not touched.
  */
 export function patch(parent, ...children) {
   const wasEmpty = !parent.hasChildNodes();

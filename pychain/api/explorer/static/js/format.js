@@ -1,4 +1,4 @@
-/** Numbers, times and bytes as people read them. Pure functions. */
+/** Numbers, times and bytes as text. Pure functions. */
 
 const COIN = 100_000_000n;
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -55,7 +55,7 @@ const SPANS = [
   [60, "min"],
 ];
 
-/** A span in its largest unit, two where that says more: 75 -> "1 min 15 s". */
+/** A span in its largest unit, or two units: 75 -> "1 min 15 s". */
 export function duration(value) {
   const total = Math.round(value);
   for (const [index, [size, name]] of SPANS.entries()) {
@@ -81,7 +81,7 @@ export function date(time) {
   return moment.format(new Date(time * 1000));
 }
 
-/** 0.4567 -> "45.7%"; what is not done never reads 100%, and what is there not 0%. */
+/** 0.4567 -> "45.7%"; anything unfinished is below 100%, and anything begun above 0%. */
 export function percent(share) {
   if (share > 0 && share < 0.001) return "<0.1%";
   return `${(Math.floor(share * 1000) / 10).toFixed(share === 1 ? 0 : 1)}%`;
@@ -93,8 +93,8 @@ export function count(value, noun) {
 }
 
 /**
- * A memo: its text where it is UTF-8 and every character shows, else null. Control and format characters (those that
- * turn the direction of text, too) do not show; the joiner of emoji may.
+ * A memo's text if it is UTF-8 and all printable, else null. Control and format characters (including those that
+ * change the direction of text) are not printable, except the joiner of emoji.
  */
 export function memoText(hex) {
   const raw = Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));

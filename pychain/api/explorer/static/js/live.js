@@ -1,13 +1,13 @@
 /**
- * What happens on the node, as it happens: one event stream for all pages.
+ * The node's events, live: one event stream for all pages.
  *
- * Dispatches the node's own kinds (`tip`, `reorg`, `tx`, `peer`) with their data in `detail`; `resync` where something
- * may have been missed, so that all must be read anew; `state` when it changes.
+ * Dispatches the node's own kinds (`tip`, `reorg`, `tx`, `peer`) with their data in `detail`; `resync` if events
+ * may have been missed, so that all must be read again; `state` when it changes.
  */
 
 const KINDS = ["tip", "reorg", "tx", "peer"];
 const RETRY_MS = 3_000;
-/** How long a hidden page keeps its stream: a browser has six connections a host for all of its tabs. */
+/** How long a hidden page keeps its stream: a browser has six connections per host for all of its tabs. */
 const HIDDEN_MS = 60_000;
 const MAX_REORGS = 20;
 
@@ -21,7 +21,7 @@ export class Live extends EventTarget {
 
   open() {
     document.addEventListener("visibilitychange", () => this.#visibility());
-    // A page that the browser keeps for the way back keeps no connection.
+    // A page in the back/forward cache keeps no connection.
     addEventListener("pagehide", () => this.#source.close());
     addEventListener("pageshow", (event) => event.persisted && this.#connect());
     this.#connect();
@@ -39,7 +39,7 @@ export class Live extends EventTarget {
     };
     source.onerror = () => {
       this.#become("away");
-      // The browser tries again by itself after a broken connection, but not after an answer that was no stream.
+      // The browser retries by itself after a broken connection, but not after an answer that is not a stream.
       if (source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#connect(), RETRY_MS);
     };
     source.addEventListener("reset", () => this.#tell("resync"));

@@ -1,4 +1,4 @@
-/** The frame around the pages: routes, search, theme, and how the node is. */
+/** The frame around the pages: routes, search, theme, and the node's state. */
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
@@ -22,7 +22,7 @@ import { transaction } from "./views/transaction.js";
 const VIEWS = { account, block, blocks, charts, forks, mempool, mining, overview, peers, search: searching, tx: transaction };
 /** The tab that a page without one belongs to. */
 const HOME = { block: "blocks", tx: "blocks" };
-/** A break shorter than this, such as a restart's, is not worth a banner. */
+/** A shorter interruption, such as a restart, does not show the banner. */
 const AWAY_MS = 1_500;
 
 const live = new Live();
@@ -73,7 +73,7 @@ async function showNode() {
     document.getElementById("version").textContent = `pychain ${status.version} · node ${status.node_id.slice(0, 12)}`;
     showTip(status);
   } catch {
-    // The stream says whether the node is there; this is read again with the next resync.
+    // The stream shows whether the node is up; this is read again at the next resync.
   }
 }
 
@@ -93,7 +93,7 @@ function showState() {
     banner.hidden = true;
   } else {
     awayTimer = setTimeout(() => {
-      banner.textContent = "The node is away. What you see is the last that it said; this page goes on by itself when it is back.";
+      banner.textContent = "The node is not reachable. This page shows its last state, and updates when it is back.";
       banner.hidden = false;
     }, AWAY_MS);
   }

@@ -1,4 +1,4 @@
-/** One shown page: what it listens to and loads ends with it. */
+/** One shown page: its listeners and requests end with it. */
 
 import { get } from "./api.js";
 import { patch } from "./dom.js";
@@ -9,7 +9,7 @@ export class Page {
   #live;
   #root;
 
-  /** `parameters` is the query of its address, `name` what follows the view's name in it. */
+  /** `parameters` is the query of its address, `name` the part after the view's name. */
   constructor(root, live, name, parameters) {
     this.#root = root;
     this.#live = live;
@@ -17,25 +17,25 @@ export class Page {
     this.parameters = parameters;
   }
 
-  /** Pixels across that there are for drawings. */
+  /** The width for drawings, in pixels. */
   get width() {
     const { paddingLeft, paddingRight } = getComputedStyle(this.#root);
     return this.#root.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
   }
 
-  /** Reorganisations that were seen since the explorer was loaded, newest first. */
+  /** Reorganisations since the explorer was loaded, newest first. */
   get reorgs() {
     return this.#live.reorgs;
   }
 
-  /** Show a title and nodes, or what changed in them. */
+  /** Show a title and nodes, or update them. */
   show(title, ...nodes) {
     if (this.#ended.signal.aborted) return;
     document.title = `${title} · pychain`;
     patch(this.#root, ...nodes);
   }
 
-  /** A function that has `paint` run with the next frame, once for all who asked until then. */
+  /** A function that schedules `paint` for the next frame, once for all calls until then. */
   painter(paint) {
     let asked = false;
     return () => {
@@ -72,16 +72,16 @@ export class Page {
     this.#ended.signal.addEventListener("abort", () => observer.disconnect());
   }
 
-  /** Call every so many seconds while the page is seen: for what no event tells. */
+  /** Call at this interval (seconds) while the page is visible: for changes without an event. */
   every(seconds, tick) {
     const timer = setInterval(() => document.hidden || tick(), seconds * 1000);
     this.#ended.signal.addEventListener("abort", () => clearInterval(timer));
   }
 
   /**
-   * A function that has `load` run soon: at once if it did not run of late, else when `gapMs` have passed, once for
-   * all who asked meanwhile, and never twice at a time. A failure leaves what is shown, unless nothing is or what
-   * was shown is no more.
+   * A function that schedules `load`: at once if it did not run in the last `gapMs`, else after them, once for
+   * all calls meanwhile, and never twice at a time. After a failure the page stays, unless it is empty or its subject
+   * no longer exists.
    */
   refresher(load, gapMs = 400) {
     let running = false;

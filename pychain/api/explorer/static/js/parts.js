@@ -1,16 +1,16 @@
-/** The pieces that pages are made of. */
+/** The components of pages. */
 
 import { h, icon } from "./dom.js";
 import { ago, coins, date, number } from "./format.js";
 
-/** A Unix time as "12 s ago", kept true by `tick`; the date is in its title. */
+/** A Unix time as "12 s ago", kept up to date by `tick`; the date is in its title. */
 export function since(time) {
   const shown = h("time", { datetime: iso(time), "data-time": time, title: date(time) });
   shown.textContent = ago(time);
   return shown;
 }
 
-/** Bring all relative times up to date. */
+/** Update all relative times. */
 export function tick() {
   const now = Date.now() / 1000;
   for (const shown of document.querySelectorAll("time[data-time]")) {
@@ -24,7 +24,7 @@ function iso(time) {
   return Number.isNaN(moment.getTime()) ? null : moment.toISOString();
 }
 
-/** A hash or an address, its middle left out where there is no room; with `href` a link, with `copy` a button. */
+/** A hash or an address, its middle elided if there is no room; with `href` a link, with `copy` a button. */
 export function long(text, { href = null, copy = false, label = null } = {}) {
   const parts = [h("span", { class: "head" }, text.slice(0, -6)), h("span", { class: "tail" }, text.slice(-6))];
   const shown = href
@@ -38,7 +38,7 @@ export const transactionLink = (txid) => long(txid, { href: `#/tx/${txid}` });
 export const accountLink = (address) => long(address, { href: `#/account/${address}` });
 export const heightLink = (height, hash) => h("a", { class: "height", href: `#/block/${hash ?? height}` }, number(height));
 
-/** Copies a text to the clipboard; `listenForCopies` does it. */
+/** A button that copies a text to the clipboard, through `listenForCopies`. */
 export function copyButton(text) {
   return h("button", { type: "button", class: "copy", "data-copy": text, title: "Copy", "aria-label": "Copy" }, icon("copy"));
 }
@@ -58,7 +58,7 @@ export function listenForCopies() {
   });
 }
 
-/** The clipboard proper is there on loopback and HTTPS alone; elsewhere the old way. */
+/** The clipboard API exists only on loopback and HTTPS; elsewhere use the old way. */
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const field = h("textarea", { class: "unseen" });
@@ -69,7 +69,7 @@ async function copy(text) {
   field.remove();
 }
 
-/** A section with a heading; `aside` stands at the heading's other end. */
+/** A section with a heading; `aside` is at the heading's other end. */
 export function card(title, aside, ...children) {
   return h("section", { class: "card" }, h("header", null, h("h2", null, title), aside), children);
 }
@@ -84,7 +84,7 @@ export function tile(name, value, note = null) {
   );
 }
 
-/** Coins, what stands behind the point smaller. */
+/** Coins, with smaller decimals. */
 export function sum(units) {
   const [whole, decimals] = coins(units).split(".");
   return h("span", { class: "sum" }, h("span", null, whole), decimals && h("wbr"), decimals && h("span", { class: "decimals" }, `.${decimals}`));
@@ -92,14 +92,14 @@ export function sum(units) {
 
 export const tiles = (...children) => h("dl", { class: "tiles" }, children);
 
-/** Names and values, one a line; entries that are null are left out. */
+/** Names and values, one per line; null entries are skipped. */
 export function facts(entries) {
   const rows = entries.filter(Boolean);
   return h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 }
 
 /**
- * A table that becomes a list of cards where the screen is narrow. `columns` are {title, cell, kind}: `cell` makes a
+ * A table that becomes a list of cards on a narrow screen. `columns` are {title, cell, kind}: `cell` makes a
  * row's content, null for none; `kind` is a class (`number`, `wide`, ...). `key` names a row.
  */
 export function table(label, columns, rows, key) {
@@ -121,7 +121,7 @@ export function table(label, columns, rows, key) {
 
 export const badge = (text, kind) => h("span", { class: `badge ${kind}` }, text);
 
-/** What stands where nothing is: why, and what to do about it. */
+/** A placeholder: why there is nothing, and what to do about it. */
 export function empty(text, ...hints) {
   return h("div", { class: "empty" }, h("p", null, text), hints.map((hint) => h("p", { class: "hint" }, hint)));
 }
@@ -133,14 +133,14 @@ export function pager(newer, older, words = ["Newer", "Older"]) {
   return h("nav", { class: "pager", "aria-label": "Pages" }, link(newer, `← ${words[0]}`, "prev"), link(older, `${words[1]} →`, "next"));
 }
 
-/** A page's heading, with what it is of. */
+/** A page's heading, with its subject. */
 export function heading(title, ...more) {
   return h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, title), more);
 }
 
 /** Why a page is not shown. */
 export function failure(error) {
-  if (error.status === 404) return empty(`Nothing here: ${error.message}.`, "It may lie on a branch that lost, or belong to another network.");
+  if (error.status === 404) return empty(`Nothing here: ${error.message}.`, "It may be on a stale branch, or on another network.");
   if (error.status) return empty(`The node answers: ${error.message}`);
-  return empty("The node does not answer.", "This page fills itself as soon as it is back.");
+  return empty("The node does not answer.", "This page loads as soon as the node is back.");
 }

@@ -1,11 +1,11 @@
-/** The latest transfers: those that wait, and those of the last blocks. */
+/** The latest transfers: pending ones, and those of the last blocks. */
 
 const SHOWN = 8;
-/** Blocks that are looked into for transfers when the page opens. */
+/** Blocks searched for transfers when the page opens. */
 const LOOK_BACK = 6;
 
 export class Recent {
-  /** Newest first: {txid, sender, recipient, amount, block}, `block` null while it waits. */
+  /** Newest first: {txid, sender, recipient, amount, block}, `block` null while it is pending. */
   items = [];
   #page;
   #seen = new Set();
@@ -15,17 +15,17 @@ export class Recent {
     this.#page = page;
   }
 
-  /** A transfer came to the mempool or left it. */
+  /** A transfer entered the mempool or left it. */
   note({ txid, status, sender, recipient, amount }) {
     this.#drop((item) => item.txid === txid);
     if (status === "accepted") this.#put([{ txid, sender, recipient, amount, block: null }]);
   }
 
-  /** The latest blocks are these, newest first: take in what those say that were not seen yet. */
+  /** Add the transfers of those of the latest blocks (newest first) that are new here. */
   async follow(blocks) {
     const hashes = new Set(blocks.map((block) => block.hash));
     this.#seen = new Set([...this.#seen].filter((hash) => hashes.has(hash)));
-    // What a reorganisation took out of the chain waits again, or comes back with another block.
+    // Transfers of disconnected blocks are pending again, or are in other blocks.
     const lowest = blocks.at(-1).height;
     let unsure = false;
     for (const item of this.items) {
@@ -47,7 +47,7 @@ export class Recent {
     else if (unsure) await this.#askWaiting();
   }
 
-  /** Where those that seem to wait are now: a large block is not read whole. */
+  /** Update the pending ones: large blocks are not read in full. */
   async #askWaiting() {
     for (const item of this.items.filter((each) => !each.block)) {
       try {

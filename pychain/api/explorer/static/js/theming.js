@@ -1,7 +1,7 @@
-/** The button that goes through the themes: the system's, light, dark. The choice is remembered. */
+/** The button that cycles the themes: the system's, light, dark. The choice is stored. */
 
 const THEMES = ["auto", "light", "dark"];
-const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+const NAMES = { auto: "system", light: "light", dark: "dark" };
 
 export function theme(button, picture) {
   const root = document.documentElement;

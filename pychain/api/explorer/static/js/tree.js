@@ -3,7 +3,7 @@
 import { s } from "./dom.js";
 import { number } from "./format.js";
 
-/** Lanes below the active branch; what has no place in them is counted, not drawn. */
+/** Lanes below the active branch; branches that do not fit are counted, not drawn. */
 const MAX_LANES = 6;
 const LANE_PX = 34;
 const TOP_PX = 20;
@@ -12,7 +12,7 @@ const LABEL_PX = 64;
 const NAMES = {
   active: "active",
   "valid-fork": "valid, on a branch",
-  "valid-headers": "not judged yet",
+  "valid-headers": "not checked yet",
   "headers-only": "header only",
   invalid: "invalid",
 };

@@ -1,4 +1,4 @@
-/** One account: what it has, and its transactions, newest first. */
+/** One account: its balance, and its transactions, newest first. */
 
 import { h } from "../dom.js";
 import { coins, count, memoText, number } from "../format.js";
@@ -51,7 +51,7 @@ function figures(state) {
 
 function list(history) {
   if (history.error) return failure(history.error);
-  if (!history.transactions.length) return empty("No transactions yet.", "What this account sends, receives or mines is listed here once it is in a block.");
+  if (!history.transactions.length) return empty("No transactions yet.", "Transactions of this account are listed here once they are in a block.");
   return table("History", COLUMNS, history.transactions, (tx) => tx.txid);
 }
 

@@ -16,13 +16,13 @@ const COLUMNS = [
 
 export function block(page) {
   const offset = Number(page.parameters.get("offset") ?? 0);
-  let content = null; // size, transactions, tx and next: what never changes
+  let content = null; // size, transactions, tx and next: they never change
   let name = page.name;
   const refresh = page.refresher(async () => {
     let header;
     if (content === null) {
       [header, content] = await read(page, name, offset);
-      name = header.hash; // a height may be another block's after a reorganisation
+      name = header.hash; // after a reorganisation another block may have this height
     } else {
       header = await page.get(`header/${name}`);
     }
@@ -31,7 +31,7 @@ export function block(page) {
   page.on("tip reorg", refresh);
 }
 
-/** Header and content; the content is null where the block's body is not here. */
+/** Header and content; the content is null if the block's body is not stored. */
 async function read(page, name, offset) {
   try {
     const whole = await page.get(`block/${name}`, { offset, limit: LIMIT });
@@ -70,7 +70,7 @@ function details(header, content) {
       ["Work up to here", `${quantity(Number(BigInt(`0x${header.chainwork}`)))} hashes`],
       header.previousblockhash && ["Parent", blockLink(header.previousblockhash)],
     ]),
-    !content && empty("The block itself has not come yet.", "Its header is known; the transactions follow when a peer sends them."),
+    !content && empty("The block's body has not arrived yet.", "Its header is known; the transactions follow when a peer sends them."),
   );
 }
 

@@ -31,7 +31,7 @@ export function blocks(page) {
   page.on("reorg", refresh);
 }
 
-/** What is missing where a block's body has not come. */
+/** Placeholder for values of a block whose body is missing. */
 function known(value, format) {
   return value === undefined ? null : format(value);
 }

@@ -9,7 +9,7 @@ const POINTS = 200;
 const RANGES = [100, 1_000, 10_000, null];
 const DEFAULT = 1_000;
 
-/** The mean of a line's points is taken over so large a part of it: single blocks come at random. */
+/** The part of a line over which its points are averaged: single blocks come at random. */
 const MEAN_SHARE = 1 / 16;
 
 export function charts(page) {
@@ -30,7 +30,7 @@ export function charts(page) {
   page.onResize(() => lines.forEach((line) => line.draw()));
 }
 
-/** Samples with hash rate and interval as means over those up to them; the first ones have too few before them. */
+/** Samples with hash rate and interval as means over those up to them; the first ones have too few samples before them. */
 function rolling(samples) {
   const reach = Math.max(1, Math.round(samples.length * MEAN_SHARE));
   const sums = [[0, 0, 0]]; // blocks, seconds, hashes up to each sample

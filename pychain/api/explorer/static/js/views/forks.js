@@ -1,4 +1,4 @@
-/** The fork tree, the ends of its branches, and the reorganisations that were seen. */
+/** The fork tree, the ends of its branches, and the reorganisations seen. */
 
 import { h } from "../dom.js";
 import { count, number } from "../format.js";
@@ -6,18 +6,18 @@ import { badge, blockLink, card, empty, heading, heightLink, table } from "../pa
 import { drawTree } from "../tree.js";
 
 const DEPTHS = [20, 40, 100];
-/** A narrow screen has room for so many heights, unless more are asked for. */
+/** Heights shown on a narrow screen, unless more are requested. */
 const NARROW_DEPTH = 20;
 const DEPTH = 40;
 const STATUS = {
   active: ["active", "good"],
   "valid-fork": ["valid", "warn"],
-  "valid-headers": ["not judged yet", ""],
+  "valid-headers": ["not checked yet", ""],
   "headers-only": ["headers only", ""],
   invalid: ["invalid", "bad"],
 };
 const MAX_ROWS = 100;
-/** What a drawing's frame takes from its width. */
+/** The width of a drawing's frame. */
 const FRAME_PX = 36;
 
 const COLUMNS = [
@@ -61,7 +61,7 @@ function legend(tree) {
 }
 
 function reorganisations(list) {
-  if (!list.length) return empty("None.", "When a branch overtakes the active one, what left the chain and what joined it is told here.");
+  if (!list.length) return empty("None.", "Reorganisations are listed here, with the blocks that left the chain and those that joined it.");
   const rows = list.map((reorg) =>
     h(
       "li",

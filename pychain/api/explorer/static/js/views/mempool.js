@@ -1,4 +1,4 @@
-/** The transfers that wait to be mined, best paying first, and how much waits at which fee. */
+/** The transfers in the mempool, highest fee rates first, and their sizes by fee rate. */
 
 import { h, s } from "../dom.js";
 import { bytes, coins, count, number, percent, quantity } from "../format.js";
@@ -20,7 +20,7 @@ export function mempool(page) {
   const offset = Number(page.parameters.get("offset") ?? 0);
   const refresh = page.refresher(async () => {
     const pool = await page.get("mempool", { offset, limit: LIMIT });
-    page.show("Mempool", heading("Mempool", h("p", { class: "sub" }, "Transfers that wait to be mined")), figures(pool), content(pool, offset));
+    page.show("Mempool", heading("Mempool", h("p", { class: "sub" }, "Transfers waiting to be mined")), figures(pool), content(pool, offset));
   }, 1_000);
   page.on("tx tip", refresh);
 }
@@ -29,21 +29,21 @@ function figures(pool) {
   return tiles(
     tile("Waiting", count(pool.size, "transfer")),
     tile("Size", bytes(pool.bytes), `${percent(pool.usage / pool.maxmempool)} of ${bytes(pool.maxmempool)}`),
-    tile("Fees", sum(pool.total_fee), "coins for whoever mines them"),
-    tile("Least fee rate", quantity(pool.minrelaytxfee), "base units a kB"),
+    tile("Fees", sum(pool.total_fee), "coins for the miners"),
+    tile("Least fee rate", quantity(pool.minrelaytxfee), "base units per kB"),
   );
 }
 
 function content(pool, offset) {
   if (!pool.size) {
-    return card("Nothing waits", null, empty("The mempool is empty.", ["Send a transfer: ", h("code", null, "pychain wallet send ADDRESS 1.5")]));
+    return card("Nothing is waiting", null, empty("The mempool is empty.", ["Send a transfer: ", h("code", null, "pychain wallet send ADDRESS 1.5")]));
   }
   const at = (start) => (start > 0 ? `#/mempool?offset=${start}` : "#/mempool");
   const end = offset + pool.transactions.length;
   return [
-    card("By fee rate", h("span", { class: "quiet" }, "base units a kB; bars by bytes"), bands(pool.bands)),
+    card("By fee rate", h("span", { class: "quiet" }, "base units per kB; bars by bytes"), bands(pool.bands)),
     card(
-      "Best paying first",
+      "Highest fee rate first",
       h("span", { class: "quiet" }, pool.transactions.length ? `${number(offset + 1)} to ${number(end)} of ${number(pool.size)}` : `${number(pool.size)} in all`),
       table("Waiting transfers", COLUMNS, pool.transactions, (tx) => tx.txid),
     ),

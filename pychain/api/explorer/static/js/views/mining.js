@@ -1,10 +1,10 @@
-/** The node's own mining, and those who mine with it over Stratum. */
+/** The node's own mining, and its Stratum miners. */
 
 import { h } from "../dom.js";
 import { count, duration, hashRate, number, percent, quantity } from "../format.js";
 import { accountLink, badge, card, empty, heading, since, table, tile, tiles } from "../parts.js";
 
-/** Seconds between looks at rates and shares, of which no event tells. */
+/** Seconds between reads of rates and shares, which have no events. */
 const LOOK_S = 3;
 const MAX_ROWS = 100;
 /** Hashes that a block of difficulty 1 takes: 2^256 / (0xffff * 2^208). */
@@ -48,27 +48,27 @@ function figures(own) {
     tile("This node", own.mining ? hashRate(own.hashespersec) : "off", own.mining ? count(own.threads, "thread") : "does not mine"),
     tile("Network", hashRate(own.networkhashps), own.mining ? `about ${percent(share)} of it here` : "estimated from the chain"),
     tile("Next block", number(own.next.height), `difficulty ${quantity(own.next.difficulty)}`),
-    own.hashespersec > 0 && tile("A block takes", duration((own.next.difficulty * HASHES_AT_1) / own.hashespersec), "on average, by this node alone"),
+    own.hashespersec > 0 && tile("A block takes", duration((own.next.difficulty * HASHES_AT_1) / own.hashespersec), "on average, for this node alone"),
   );
 }
 
 function node(own) {
   if (!own.mining) {
-    return card("The node's own miner", null, empty("This node does not mine.", ["Let it: ", h("code", null, "pychain node --mine"), " or ", h("code", null, "--mine ADDRESS")]));
+    return card("The node's own miner", null, empty("This node does not mine.", ["To mine: ", h("code", null, "pychain node --mine"), " or ", h("code", null, "--mine ADDRESS")]));
   }
   return card(
     "The node's own miner",
     badge("on", "good"),
     h("dl", { class: "facts" },
       h("div", null, h("dt", null, "Mines to"), h("dd", null, own.miningaddress ? accountLink(own.miningaddress) : "–")),
-      h("div", null, h("dt", null, "Block in the making"), h("dd", null, count(own.currentblocktx ?? 0, "transfer"))),
+      h("div", null, h("dt", null, "Current block"), h("dd", null, count(own.currentblocktx ?? 0, "transfer"))),
     ),
   );
 }
 
 function server(stratum) {
   if (stratum.listening === null) {
-    return card("Stratum", null, empty("Miners outside the node have no entrance.", ["Open one: ", h("code", null, "pychain node --stratum-port 3333")]));
+    return card("Stratum", null, empty("The Stratum server is off.", ["To start it: ", h("code", null, "pychain node --stratum-port 3333")]));
   }
   const invite = ["Start one: ", h("code", null, `pychain miner stratum+tcp://${stratum.listening} --user ADDRESS`)];
   return [

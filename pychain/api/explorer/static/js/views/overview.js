@@ -1,4 +1,4 @@
-/** The first page: the node at a glance, and what happens, live. */
+/** The first page: the node at a glance, live. */
 
 import { h } from "../dom.js";
 import { bytes, coins, count, duration, hashRate, number, percent, quantity } from "../format.js";
@@ -7,10 +7,10 @@ import { Recent } from "../recent.js";
 import { drawTree } from "../tree.js";
 
 const BLOCKS = 8;
-/** Pixels a height in the drawing of the tree, on a wide screen and a narrow one, and what its frame takes. */
+/** Pixels per height in the drawing of the tree, on a wide screen and a narrow one, and the width of its frame. */
 const PITCH_PX = [40, 26];
 const FRAME_PX = 36;
-/** Seconds between looks at what no event tells: rates while mining, steps of a sync. */
+/** Seconds between reads of values without events: rates while mining, steps of a sync. */
 const LOOK_S = 3;
 
 export function overview(page) {
@@ -61,7 +61,7 @@ function tipLine(status) {
 function figures(status) {
   const { mempool, peers } = status;
   return tiles(
-    tile("Height", number(status.height), `aim: one every ${duration(status.spacing)}`),
+    tile("Height", number(status.height), `target: one every ${duration(status.spacing)}`),
     tile("Hash rate", hashRate(status.networkhashps), status.mining ? `${hashRate(status.hashespersec)} here` : "of the network"),
     tile("Difficulty", quantity(status.difficulty), "1 is Bitcoin's easiest"),
     tile("Mempool", count(mempool.size, "transfer"), `${bytes(mempool.bytes)}, ${coins(mempool.total_fee)} in fees`),
@@ -91,7 +91,7 @@ function blocks(list, status) {
       "li",
       { "data-key": block.hash },
       h("a", { class: "height", href: `#/block/${block.hash}` }, number(block.height)),
-      h("div", { class: "middle" }, blockLink(block.hash), h("span", { class: "quiet" }, block.transactions === undefined ? "body not here" : [count(block.transactions, "transaction"), " · ", bytes(block.size)])),
+      h("div", { class: "middle" }, blockLink(block.hash), h("span", { class: "quiet" }, block.transactions === undefined ? "body not stored" : [count(block.transactions, "transaction"), " · ", bytes(block.size)])),
       h("div", { class: "end" }, since(block.time), block.reward !== undefined && h("span", { class: "quiet" }, `+${coins(block.reward)}`)),
     ),
   );

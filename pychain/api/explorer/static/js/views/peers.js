@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { bytes, count, number, seconds } from "../format.js";
 import { badge, card, empty, facts, heading, long, since, table, tile, tiles } from "../parts.js";
 
-/** Seconds between looks at latency and traffic, of which no event tells. */
+/** Seconds between reads of latency and traffic, which have no events. */
 const LOOK_S = 5;
 const MAX_ROWS = 250;
 
@@ -37,15 +37,15 @@ function figures(list, network) {
   const sum = (field) => list.reduce((total, peer) => total + peer[field], 0);
   return tiles(
     tile("Connected", number(network.connections), `${network.connections_in} in, ${network.connections_out} out`),
-    tile("Sent", bytes(sum("bytessent")), "to those connected now"),
-    tile("Received", bytes(sum("bytesrecv")), "from those connected now"),
+    tile("Sent", bytes(sum("bytessent")), "to current peers"),
+    tile("Received", bytes(sum("bytesrecv")), "from current peers"),
     tile("Known addresses", number(network.knownaddresses), count(network.addednodes.length, "kept peer")),
   );
 }
 
 function connections(list) {
   if (!list.length) {
-    return card("Connections", null, empty("No peers.", ["Join a network: ", h("code", null, "pychain peers add HOST:PORT")], "Nothing connects by itself until one address is known."));
+    return card("Connections", null, empty("No peers.", ["Join a network: ", h("code", null, "pychain peers add HOST:PORT")], "The node needs the address of at least one peer."));
   }
   const left = list.length - MAX_ROWS;
   return card(
@@ -62,7 +62,7 @@ function self(network) {
     facts([
       ["Software", `${network.subversion}, protocol ${network.protocolversion}`],
       ["Id", long(network.node_id, { copy: true })],
-      ["Listens on", network.localaddresses.length ? h("span", { class: "host" }, network.localaddresses.join(", ")) : "nothing: it takes no connections"],
+      ["Listens on", network.localaddresses.length ? h("span", { class: "host" }, network.localaddresses.join(", ")) : "nothing: it accepts no connections"],
     ]),
   );
 }

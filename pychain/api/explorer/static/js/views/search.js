@@ -1,4 +1,4 @@
-/** Where a search leads: to what it found, or to what could be looked for. */
+/** A search: go to the result, or explain what can be searched. */
 
 import { h } from "../dom.js";
 import { card, heading } from "../parts.js";
@@ -24,9 +24,9 @@ function nothing(text) {
     "Looked for",
     null,
     h("div", { class: "empty" },
-      h("p", { class: "memo hex" }, text || "nothing at all"),
+      h("p", { class: "memo hex" }, text || "nothing entered"),
       h("p", { class: "hint" }, "A search finds a block by its height or its whole hash, a transaction by its whole id, and an account by its address."),
-      h("p", { class: "hint" }, "A transaction that was replaced, or an address of another network, is not known here."),
+      h("p", { class: "hint" }, "Replaced transactions and addresses of other networks are not found."),
     ),
   );
 }

@@ -46,7 +46,7 @@ function details(tx) {
   }
   return facts([
     ...entries,
-    ["Fee", `${coins(tx.fee)} coins, ${quantity((tx.fee * 1000) / tx.size)} units a kB`],
+    ["Fee", `${coins(tx.fee)} coins, ${quantity((tx.fee * 1000) / tx.size)} units per kB`],
     ["Sequence", number(tx.sequence)],
     ["Memo", tx.memo ? memo(tx.memo) : h("span", { class: "quiet" }, "none")],
     ["Size", bytes(tx.size)],
@@ -54,7 +54,7 @@ function details(tx) {
   ]);
 }
 
-/** Bytes that anybody may have chosen: as text where all of it shows, else in hex. */
+/** Untrusted bytes: as text if all of it is printable, else in hex. */
 function memo(hex) {
   const text = memoText(hex);
   return text === null
