@@ -107,8 +107,8 @@ class World:
         """A host that keeps connections to the named hosts, which may be added later, and makes no others: the caller
         decides the graph.
 
-        With `discover` it also finds peers by itself, as a daemon does. It starts from `seeds`, which are hosts here, or
-        from the seeds of the chain spec if none are given. A `participant` drives the machine.
+        With `discover` it also finds peers by itself, as a daemon does. It starts from `seeds`, which are hosts here,
+        or from the seeds of the chain spec if none are given. A `participant` drives the machine.
         """
         if name in self.hosts:
             raise ValueError(f"there is a host '{name}' already")
