@@ -82,12 +82,18 @@ class _Score:
         self.since_ns = mono_ns
         """Forgiveness is counted up to here."""
 
-    def forgiven(self, mono_ns: int) -> int:
+    def left(self, mono_ns: int) -> int:
         """The points that are left now."""
-        steps = (mono_ns - self.since_ns) // limits.MISBEHAVIOUR_DECAY_NS
-        self.points = max(self.points - steps, 0)
-        self.since_ns += steps * limits.MISBEHAVIOUR_DECAY_NS
+        return max(self.points - self._steps(mono_ns), 0)
+
+    def add(self, points: int, mono_ns: int) -> int:
+        """Forgive what is due, and add points; returns the sum."""
+        self.points = self.left(mono_ns) + points
+        self.since_ns += self._steps(mono_ns) * limits.MISBEHAVIOUR_DECAY_NS
         return self.points
+
+    def _steps(self, mono_ns: int) -> int:
+        return (mono_ns - self.since_ns) // limits.MISBEHAVIOUR_DECAY_NS
 
 
 class Misbehaviour(Manager):
@@ -108,7 +114,7 @@ class Misbehaviour(Manager):
         score = self._scores.get(peer.peer_id)
         if score is None:
             score = self._scores[peer.peer_id] = _Score(now.mono_ns)
-        score.points = score.forgiven(now.mono_ns) + POINTS[offence]
+        score.add(POINTS[offence], now.mono_ns)
         if score.points < limits.MISBEHAVIOUR_THRESHOLD:
             return
         broken_stream = offence is Offence.PROTOCOL_ERROR
@@ -122,7 +128,7 @@ class Misbehaviour(Manager):
     def points(self, peer_id: int, now: Now) -> int:
         """A peer's points now."""
         score = self._scores.get(peer_id)
-        return 0 if score is None else score.forgiven(now.mono_ns)
+        return 0 if score is None else score.left(now.mono_ns)
 
     def peer_closed(self, peer: Peer, now: Now) -> None:
         self._scores.pop(peer.peer_id, None)
@@ -131,12 +137,7 @@ class Misbehaviour(Manager):
 
     def is_discouraged(self, address: NetAddress, now: Now) -> bool:
         """Whether a peer at this host misbehaved recently: it is not dialled, and evicted first."""
-        host = _host_key(address)
-        until_ns = self._discouraged.get(host)
-        if until_ns is not None and until_ns <= now.mono_ns:
-            del self._discouraged[host]
-            return False
-        return until_ns is not None
+        return now.mono_ns < self._discouraged.get(_host_key(address), 0)
 
     def _discourage(self, address: NetAddress, now: Now) -> None:
         host = _host_key(address)
@@ -150,7 +151,7 @@ class Misbehaviour(Manager):
     def ban(self, network: IPNetwork, until_s: int, now: Now) -> None:
         """Refuse all connections with a network until a time (Unix seconds). Raises `AddressError` when the table is
         full. The caller ends the open connections."""
-        self._drop_expired(now)
+        self._bans = {known.network: known for known in self.bans(now)}
         if network not in self._bans and len(self._bans) >= limits.MAX_BANS:
             raise AddressError(f"there are {limits.MAX_BANS} bans already")
         self._bans[network] = Ban(network, now.wall_s, until_s)
@@ -161,15 +162,11 @@ class Misbehaviour(Manager):
 
     def bans(self, now: Now) -> list[Ban]:
         """The bans in force, in the order they were made."""
-        self._drop_expired(now)
-        return list(self._bans.values())
+        return [ban for ban in self._bans.values() if now.wall_s < ban.until]
 
     def is_banned(self, address: NetAddress, now: Now) -> bool:
         ip = address.ip
         return ip is not None and any(ip in ban.network and now.wall_s < ban.until for ban in self._bans.values())
-
-    def _drop_expired(self, now: Now) -> None:
-        self._bans = {network: ban for network, ban in self._bans.items() if now.wall_s < ban.until}
 
     # --- persistence
 
