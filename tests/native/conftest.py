@@ -8,7 +8,7 @@ import pytest
 
 from pychain import native
 
-SHA256_KERNELS = [name for name in native.kernels() if name.startswith("sha256:")]
+from .kernels import SHA256_KERNELS
 
 
 @pytest.fixture(scope="module", params=SHA256_KERNELS)

@@ -14,6 +14,8 @@ import pytest
 from pychain import native
 from pychain.native import reference
 
+from .kernels import KERNELS
+
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 240
 HIDE_CORE = "import sys; sys.modules['pychain.native._core'] = None\n"
@@ -46,7 +48,7 @@ def test_unknown_attributes_stay_errors() -> None:
         getattr(native, "kern" + "al")
 
 
-@pytest.mark.parametrize("name", native.kernels())
+@pytest.mark.parametrize("name", KERNELS)
 def test_a_kernel_forced_by_the_environment(name: str) -> None:
     done = run_python("from pychain import native; print(native.kernel)", PYCHAIN_KERNEL=f" {name} ,")
     assert name in done.stdout.strip().split(","), done.stderr

@@ -20,9 +20,9 @@ from pychain.native._arguments import Entropy
 from pychain.native.reference import ed25519
 
 from .ed25519_vectors import EDGE_POINTS, EDGE_SCALARS, ORDER, TAMING
+from .kernels import ED25519_KERNELS
 from .vectors import RFC_8032, SMALL_ORDER_ENCODINGS
 
-KERNELS = [name for name in native.kernels() if name.startswith("ed25519:")]
 TORSION = [ed25519.decompress(encoding) for encoding in SMALL_ORDER_ENCODINGS[:8]]
 ORDINARY_TOTAL, LONG_TOTAL, PART = 20_000, 1_000_000, 2_500
 CHUNK = 512  # signatures that the core sums together
@@ -34,7 +34,7 @@ class Signed(NamedTuple):
     signature: bytes
 
 
-@pytest.fixture(scope="module", params=KERNELS)
+@pytest.fixture(scope="module", params=ED25519_KERNELS)
 def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
     """Force one kernel for the tests of a module; module scope, so that Hypothesis may use it."""
     before = [name for name in native.kernel.split(",") if name.startswith("ed25519:")]
@@ -172,7 +172,7 @@ def check_against_the_oracle(part: int) -> None:
     batch = [mixture(rng) for _ in range(PART)]
     expected = [reference.verify(*signed) for signed in batch]
     assert PART // 4 < sum(expected) < 3 * PART // 4
-    for name in KERNELS:
+    for name in ED25519_KERNELS:
         native.use(name)
         assert verify_batch(batch) == expected
         assert [native.verify(*signed) for signed in batch] == expected
@@ -226,7 +226,7 @@ def check_against_libsodium(name: str, total: int, seed: int) -> None:
 
 
 @pytest.mark.usefixtures("restored")
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", ED25519_KERNELS)
 def test_against_libsodium(name: str) -> None:
     check_against_libsodium(name, 20_000, 1)
 
@@ -234,7 +234,7 @@ def test_against_libsodium(name: str) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("restored")
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", ED25519_KERNELS)
 def test_a_million_against_libsodium(name: str) -> None:
     check_against_libsodium(name, 1_000_000, 2)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pychain import native
 from pychain.native import StopFlag, reference
 
-from .conftest import SHA256_KERNELS
+from .kernels import SHA256_KERNELS
 from .vectors import BITCOIN_BLOCKS, BitcoinBlock
 
 NONCES = 2**32

@@ -14,13 +14,14 @@ from pychain.native import _libsodium, reference, signatures
 from pychain.native.reference import ed25519
 
 from .ed25519_vectors import EDGE_POINTS, EDGE_SCALARS, ORDER, TAMING
-from .test_native_ed25519 import KERNELS, TORSION, Signed, mixture, sign
+from .kernels import ED25519_KERNELS
+from .test_native_ed25519 import TORSION, Signed, mixture, sign
 from .vectors import RFC_8032, SMALL_ORDER_ENCODINGS
 
 MIXED = 4_000
 
 
-@pytest.fixture(scope="module", params=KERNELS)
+@pytest.fixture(scope="module", params=ED25519_KERNELS)
 def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
     before = [name for name in native.kernel.split(",") if name.startswith("ed25519:")]
     native.use(request.param)
