@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import time
 from types import TracebackType
@@ -24,6 +25,7 @@ class Terminal:
         self._pid, self._terminal = pty.fork()
         if self._pid == 0:
             os.environ["TERM"] = "xterm"
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background of a shell
             os.execv(sys.executable, [sys.executable, "-m", "pychain", *words])
 
     def __enter__(self) -> Terminal:

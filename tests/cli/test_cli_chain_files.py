@@ -80,7 +80,7 @@ def test_a_block_that_breaks_a_rule_is_named_and_what_came_before_it_stays(
     changed[-10] ^= 1  # within the last transfer's signature: its block has another merkle root now
     bad.write_bytes(changed)
     line = shell.fails(1, "chain", "import", str(bad), "--datadir", str(copy))
-    assert "the block after height 29 is not taken" in line
+    assert "the block after height 29 is refused" in line
     assert "bad-txnmrklroot" in line
     assert shell.ok("chain", "import", str(exported), "--datadir", str(copy), "--json").json == {
         "height": 30,
