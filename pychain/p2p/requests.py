@@ -117,6 +117,7 @@ class RequestTracker(Manager):
             if wanted.request is None:
                 orphaned.append(txid)
         self._assign(orphaned, now)
+        self._drop_answered()
 
     def announced(self, peer_id: int, txids: Iterable[bytes], now: Now) -> None:
         """A peer announced these transactions, which we do not have. Those beyond the bounds are ignored."""
@@ -168,6 +169,7 @@ class RequestTracker(Manager):
                 freed[wanted.request.peer] = None
             self._forget_waiting(txid, wanted)
         self._refill(freed, now)
+        self._drop_answered()
 
     def missing(self, peer_id: int, txids: Iterable[bytes], now: Now) -> None:
         """This peer does not have these after all, or sent something unusable: ask the next announcers."""
@@ -184,6 +186,7 @@ class RequestTracker(Manager):
                 unasked.append(txid)
         self._assign(unasked, now)
         self._refill({peer_id: None}, now)
+        self._drop_answered()
 
     def poll(self, now: Now) -> None:
         """Ask the next announcers where requests have timed out, in bounded steps."""
@@ -202,11 +205,15 @@ class RequestTracker(Manager):
                     unasked.append(txid)
         self._assign(unasked, now)
         self._refill(freed, now)
+        self._drop_answered()
 
     def deadline(self) -> int | None:
+        return self._requests[0].until_ns if self._requests else None
+
+    def _drop_answered(self) -> None:
+        """Forget the oldest requests once nothing of them is left, and with them their txids."""
         while self._requests and self._requests[0].left == 0:
             self._requests.popleft()
-        return self._requests[0].until_ns if self._requests else None
 
     def _has_announced_enough(self, announcer: _Announcer) -> bool:
         count = len(announcer.announced)

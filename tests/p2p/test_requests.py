@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -47,6 +49,18 @@ def test_the_first_announcer_is_asked_alone() -> None:
     assert tracker.deadline() is None
     tracker.poll(at(100))
     assert asked(wire) == []
+
+
+def test_an_answered_request_keeps_nothing_alive() -> None:
+    """Nor does it have to be polled for that: a busy node polls only what is due."""
+    wire, tracker = setup()
+    txids = [digest(number) for number in range(1_000)]
+    references = [sys.getrefcount(txid) for txid in txids]
+    for start in range(0, len(txids), 10):
+        tracker.announced(1, txids[start : start + 10], at(0))
+        asked(wire)
+        tracker.received(txids[start : start + 10], at(0))
+    assert [sys.getrefcount(txid) for txid in txids] == references
 
 
 def test_wants_are_batched_by_peer() -> None:
