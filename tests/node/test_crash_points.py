@@ -24,7 +24,7 @@ NETWORK = Network(maturity=2, allocations=((ALICE.key, 1_000_000), (BOB.key, 500
 CLOCK = NETWORK.genesis_time + 1_000_000
 
 
-class PlugPulled(Exception):  # noqa: N818 - not an error
+class MachineCrash(Exception):  # noqa: N818 - not an error
     """The machine crashes here."""
 
 
@@ -38,7 +38,7 @@ class FragileNode(LoneNode):
 
     def _gap(self) -> None:
         if self.gaps == 0:
-            raise PlugPulled
+            raise MachineCrash
         self.gaps -= 1
 
     def _carry(self, effect: Effect) -> None:
@@ -101,7 +101,7 @@ def unplugged(store: MemoryStore, gaps: int, blocks: list[Forged]) -> list[bytes
         node = FragileNode(Rulebook(spec_of(NETWORK)), store, gaps, announced)
         for block in blocks:
             node.ask(SubmitBlock(block.raw))
-    except PlugPulled:
+    except MachineCrash:
         return announced
     return None
 
