@@ -23,7 +23,7 @@ from pychain.ledger.store import (
     WritableStore,
 )
 from tests.ledger.store_kinds import KINDS, Kind
-from tests.store.batches import Series, assert_same
+from tests.store.batches import Series, assert_same, assert_same_after
 from tests.support.blocks import plain_block, unsigned
 from tests.support.index import known, packed, unpacked
 
@@ -408,10 +408,7 @@ def test_a_full_disk_refuses_the_batch_and_all_that_follow(kind: Kind) -> None:
     assert kind.store.tip() == model.tip()
     kind.reopen()
     assert_same(kind.store, model, series)
-    for store in (kind.store, model):
-        store.commit(series.batch(6))
-        store.advance()
-    assert_same(kind.store, model, series)
+    assert_same_after(kind.store, model, series, 6)
 
 
 # --- damage
@@ -545,10 +542,7 @@ def test_reads_go_on_after_memory_was_released_and_work_was_done(kind: Kind) -> 
         pass
     kind.store.release_memory()
     assert_same(kind.store, model, series)
-    for store in (kind.store, model):
-        store.commit(series.batch(21))
-        store.advance()
-    assert_same(kind.store, model, series)
+    assert_same_after(kind.store, model, series, 21)
 
 
 def test_a_closed_store_answers_nothing(kind: Kind) -> None:

@@ -109,6 +109,14 @@ def counter(store: Store) -> int:
     return -1 if table is None else int(table)
 
 
+def assert_same_after(store: WritableStore, model: WritableStore, series: Series, number: int) -> None:
+    """Both take one more batch, and agree on all data."""
+    for each in (store, model):
+        each.commit(series.batch(number))
+        each.advance()
+    assert_same(store, model, series)
+
+
 def assert_same(store: WritableStore, model: WritableStore, series: Series, first: int = 0) -> None:
     """Every read of data written by the batches from `first` to the one after the model's gives the same from both."""
     last = counter(model)
